@@ -1,0 +1,341 @@
+//! The HTTP client of the ACL API.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, ETAG, HeaderMap, HeaderValue, RETRY_AFTER};
+use reqwest::{Method, RequestBuilder, Response, Url};
+
+use crate::name::AclName;
+use crate::problem::Problem;
+use crate::wire::{AclLines, AclSummary, SERVER_TIMING, ServerTiming};
+
+/// Where an acl-server is and how it is spoken to.
+#[derive(Debug, Clone)]
+pub struct ClientConfig {
+    /// Base URL, such as `http://10.0.0.233:8080`.
+    pub base: Url,
+    /// Bearer token; never logged.
+    pub token: Option<Token>,
+    /// PEM file with the certificate authorities to trust instead of the system's.
+    pub ca_file: Option<PathBuf>,
+    /// The token may travel over plain HTTP.
+    pub cleartext_token: bool,
+    /// Limit on establishing a connection.
+    pub connect_timeout: Duration,
+    /// Limit on a whole request that only reads.
+    pub read_timeout: Duration,
+    /// Limit on a whole request that changes something; it must exceed the server's limit on its tool.
+    pub change_timeout: Duration,
+}
+
+impl ClientConfig {
+    /// The defaults for a server at `base`: 2 s to connect, 5 s to read, 75 s to change (the tool's own limit is 60 s,
+    /// and 5 s more until it is killed).
+    pub const fn new(base: Url) -> Self {
+        Self {
+            base,
+            token: None,
+            ca_file: None,
+            cleartext_token: false,
+            connect_timeout: Duration::from_secs(2),
+            read_timeout: Duration::from_secs(5),
+            change_timeout: Duration::from_secs(75),
+        }
+    }
+}
+
+/// A secret that does not show itself in logs.
+#[derive(Clone)]
+pub struct Token(String);
+
+impl Token {
+    /// Wraps the text of a token, without surrounding white space.
+    pub fn new(text: &str) -> Self {
+        Self(text.trim().to_owned())
+    }
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Token(…)")
+    }
+}
+
+/// Why a client cannot be made.
+#[derive(Debug, thiserror::Error)]
+pub enum SetupError {
+    /// The URL is neither `http` nor `https`, or has no host.
+    #[error("{0}: an ACL server's URL is http://HOST:PORT or https://HOST:PORT")]
+    Url(Url),
+    /// A token would travel unprotected.
+    #[error(
+        "{0}: the token would travel in clear text; use https, or say `cleartext_token = true` for this switch"
+    )]
+    CleartextToken(Url),
+    /// The token has characters that no header may have.
+    #[error("the token has characters that cannot stand in an HTTP header")]
+    Token,
+    /// The file of certificate authorities cannot be used.
+    #[error("{}: {reason}", path.display())]
+    CaFile {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// TLS cannot be set up.
+    #[error("the HTTP client cannot be set up: {0}")]
+    Http(#[from] reqwest::Error),
+}
+
+/// Why a request did not succeed.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// The server answered with an error.
+    #[error("{problem}")]
+    Refused {
+        /// What it said.
+        problem: Box<Problem>,
+        /// When it asks to be tried again.
+        retry_after: Option<Duration>,
+    },
+    /// No answer within the time limit.
+    #[error("no answer within {0:?}")]
+    Timeout(Duration),
+    /// The server could not be reached, or the connection broke.
+    #[error("{0}")]
+    Unreachable(String),
+    /// An answer that is not one of this API.
+    #[error("the answer is not an ACL server's: {0}")]
+    Protocol(String),
+}
+
+impl ClientError {
+    /// Whether the same request may succeed later without anybody changing it.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Refused { problem, .. } => {
+                matches!(problem.status, 408 | 429 | 500..=599) && problem.status != 507
+            }
+            Self::Timeout(_) | Self::Unreachable(_) | Self::Protocol(_) => true,
+        }
+    }
+}
+
+/// What a PUT did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PutReply {
+    /// The ACL did not exist before.
+    pub created: bool,
+    /// The validator of what is on the switch now.
+    pub etag: Option<String>,
+    /// Where the time went at the server.
+    pub timing: ServerTiming,
+}
+
+/// A client of one acl-server. Cheap to clone; all clones share the kept connection.
+#[derive(Debug, Clone)]
+pub struct AclClient {
+    http: reqwest::Client,
+    config: ClientConfig,
+}
+
+/// A reply is at most this long: 10 000 names of 64 characters with their details stay below it.
+const MAX_REPLY: usize = 4 << 20;
+
+impl AclClient {
+    /// A client for `config`. Connects at the first request.
+    ///
+    /// # Errors
+    /// [`SetupError`]: nothing is contacted, only the configuration is judged.
+    pub fn new(config: ClientConfig) -> Result<Self, SetupError> {
+        if !matches!(config.base.scheme(), "http" | "https") || config.base.host().is_none() {
+            return Err(SetupError::Url(config.base));
+        }
+        if config.token.is_some() && config.base.scheme() == "http" && !config.cleartext_token {
+            return Err(SetupError::CleartextToken(config.base));
+        }
+        // The provider is process-wide; a second client finds it installed, which is no error.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let mut builder = reqwest::Client::builder()
+            .user_agent(concat!("flow-marker/", env!("CARGO_PKG_VERSION")))
+            .connect_timeout(config.connect_timeout)
+            .pool_max_idle_per_host(1)
+            .pool_idle_timeout(None)
+            .tcp_keepalive(Duration::from_secs(30))
+            .tcp_nodelay(true)
+            // A redirect would carry rules and token to somebody who is not in the inventory.
+            .redirect(reqwest::redirect::Policy::none())
+            .no_proxy();
+        if let Some(path) = &config.ca_file {
+            let error = |reason: String| SetupError::CaFile {
+                path: path.clone(),
+                reason,
+            };
+            let pem = std::fs::read(path).map_err(|e| error(e.to_string()))?;
+            let authorities =
+                reqwest::Certificate::from_pem_bundle(&pem).map_err(|e| error(e.to_string()))?;
+            if authorities.is_empty() {
+                return Err(error("no certificate in this file".to_owned()));
+            }
+            builder = builder.tls_certs_only(authorities);
+        }
+        if let Some(Token(token)) = &config.token {
+            let mut value =
+                HeaderValue::from_str(&format!("Bearer {token}")).map_err(|_| SetupError::Token)?;
+            value.set_sensitive(true);
+            builder = builder.default_headers(HeaderMap::from_iter([(AUTHORIZATION, value)]));
+        }
+        Ok(Self {
+            http: builder.build()?,
+            config,
+        })
+    }
+
+    /// The server's base URL.
+    pub const fn base(&self) -> &Url {
+        &self.config.base
+    }
+
+    /// `PUT /acl/{name}`: returns when the switch has the rules, or the reason why it has not.
+    ///
+    /// # Errors
+    /// [`ClientError`]; after a timeout or a broken connection the change may or may not have been carried out.
+    pub async fn put(&self, name: &AclName, lines: &AclLines) -> Result<PutReply, ClientError> {
+        let body = serde_json::to_vec(lines).map_err(|e| ClientError::Protocol(e.to_string()))?;
+        let request = self
+            .request(Method::PUT, &["acl", name.as_str()])
+            .header(CONTENT_TYPE, "application/json")
+            .body(body);
+        let reply = self.send(request, self.config.change_timeout).await?;
+        let header = |name: &str| reply.headers.get(name).and_then(|value| value.to_str().ok());
+        Ok(PutReply {
+            created: reply.status == 201,
+            etag: header(ETAG.as_str()).map(str::to_owned),
+            timing: header(SERVER_TIMING).map(ServerTiming::parse).unwrap_or_default(),
+        })
+    }
+
+    /// `DELETE /acl/{name}`: returns when the switch no longer has the rules.
+    ///
+    /// # Errors
+    /// [`ClientError`], as for [`Self::put`].
+    pub async fn delete(&self, name: &AclName) -> Result<(), ClientError> {
+        self.send(
+            self.request(Method::DELETE, &["acl", name.as_str()]),
+            self.config.change_timeout,
+        )
+        .await
+        .map(drop)
+    }
+
+    /// `GET /acl/{name}`: the lines as they were PUT; `None` when there is no such ACL.
+    ///
+    /// # Errors
+    /// [`ClientError`]; nothing is changed.
+    pub async fn get(&self, name: &AclName) -> Result<Option<AclLines>, ClientError> {
+        match self
+            .send(
+                self.request(Method::GET, &["acl", name.as_str()]),
+                self.config.read_timeout,
+            )
+            .await
+        {
+            Ok(reply) => reply.json().map(Some),
+            Err(ClientError::Refused { problem, .. }) if problem.status == 404 => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// `GET /acl/?prefix=…&details=true`: the ACLs whose name starts with `prefix`.
+    ///
+    /// # Errors
+    /// [`ClientError`]; nothing is changed.
+    pub async fn list(&self, prefix: &str) -> Result<Vec<AclSummary>, ClientError> {
+        let mut url = self.url(&["acl", ""]);
+        url.query_pairs_mut()
+            .append_pair("prefix", prefix)
+            .append_pair("details", "true");
+        self.send(self.http.get(url), self.config.read_timeout)
+            .await?
+            .json()
+    }
+
+    fn url(&self, path: &[&str]) -> Url {
+        let mut url = self.config.base.clone();
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.pop_if_empty().extend(path);
+        }
+        url
+    }
+
+    fn request(&self, method: Method, path: &[&str]) -> RequestBuilder {
+        self.http.request(method, self.url(path))
+    }
+
+    /// Sends, reads the whole reply within `limit`, and turns every status but 2xx into an error.
+    async fn send(&self, request: RequestBuilder, limit: Duration) -> Result<Reply, ClientError> {
+        let failed = |error: reqwest::Error| match error.is_timeout() && !error.is_connect() {
+            true => ClientError::Timeout(limit),
+            false => ClientError::Unreachable(root_cause(&error)),
+        };
+        let mut response = request.timeout(limit).send().await.map_err(failed)?;
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(failed)? {
+            if body.len() + chunk.len() > MAX_REPLY {
+                return Err(ClientError::Protocol(format!(
+                    "a reply of more than {MAX_REPLY} bytes"
+                )));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        let reply = Reply::new(&response, body);
+        if response.status().is_success() {
+            return Ok(reply);
+        }
+        let retry_after = reply
+            .headers
+            .get(RETRY_AFTER)
+            .and_then(|v| v.to_str().ok()?.parse().ok());
+        Err(ClientError::Refused {
+            problem: Box::new(Problem::from_reply(reply.status, &reply.body)),
+            // An hour is longer than any server of ours asks for; a hostile one must not silence us for ever.
+            retry_after: retry_after.map(|seconds: u64| Duration::from_secs(seconds.min(3600))),
+        })
+    }
+}
+
+/// A whole reply.
+struct Reply {
+    status: u16,
+    headers: HeaderMap,
+    body: Vec<u8>,
+}
+
+impl Reply {
+    fn new(response: &Response, body: Vec<u8>) -> Self {
+        Self {
+            status: response.status().as_u16(),
+            headers: response.headers().clone(),
+            body,
+        }
+    }
+
+    fn json<T: serde::de::DeserializeOwned>(&self) -> Result<T, ClientError> {
+        serde_json::from_slice(&self.body).map_err(|e| ClientError::Protocol(e.to_string()))
+    }
+}
+
+/// The innermost cause says what happened ("Connection refused"); the outer ones only repeat the URL.
+fn root_cause(error: &dyn std::error::Error) -> String {
+    let mut cause = error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    cause.to_string()
+}
+
+#[cfg(test)]
+mod tests;
