@@ -1,0 +1,75 @@
+//! Interfaces, alone and in lists.
+
+use std::fmt;
+
+use super::error::{expected, number};
+
+/// An interface as `-i` and `-o` take it: `swp1`, `swp1.100`, `bond3`, `eth0`, or a prefix such as `swp+`.
+///
+/// At most [`Interface::MAX_LEN`] characters of `A-Z a-z 0-9 _ . -`, the first a letter or digit, then an optional `+`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Interface(Box<str>);
+
+impl Interface {
+    /// `IFNAMSIZ` of Linux (16) less the final NUL; iptables counts the `+` too.
+    pub const MAX_LEN: usize = 15;
+
+    pub(super) fn parse(text: &str) -> Result<Self, String> {
+        let name = text.strip_suffix('+').unwrap_or(text);
+        let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-');
+        let ok = text.len() <= Self::MAX_LEN
+            && name.bytes().all(plain)
+            && name.bytes().next().is_some_and(|b| b.is_ascii_alphanumeric());
+        if !ok {
+            let what = "an interface such as swp1, swp1.100, bond1 or swp+, at most 15 characters";
+            return Err(expected(text, what));
+        }
+        if let Some((_, vlan)) = name.split_once('.').filter(|_| is_front_panel(name)) {
+            number(vlan, 1..=4094, "a VLAN after the interface's dot")?;
+        }
+        Ok(Self(text.into()))
+    }
+
+    /// The text, with the `+` of a prefix.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether it stands for every interface that starts so (`swp+`).
+    pub fn is_prefix(&self) -> bool {
+        self.0.ends_with('+')
+    }
+}
+
+/// Whether the name is `swpN…` or `bondN…`, for which the switch fixes what follows a dot.
+fn is_front_panel(name: &str) -> bool {
+    ["swp", "bond"]
+        .iter()
+        .filter_map(|kind| name.strip_prefix(kind))
+        .any(|rest| rest.bytes().next().is_some_and(|b| b.is_ascii_digit()))
+}
+
+impl fmt::Display for Interface {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Most interfaces in one list: the largest switch has 128 ports, each split at most in two.
+pub const MAX_INTERFACES: usize = 256;
+
+/// Interfaces separated by commas, each once.
+pub(super) fn parse_list(text: &str) -> Result<Vec<Interface>, String> {
+    let mut list: Vec<Interface> = Vec::new();
+    for name in text.split(',') {
+        let interface = Interface::parse(name)?;
+        if list.contains(&interface) {
+            return Err(format!("{interface} is in the list twice"));
+        }
+        if list.len() == MAX_INTERFACES {
+            return Err(format!("a list holds at most {MAX_INTERFACES} interfaces"));
+        }
+        list.push(interface);
+    }
+    Ok(list)
+}

@@ -1,0 +1,145 @@
+//! Properties over generated input.
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+use super::super::{count_rules, parse, parse_file};
+
+fn address4() -> impl Strategy<Value = String> {
+    (any::<[u8; 4]>(), 0..=32u8).prop_map(|([a, b, c, d], length)| format!("{a}.{b}.{c}.{d}/{length}"))
+}
+
+fn address6() -> impl Strategy<Value = String> {
+    (any::<u128>(), 0..=128u8).prop_map(|(bits, length)| format!("{}/{length}", std::net::Ipv6Addr::from(bits)))
+}
+
+fn interfaces() -> impl Strategy<Value = String> {
+    prop::collection::btree_set("swp[1-9][0-9]?|bond[1-4]\\+?|swp[1-9]\\.[1-9][0-9]{0,2}|eth0|swp\\+", 1..5)
+        .prop_map(|names| names.into_iter().collect::<Vec<_>>().join(","))
+}
+
+fn layer4() -> impl Strategy<Value = String> {
+    let port = any::<u16>();
+    prop_oneof![
+        Just(String::new()),
+        (port, port).prop_map(|(a, b)| format!("-p tcp --sport {a} --dport {}:{}", a.min(b), a.max(b))),
+        port.prop_map(|a| format!("-p udp --destination-port {a}:")),
+        vec(port, 1..8).prop_map(|ports| {
+            let ports: Vec<_> = ports.iter().map(ToString::to_string).collect();
+            format!("-p sctp -m multiport --dports {}", ports.join(","))
+        }),
+        Just("-p tcp -m tcp --tcp-flags SYN,RST,ACK SYN".to_owned()),
+    ]
+}
+
+fn extra() -> impl Strategy<Value = String> {
+    prop_oneof![
+        Just(String::new()),
+        (0..64u8).prop_map(|dscp| format!("-m dscp --dscp {dscp}")),
+        (0..4u8).prop_map(|bits| format!("-m ecn ! --ecn-ip-ect {bits}")),
+        "[a-z0-9_.:;/-]{1,20}".prop_map(|text| format!("-m comment --comment {text}")),
+        any::<[u8; 6]>().prop_map(|m| format!(
+            "-m mac --mac-source {:02X}:{:02x}:{:02x}:{:02x}:{:02x}:{:02x}",
+            m[0], m[1], m[2], m[3], m[4], m[5]
+        )),
+        Just("-m addrtype --dst-type LOCAL".to_owned()),
+    ]
+}
+
+fn target() -> impl Strategy<Value = String> {
+    prop_oneof![
+        Just("ACCEPT".to_owned()),
+        Just("DROP".to_owned()),
+        (0..64u8, 0..8u8).prop_map(|(dscp, cos)| format!("SETQOS --set-cos {cos} --set-dscp {dscp}")),
+        (0..64u8).prop_map(|dscp| format!("DSCP --set-dscp {dscp}")),
+        (0..8u8).prop_map(|class| format!("SETCLASS --class {class}")),
+        (1..=u32::MAX, 1..=u32::MAX)
+            .prop_map(|(rate, burst)| format!("POLICE --set-mode KB --set-rate {rate} --set-burst {burst}")),
+        Just("SPAN --dport swp9".to_owned()),
+    ]
+}
+
+fn section() -> impl Strategy<Value = Vec<String>> {
+    let rule = (any::<bool>(), interfaces(), layer4(), extra(), target());
+    (any::<bool>(), address4(), address6(), vec(rule, 0..6)).prop_map(|(v6, a4, a6, rules)| {
+        let (header, address) = if v6 { ("[ip6tables]", a6) } else { ("[iptables]", a4) };
+        let rules = rules.into_iter().map(|(source, interfaces, layer4, extra, target)| {
+            let side = if source { "-s" } else { "--destination" };
+            format!("-t mangle -A FORWARD --in-interface {interfaces} {side} {address} {layer4} {extra} -j {target}")
+        });
+        std::iter::once(header.to_owned()).chain(rules).collect()
+    })
+}
+
+/// Lines that are nearly right: words of the grammar in any order.
+fn nearly() -> impl Strategy<Value = Vec<String>> {
+    let word = prop::sample::select(vec![
+        "-t", "mangle", "-A", "FORWARD", "INPUT,FORWARD", "-i", "-o", "swp+", "swp1,swp2", "-s", "10.0.0.0/8", "::/0",
+        "-p", "tcp", "--dport", "80", "1:2", "-m", "multiport", "--dports", "1,2", "ecn", "!", "--ecn-ip-ect", "3", "-j",
+        "DROP", "LOG", "SETQOS", "--set-dscp", "POLICE", "--set-mode", "KB", "$A", "$AB", "A", "=", "#", "[", "]",
+        "[iptables]", "[ip6tables]", "[ebtables]", "\"", "police", "-I", "é", "\u{0}",
+    ]);
+    vec(vec(word, 0..14).prop_map(|words| words.join(" ")), 0..8)
+}
+
+proptest! {
+    #[test]
+    fn what_is_rendered_parses_to_the_same(mut sections in vec(section(), 1..4)) {
+        let lines: Vec<String> = sections.drain(..).flatten().collect();
+        // Random rules may be twins; then the refusal is right.
+        if let Ok(policy) = parse(&lines) {
+            let rendered = policy.render();
+            let again = parse(&rendered);
+            prop_assert_eq!(again.as_ref(), Ok(&policy), "{:?}", rendered);
+            prop_assert_eq!(rendered.len(), lines.len());
+            prop_assert_eq!(count_rules(&rendered), policy.rule_count());
+            prop_assert!(policy.entries() >= policy.rule_count() as u64);
+        } else {
+            let error = parse(&lines).expect_err("is an error");
+            prop_assert!(error.message.contains("duplicate"), "{}\n{:?}", error, lines);
+        }
+    }
+
+    #[test]
+    fn any_text_is_parsed_or_refused_at_a_place(lines in vec(any::<String>(), 0..8)) {
+        if let Err(error) = parse(&lines) {
+            prop_assert!(error.line >= 1 && error.line as usize <= lines.len().max(1));
+            prop_assert!(error.column >= 1);
+            prop_assert!(error.message.len() < 1000 && !error.message.contains(char::is_control), "{:?}", error);
+        }
+    }
+
+    #[test]
+    fn words_of_the_grammar_in_any_order(lines in nearly()) {
+        for parsed in [parse(&lines), parse_file(&lines)] {
+            match parsed {
+                Ok(policy) => prop_assert_eq!(parse_file(&policy.render()), Ok(policy)),
+                Err(error) => prop_assert!(error.line as usize <= lines.len().max(1)),
+            }
+        }
+    }
+}
+
+/// A body of 1 MiB must cost no more than its length: each of these would take minutes if anything were quadratic.
+#[test]
+fn large_bodies_cost_their_length() {
+    const BODY: usize = 1 << 20;
+    let one_line = |unit: &str| vec!["[iptables]".to_owned(), unit.repeat(BODY / unit.len())];
+    assert!(parse(&one_line("-A FORWARD ")).is_err());
+    assert!(parse(&one_line("[")).is_err());
+    assert!(parse(&one_line("é")).is_err());
+    assert!(parse(&vec![String::new(); BODY]).is_err());
+    let rules = (0..30_000).map(|n| format!("-A FORWARD -d 10.0.{}.{} -j DROP", n / 256, n % 256));
+    let lines: Vec<String> = std::iter::once("[iptables]".to_owned()).chain(rules).collect();
+    assert_eq!(parse(&lines).map(|policy| policy.entries()), Ok(30_000));
+    // Names that all start alike, and values that would multiply.
+    let names = (0..10_000).map(|n| format!("A{n:05} = {}", "x".repeat(60)));
+    let uses = ["[iptables]".to_owned(), format!("-A FORWARD -i {} -j DROP", "$A00001".repeat(500))];
+    let lines: Vec<String> = names.chain(uses).collect();
+    let error = parse(&lines).expect_err("too long once replaced");
+    assert!(error.message.contains("longer than"), "{error}");
+    // 48 × 48 interfaces are counted, not built.
+    let many = (1..=48).map(|n| format!("swp{n}")).collect::<Vec<_>>().join(",");
+    let lines = ["[iptables]".to_owned(), format!("-A FORWARD -i {many} -o {many} -j DROP")];
+    assert_eq!(parse(&lines).map(|policy| policy.entries()), Ok(48 * 48));
+}
