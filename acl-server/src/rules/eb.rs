@@ -3,8 +3,8 @@
 use std::fmt;
 
 use super::error::Fault;
-use super::header::{Words, place, refusal};
 use super::line::Word;
+use super::words::{Words, place, refusal};
 
 /// A rule of `[ebtables]`: its words, variables replaced, without any of the known traps.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -27,7 +27,16 @@ impl fmt::Display for EbRule {
 }
 
 /// Targets; those of the switch are lower case here.
-const TARGETS: [&str; 8] = ["ACCEPT", "DROP", "span", "erspan", "police", "tricolorpolice", "setclass", "mark"];
+const TARGETS: [&str; 8] = [
+    "ACCEPT",
+    "DROP",
+    "span",
+    "erspan",
+    "police",
+    "tricolorpolice",
+    "setclass",
+    "mark",
+];
 
 /// Options of ebtables that name a file, or change more than one rule.
 const NEVER: [&str; 8] = [
@@ -48,7 +57,12 @@ pub(super) fn rule(words: &[Word<'_>]) -> Result<EbRule, Fault> {
         return Err(table.expected("the table filter, nat or broute"));
     }
     let names: Vec<_> = chains.text.split(',').collect();
-    let known = |name: &&str| matches!(*name, "INPUT" | "FORWARD" | "OUTPUT" | "PREROUTING" | "POSTROUTING" | "BROUTING");
+    let known = |name: &&str| {
+        matches!(
+            *name,
+            "INPUT" | "FORWARD" | "OUTPUT" | "PREROUTING" | "POSTROUTING" | "BROUTING"
+        )
+    };
     if names.len() > 6 || !names.iter().all(known) {
         return Err(chains.expected("chains such as INPUT, FORWARD or OUTPUT"));
     }
@@ -72,5 +86,8 @@ pub(super) fn rule(words: &[Word<'_>]) -> Result<EbRule, Fault> {
         return Err(rest.end("found the end of the line; expected -j and a target"));
     }
     let chains = names.len();
-    Ok(EbRule { words: words.iter().map(|word| word.text.clone().into_owned()).collect(), chains })
+    Ok(EbRule {
+        words: words.iter().map(|word| word.text.clone().into_owned()).collect(),
+        chains,
+    })
 }

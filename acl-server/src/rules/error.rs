@@ -24,11 +24,18 @@ pub(super) struct Fault {
 
 impl Fault {
     pub(super) fn new(column: u32, message: impl Into<String>) -> Self {
-        Self { column, message: message.into() }
+        Self {
+            column,
+            message: message.into(),
+        }
     }
 
     pub(super) fn at_line(self, line: u32) -> RuleError {
-        RuleError { line, column: self.column, message: self.message }
+        RuleError {
+            line,
+            column: self.column,
+            message: self.message,
+        }
     }
 }
 
@@ -53,9 +60,19 @@ pub(super) fn number(text: &str, range: RangeInclusive<u32>, what: &str) -> Resu
     let plain = text.len() <= 10
         && text.bytes().all(|b| b.is_ascii_digit())
         && (text == "0" || !text.starts_with('0'));
-    text.parse::<u32>().ok().filter(|value| plain && range.contains(value)).ok_or_else(|| {
-        expected(text, &format!("{what}, a decimal number from {} to {}", range.start(), range.end()))
-    })
+    text.parse::<u32>()
+        .ok()
+        .filter(|value| plain && range.contains(value))
+        .ok_or_else(|| {
+            expected(
+                text,
+                &format!(
+                    "{what}, a decimal number from {} to {}",
+                    range.start(),
+                    range.end()
+                ),
+            )
+        })
 }
 
 /// A count as a position in a text; texts are far shorter than 4 Gi.

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use super::error::{Fault, expected, position, quoted};
-use super::policy::Section;
+use super::section::Section;
 
 /// Longest line. The API's own bound is lower; other people's files get some slack.
 pub(super) const MAX_LINE: usize = 4096;
@@ -81,7 +81,11 @@ fn characters(line: &str) -> Result<(), Fault> {
     }
     let odd = line.chars().enumerate().find(|(_, c)| !matches!(c, ' '..='~'));
     odd.map_or(Ok(()), |(at, c)| {
-        let found = if c == '\n' { "a line break".to_owned() } else { quoted(&c.to_string()) };
+        let found = if c == '\n' {
+            "a line break".to_owned()
+        } else {
+            quoted(&c.to_string())
+        };
         let message = format!("found {found}; expected printable ASCII: an element is one line");
         Err(Fault::new(position(at + 1), message))
     })
@@ -94,7 +98,10 @@ fn brackets(line: &str) -> Result<(), Fault> {
     let sections = "the three headers [iptables], [ip6tables] and [ebtables], each alone on its line";
     let message = match line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
         Some(name) if !name.contains(['[', ']']) => {
-            format!("unknown rule type [{}]; expected one of {sections}", name.get(..40).unwrap_or(name))
+            format!(
+                "unknown rule type [{}]; expected one of {sections}",
+                name.get(..40).unwrap_or(name)
+            )
         }
         _ => format!("found a bracket, which fails the whole install; it stands only in {sections}"),
     };
@@ -137,14 +144,17 @@ fn words<'a>(line: &'a str, variables: &Variables) -> Result<Vec<Word<'a>>, Faul
             continue;
         }
         if let Some(at) = piece.find(['"', '\'', '\\', '`']) {
-            let message = "found a quote; the tool splits at white space and quotes mean nothing: one word, unquoted";
+            let message =
+                "found a quote; the tool splits at white space and quotes mean nothing: one word, unquoted";
             return Err(Fault::new(column.saturating_add(position(at)), message));
         }
         if piece.contains('#') {
             let message = "found # inside a rule; a comment is a line of its own with # in the first column";
             return Err(Fault::new(column, message));
         }
-        let text = variables.replace(piece).map_err(|message| Fault::new(column, message))?;
+        let text = variables
+            .replace(piece)
+            .map_err(|message| Fault::new(column, message))?;
         length += text.len() + 1;
         if length > MAX_LINE + 1 {
             let message = format!("with its variables the rule is longer than {MAX_LINE} bytes");
@@ -163,15 +173,31 @@ impl Variables {
     pub(super) fn assign(&mut self, name: &str, value: &str) -> Result<(), Fault> {
         let fault = |message: String| Err(Fault::new(1, message));
         if name.len() > Self::MAX_NAME {
-            return fault(format!("a variable's name has at most {} characters", Self::MAX_NAME));
+            return fault(format!(
+                "a variable's name has at most {} characters",
+                Self::MAX_NAME
+            ));
         }
         if self.0.contains_key(name) {
-            return fault(format!("variable {} is assigned twice; expected once", quoted(name)));
+            return fault(format!(
+                "variable {} is assigned twice; expected once",
+                quoted(name)
+            ));
         }
-        let shorter = (1..name.len()).filter_map(|end| name.get(..end)).find(|part| self.0.contains_key(*part));
-        let longer = self.0.range(name.to_owned()..).next().map(|(other, _)| other.as_str());
+        let shorter = (1..name.len())
+            .filter_map(|end| name.get(..end))
+            .find(|part| self.0.contains_key(*part));
+        let longer = self
+            .0
+            .range(name.to_owned()..)
+            .next()
+            .map(|(other, _)| other.as_str());
         if let Some(other) = shorter.or(longer.filter(|other| other.starts_with(name))) {
-            let (a, b) = if other.len() < name.len() { (other, name) } else { (name, other) };
+            let (a, b) = if other.len() < name.len() {
+                (other, name)
+            } else {
+                (name, other)
+            };
             return fault(format!(
                 "variable ${} also replaces the start of ${}; expected names that do not start each other",
                 quoted(a).trim_matches('"'),
@@ -191,15 +217,23 @@ impl Variables {
         }
         let mut text = first.to_owned();
         for part in parts {
-            let end = part.bytes().position(|b| !b.is_ascii_alphanumeric() && b != b'_').unwrap_or(part.len());
+            let end = part
+                .bytes()
+                .position(|b| !b.is_ascii_alphanumeric() && b != b'_')
+                .unwrap_or(part.len());
             let (name, rest) = part.split_at_checked(end).unwrap_or((part, ""));
             let value = self.0.get(name).ok_or_else(|| {
-                format!("variable {} is not assigned above; undefined variables stay as text", quoted(name))
+                format!(
+                    "variable {} is not assigned above; undefined variables stay as text",
+                    quoted(name)
+                )
             })?;
             text.push_str(value);
             text.push_str(rest);
             if text.len() > MAX_LINE {
-                return Err(format!("with its variables the word is longer than {MAX_LINE} bytes"));
+                return Err(format!(
+                    "with its variables the word is longer than {MAX_LINE} bytes"
+                ));
             }
         }
         Ok(Cow::Owned(text))

@@ -98,7 +98,10 @@ impl AddrType {
     ];
 
     fn name(self) -> &'static str {
-        Self::NAMES.iter().find(|(_, kind)| *kind == self).map_or("UNSPEC", |(name, _)| name)
+        Self::NAMES
+            .iter()
+            .find(|(_, kind)| *kind == self)
+            .map_or("UNSPEC", |(name, _)| name)
     }
 }
 

@@ -16,12 +16,15 @@ mod header;
 mod interface;
 mod line;
 mod matches;
+mod operands;
 mod options;
 mod policy;
 mod rule;
+mod section;
 mod target;
 mod target_options;
 mod values;
+mod words;
 
 #[cfg(test)]
 mod tests;
@@ -30,7 +33,8 @@ pub use eb::EbRule;
 pub use error::RuleError;
 pub use interface::{Interface, MAX_INTERFACES};
 pub use matches::{AddrType, Compare, Ecn, Match};
-pub use policy::{Policy, Section, Statement, count_rules, parse, parse_file};
+pub use policy::{Policy, Statement, count_rules, parse, parse_file};
 pub use rule::{Chain, Family, Rule, Table};
+pub use section::Section;
 pub use target::{Police, PoliceMode, Target, TriColorPolice};
 pub use values::{Cos, Dscp, IcmpType, Mac, PortRange, Protocol, TcpFlags};

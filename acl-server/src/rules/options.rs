@@ -1,17 +1,14 @@
 //! The conditions of a rule: everything between the chains and `-j`.
 
-use std::net::{Ipv4Addr, Ipv6Addr};
-
-use ipnet::{IpNet, Ipv4Net, Ipv6Net};
-
-use super::error::{Fault, expected, number};
-use super::header::{Words, refusal};
+use super::error::{Fault, number};
 use super::interface::{Interface, parse_list};
 use super::line::Word;
-use super::matches::{AddrType, Compare, Ecn, Match};
+use super::matches::{Compare, Ecn, Match};
+use super::operands::{addr_type, comment, port_list, prefix, protocol};
 use super::rule::{Chain, Family, Rule, Table};
 use super::target::Target;
 use super::values::{Dscp, IcmpType, Mac, PortRange, Protocol, TcpFlags};
+use super::words::{Words, refusal};
 
 /// A rule that is being read.
 pub(super) struct Draft {
@@ -30,7 +27,19 @@ struct Module {
 
 /// Matches by name. The protocols may stand without an option, as iptables-save writes them.
 const MODULES: [&str; 13] = [
-    "multiport", "tcp", "udp", "sctp", "icmp", "icmp6", "ttl", "hl", "dscp", "addrtype", "mac", "ecn", "comment",
+    "multiport",
+    "tcp",
+    "udp",
+    "sctp",
+    "icmp",
+    "icmp6",
+    "ttl",
+    "hl",
+    "dscp",
+    "addrtype",
+    "mac",
+    "ecn",
+    "comment",
 ];
 
 impl Draft {
@@ -48,7 +57,11 @@ impl Draft {
             matches: Vec::new(),
             target: Target::Accept,
         };
-        Self { rule, seen: Vec::new(), modules: Vec::new() }
+        Self {
+            rule,
+            seen: Vec::new(),
+            modules: Vec::new(),
+        }
     }
 
     fn v6(&self) -> bool {
@@ -65,7 +78,10 @@ impl Draft {
     }
 
     fn column(&self, name: &str) -> Option<u32> {
-        self.seen.iter().find(|(seen, _)| *seen == name).map(|(_, column)| *column)
+        self.seen
+            .iter()
+            .find(|(seen, _)| *seen == name)
+            .map(|(_, column)| *column)
     }
 
     /// Notes that an option of a match is used; the match must be loaded.
@@ -112,7 +128,9 @@ impl Draft {
             "-m" | "--match" => self.load(words.value(word, "the name of a match")?)?,
             _ => {
                 let one = self.port(word, words).or_else(|| self.layer4(word, words));
-                let one = one.or_else(|| self.header(word, words)).or_else(|| self.ecn(word, words));
+                let one = one
+                    .or_else(|| self.header(word, words))
+                    .or_else(|| self.ecn(word, words));
                 self.rule.matches.push(one.unwrap_or_else(|| Err(unknown(word)))?);
             }
         }
@@ -125,17 +143,29 @@ impl Draft {
             "icmp" | "ttl" => self.v6(),
             _ => false,
         };
-        let text = if name.text == "icmpv6" { "icmp6" } else { &*name.text };
+        let text = if name.text == "icmpv6" {
+            "icmp6"
+        } else {
+            &*name.text
+        };
         let known = MODULES.into_iter().find(|known| *known == text && !wrong_family);
         let Some(known) = known else {
             let what = format!("a match that the switch's hardware knows: {}", MODULES.join(", "));
             return Err(name.expected(&what));
         };
-        let protocol = [("tcp", Protocol::TCP), ("udp", Protocol::UDP), ("sctp", Protocol::SCTP)];
+        let protocol = [
+            ("tcp", Protocol::TCP),
+            ("udp", Protocol::UDP),
+            ("sctp", Protocol::SCTP),
+        ];
         if let Some((_, needed)) = protocol.iter().find(|(module, _)| *module == known) {
             self.needs(*needed, name)?;
         }
-        self.modules.push(Module { name: known, column: name.column, options: 0 });
+        self.modules.push(Module {
+            name: known,
+            column: name.column,
+            options: 0,
+        });
         Ok(())
     }
 
@@ -151,13 +181,18 @@ impl Draft {
         if self.rule.protocol.is_some_and(Protocol::has_ports) {
             return Ok(());
         }
-        Err(word.fault(format!("found {}; expected -p tcp, -p udp or -p sctp before it", word.text)))
+        Err(word.fault(format!(
+            "found {}; expected -p tcp, -p udp or -p sctp before it",
+            word.text
+        )))
     }
 
     fn port(&mut self, word: &Word<'_>, words: &mut Words<'_, '_>) -> Option<Result<Match, Fault>> {
         let (name, list): (_, fn(Vec<PortRange>) -> Match) = match &*word.text {
             "--sport" | "--source-port" => ("--sport", |mut one| single(one.pop(), Match::SourcePort)),
-            "--dport" | "--destination-port" => ("--dport", |mut one| single(one.pop(), Match::DestinationPort)),
+            "--dport" | "--destination-port" => {
+                ("--dport", |mut one| single(one.pop(), Match::DestinationPort))
+            }
             "--sports" | "--source-ports" => ("--sports", Match::SourcePorts),
             "--dports" | "--destination-ports" => ("--dports", Match::DestinationPorts),
             _ => return None,
@@ -174,11 +209,19 @@ impl Draft {
         self.once(name, word)?;
         self.needs_ports(word)?;
         if matches!(name, "--sport" | "--dport") {
-            return words.parsed(word, "a port", PortRange::parse).map(|port| vec![port]);
+            return words
+                .parsed(word, "a port", PortRange::parse)
+                .map(|port| vec![port]);
         }
         self.module("multiport", word)?;
-        if self.modules.iter().any(|module| module.name == "multiport" && module.options > 1) {
-            return Err(word.fault("one -m multiport takes one list; expected another -m multiport before it"));
+        if self
+            .modules
+            .iter()
+            .any(|module| module.name == "multiport" && module.options > 1)
+        {
+            return Err(
+                word.fault("one -m multiport takes one list; expected another -m multiport before it")
+            );
         }
         words.parsed(word, "ports", port_list)
     }
@@ -189,8 +232,11 @@ impl Draft {
             ("--tcp-flags", _) => Some(self.tcp_flags(word, words)),
             ("--icmp-type", false) | ("--icmpv6-type", true) => Some((|| {
                 self.once("--icmp-type", word)?;
-                let (protocol, module) =
-                    if v6 { (Protocol::ICMPV6, "icmp6") } else { (Protocol::ICMP, "icmp") };
+                let (protocol, module) = if v6 {
+                    (Protocol::ICMPV6, "icmp6")
+                } else {
+                    (Protocol::ICMP, "icmp")
+                };
                 self.needs(protocol, word)?;
                 if self.modules.iter().any(|loaded| loaded.name == module) {
                     self.module(module, word)?;
@@ -224,19 +270,33 @@ impl Draft {
                 self.once("--ttl", word)?;
                 self.module(module, word)?;
                 let value = words.parsed(word, "a hop count", |text| number(text, 0..=255, "a hop count"))?;
-                Ok(Match::HopLimit { v6, compare, value: u8::try_from(value).unwrap_or(u8::MAX) })
+                Ok(Match::HopLimit {
+                    v6,
+                    compare,
+                    value: u8::try_from(value).unwrap_or(u8::MAX),
+                })
             })());
         }
         type Read = fn(&str) -> Result<Match, String>;
         let (name, module, what, read): (_, _, _, Read) = match &*word.text {
-            "--dscp" => ("--dscp", "dscp", "a DSCP", |text| Dscp::parse(text).map(Match::Dscp)),
-            "--dscp-class" => ("--dscp", "dscp", "a class", |text| Dscp::parse_class(text).map(Match::Dscp)),
-            "--src-type" => ("--src-type", "addrtype", "a type", |text| addr_type(text).map(Match::SourceType)),
-            "--dst-type" => {
-                ("--dst-type", "addrtype", "a type", |text| addr_type(text).map(Match::DestinationType))
-            }
-            "--mac-source" => ("--mac-source", "mac", "an address", |text| Mac::parse(text).map(Match::MacSource)),
-            "--comment" => ("--comment", "comment", "one word", |text| Ok(Match::Comment(text.to_owned()))),
+            "--dscp" => ("--dscp", "dscp", "a DSCP", |text| {
+                Dscp::parse(text).map(Match::Dscp)
+            }),
+            "--dscp-class" => ("--dscp", "dscp", "a class", |text| {
+                Dscp::parse_class(text).map(Match::Dscp)
+            }),
+            "--src-type" => ("--src-type", "addrtype", "a type", |text| {
+                addr_type(text).map(Match::SourceType)
+            }),
+            "--dst-type" => ("--dst-type", "addrtype", "a type", |text| {
+                addr_type(text).map(Match::DestinationType)
+            }),
+            "--mac-source" => ("--mac-source", "mac", "an address", |text| {
+                Mac::parse(text).map(Match::MacSource)
+            }),
+            "--comment" => ("--comment", "comment", "one word", |text| {
+                comment(text).map(Match::Comment)
+            }),
             _ => return None,
         };
         let noted = self.once(name, word).and_then(|()| self.module(module, word));
@@ -275,14 +335,20 @@ impl Draft {
 
     /// The rule, if its parts agree.
     pub(super) fn finish(mut self, target: Target) -> Result<Rule, Fault> {
-        if let Some(idle) = self.modules.iter().find(|module| {
-            module.options == 0 && !matches!(module.name, "tcp" | "udp" | "sctp")
-        }) {
-            return Err(Fault::new(idle.column, format!("found -m {}; expected one of its options", idle.name)));
+        if let Some(idle) = self
+            .modules
+            .iter()
+            .find(|module| module.options == 0 && !matches!(module.name, "tcp" | "udp" | "sctp"))
+        {
+            return Err(Fault::new(
+                idle.column,
+                format!("found -m {}; expected one of its options", idle.name),
+            ));
         }
         let at = |name: &str| self.column(name).unwrap_or(1);
         for chain in &self.rule.chains {
-            interfaces_fit(*chain, &self.rule).map_err(|(option, message)| Fault::new(at(option), message))?;
+            interfaces_fit(*chain, &self.rule)
+                .map_err(|(option, message)| Fault::new(at(option), message))?;
             let sent = matches!(chain, Chain::Output | Chain::Postrouting);
             if sent && self.column("--mac-source").is_some() {
                 let message = format!("the source address of Ethernet is not known in {}", chain.name());
@@ -306,12 +372,14 @@ fn interfaces_fit(chain: Chain, rule: &Rule) -> Result<(), (&'static str, String
     let (i, o) = (has(&rule.in_interfaces), has(&rule.out_interfaces));
     let name = chain.name();
     match chain {
-        Chain::Input | Chain::Prerouting if o => {
-            Err(("-o", format!("output interface specified with {name} chain; expected -i or none")))
-        }
-        Chain::Output | Chain::Postrouting if i => {
-            Err(("-i", format!("input interface specified with {name} chain; expected -o or none")))
-        }
+        Chain::Input | Chain::Prerouting if o => Err((
+            "-o",
+            format!("output interface specified with {name} chain; expected -i or none"),
+        )),
+        Chain::Output | Chain::Postrouting if i => Err((
+            "-i",
+            format!("input interface specified with {name} chain; expected -o or none"),
+        )),
         Chain::Prerouting if !i => Err(("-A", format!("no interface with {name} chain; expected -i"))),
         Chain::Postrouting if !o => Err(("-A", format!("no interface with {name} chain; expected -o"))),
         _ => Ok(()),
@@ -333,59 +401,11 @@ fn single(port: Option<PortRange>, make: fn(PortRange) -> Match) -> Match {
     port.map_or(Match::SourcePorts(Vec::new()), make)
 }
 
-/// `-m multiport` holds 15 ports; a range takes two.
-fn port_list(text: &str) -> Result<Vec<PortRange>, String> {
-    let mut slots = 0;
-    let mut ports = Vec::new();
-    for word in text.split(',') {
-        let port = PortRange::parse(word)?;
-        slots += if port.is_single() { 1 } else { 2 };
-        if slots > 15 {
-            return Err("a list holds at most 15 ports, a range counts as two".to_owned());
-        }
-        ports.push(port);
-    }
-    Ok(ports)
-}
-
-/// An address with an optional prefix length, bits behind the prefix cleared as iptables does. Never a host name.
-fn prefix(text: &str, v6: bool) -> Result<IpNet, String> {
-    let (address, length) = text.split_once('/').map_or((text, None), |(a, b)| (a, Some(b)));
-    let length = |most: u32| match length {
-        Some(length) => number(length, 0..=most, "a prefix length"),
-        None => Ok(most),
-    };
-    let narrow = |length: u32| u8::try_from(length).unwrap_or_default();
-    let what = if v6 { "an IPv6 address such as 2001:db8::/32" } else { "an IPv4 address such as 10.0.0.0/8" };
-    let wrong = || expected(text, &format!("{what} (no host names)"));
-    let net = if v6 {
-        let address = address.parse::<Ipv6Addr>().map_err(|_| wrong())?;
-        Ipv6Net::new(address, narrow(length(128)?)).map(|net| IpNet::V6(net.trunc()))
-    } else {
-        let address = address.parse::<Ipv4Addr>().map_err(|_| wrong())?;
-        Ipv4Net::new(address, narrow(length(32)?)).map(|net| IpNet::V4(net.trunc()))
-    };
-    net.map_err(|_| wrong())
-}
-
-fn protocol(text: &str, v6: bool) -> Result<Protocol, String> {
-    let protocol = Protocol::parse(text)?;
-    match (protocol, v6) {
-        (Protocol::ICMP, true) => Err(expected(text, "icmpv6 in [ip6tables]")),
-        (Protocol::ICMPV6, false) => Err(expected(text, "icmp in [iptables]")),
-        _ => Ok(protocol),
-    }
-}
-
-fn addr_type(text: &str) -> Result<AddrType, String> {
-    let found = AddrType::NAMES.iter().find(|(name, _)| *name == text);
-    let names = || AddrType::NAMES.map(|(name, _)| name).join(", ");
-    found.map(|(_, kind)| *kind).ok_or_else(|| expected(text, &format!("a type of address: {}", names())))
-}
-
 fn unknown(word: &Word<'_>) -> Fault {
     match refusal(&word.text) {
         Some(reason) => word.fault(reason),
-        None => word.expected("-i, -o, -s, -d, -p, -m, --sport, --dport or another option that hardware knows, then -j"),
+        None => word.expected(
+            "-i, -o, -s, -d, -p, -m, --sport, --dport or another option that hardware knows, then -j",
+        ),
     }
 }

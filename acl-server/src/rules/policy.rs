@@ -7,33 +7,9 @@ use super::eb::EbRule;
 use super::error::{Fault, RuleError, position};
 use super::line::{Kind, Variables, classify};
 use super::rule::{Family, Rule};
+use super::section::Section;
 use super::target::Target;
 use super::{eb, header};
-
-/// A section of a rule file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Section {
-    /// `[iptables]`: IPv4.
-    IpTables,
-    /// `[ip6tables]`: IPv6.
-    Ip6Tables,
-    /// `[ebtables]`: Ethernet.
-    EbTables,
-}
-
-impl Section {
-    /// Every section.
-    pub const ALL: [Self; 3] = [Self::IpTables, Self::Ip6Tables, Self::EbTables];
-
-    /// The line that starts it.
-    pub fn header(self) -> &'static str {
-        match self {
-            Self::IpTables => "[iptables]",
-            Self::Ip6Tables => "[ip6tables]",
-            Self::EbTables => "[ebtables]",
-        }
-    }
-}
 
 /// One line, understood.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -82,18 +58,24 @@ impl Policy {
 
     /// The rules of `[iptables]` and `[ip6tables]`, each with its line, counted from 1.
     pub fn rules(&self) -> impl Iterator<Item = (u32, &Rule)> {
-        self.0.iter().enumerate().filter_map(|(n, statement)| match statement {
-            Statement::Rule(rule) => Some((position(n + 1), &**rule)),
-            _ => None,
-        })
+        self.0
+            .iter()
+            .enumerate()
+            .filter_map(|(n, statement)| match statement {
+                Statement::Rule(rule) => Some((position(n + 1), &**rule)),
+                _ => None,
+            })
     }
 
     /// The rules of `[ebtables]`, each with its line, counted from 1.
     pub fn eb_rules(&self) -> impl Iterator<Item = (u32, &EbRule)> {
-        self.0.iter().enumerate().filter_map(|(n, statement)| match statement {
-            Statement::EbRule(rule) => Some((position(n + 1), rule)),
-            _ => None,
-        })
+        self.0
+            .iter()
+            .enumerate()
+            .filter_map(|(n, statement)| match statement {
+                Statement::EbRule(rule) => Some((position(n + 1), rule)),
+                _ => None,
+            })
     }
 
     /// Lines that are rules, of every section.
@@ -104,7 +86,8 @@ impl Policy {
     /// Entries in hardware, after lists are multiplied out.
     pub fn entries(&self) -> u64 {
         let ip = self.rules().map(|(_, rule)| rule.entries());
-        ip.chain(self.eb_rules().map(|(_, rule)| rule.entries())).fold(0, u64::saturating_add)
+        ip.chain(self.eb_rules().map(|(_, rule)| rule.entries()))
+            .fold(0, u64::saturating_add)
     }
 
     /// The statements as lines, variables replaced; they parse to an equal policy.
@@ -130,7 +113,11 @@ pub fn count_rules<S: AsRef<str>>(lines: &[S]) -> usize {
 /// all (`[]` included); two identical rules in one section; LOG that is not followed by the same rule with DROP.
 pub fn parse<S: AsRef<str>>(lines: &[S]) -> Result<Policy, RuleError> {
     let policy = Reader::new(true).read(lines)?;
-    if policy.0.iter().any(|statement| matches!(statement, Statement::Section(_))) {
+    if policy
+        .0
+        .iter()
+        .any(|statement| matches!(statement, Statement::Section(_)))
+    {
         return Ok(policy);
     }
     let message = "found no section; expected [iptables], [ip6tables] or [ebtables] on a line of its own before the rules";
@@ -161,14 +148,21 @@ struct Reader {
 
 impl Reader {
     fn new(comments_too: bool) -> Self {
-        Self { comments_too, section: None, variables: Variables::default(), log: None }
+        Self {
+            comments_too,
+            section: None,
+            variables: Variables::default(),
+            log: None,
+        }
     }
 
     fn read<S: AsRef<str>>(mut self, lines: &[S]) -> Result<Policy, RuleError> {
         let mut statements = Vec::with_capacity(lines.len());
         for (n, line) in lines.iter().enumerate() {
             let number = position(n + 1);
-            let statement = self.statement(line.as_ref()).map_err(|fault| fault.at_line(number))?;
+            let statement = self
+                .statement(line.as_ref())
+                .map_err(|fault| fault.at_line(number))?;
             self.check_log(number, &statement)?;
             statements.push(statement);
         }
@@ -190,7 +184,10 @@ impl Reader {
             }
             Kind::Variable { name, value } => {
                 self.variables.assign(name, value)?;
-                Ok(Statement::Variable { name: name.to_owned(), value: value.to_owned() })
+                Ok(Statement::Variable {
+                    name: name.to_owned(),
+                    value: value.to_owned(),
+                })
             }
             Kind::Rule(words) => match self.section {
                 Some(Section::IpTables) => {
@@ -224,13 +221,20 @@ impl Reader {
         }
         self.log = rule
             .filter(|rule| matches!(rule.target, Target::Log { .. }))
-            .map(|rule| PendingLog { line, rule: rule.clone() });
+            .map(|rule| PendingLog {
+                line,
+                rule: rule.clone(),
+            });
         Ok(())
     }
 }
 
 fn log_alone(line: u32) -> RuleError {
-    Fault::new(1, "found -j LOG; expected the next rule to be the same match with -j DROP").at_line(line)
+    Fault::new(
+        1,
+        "found -j LOG; expected the next rule to be the same match with -j DROP",
+    )
+    .at_line(line)
 }
 
 fn refuse_duplicates(policy: &Policy) -> Result<(), RuleError> {

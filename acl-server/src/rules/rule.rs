@@ -62,8 +62,13 @@ pub enum Chain {
 
 impl Chain {
     /// Every chain.
-    pub const ALL: [Self; 5] =
-        [Self::Prerouting, Self::Input, Self::Forward, Self::Output, Self::Postrouting];
+    pub const ALL: [Self; 5] = [
+        Self::Prerouting,
+        Self::Input,
+        Self::Forward,
+        Self::Output,
+        Self::Postrouting,
+    ];
 
     /// The kernel's name.
     pub fn name(self) -> &'static str {
@@ -118,13 +123,24 @@ impl Rule {
             Match::SourcePorts(ports) | Match::DestinationPorts(ports) => count(ports.len()),
             _ => 1,
         });
-        let lists = [self.chains.len(), self.in_interfaces.len(), self.out_interfaces.len()];
-        lists.into_iter().map(count).chain(ports).fold(1, u64::saturating_mul)
+        let lists = [
+            self.chains.len(),
+            self.in_interfaces.len(),
+            self.out_interfaces.len(),
+        ];
+        lists
+            .into_iter()
+            .map(count)
+            .chain(ports)
+            .fold(1, u64::saturating_mul)
     }
 
     /// Whether both rules match exactly the same packets in the same place.
     pub(super) fn same_match(&self, other: &Self) -> bool {
-        let matched = |rule: &Self| Self { target: Target::Accept, ..rule.clone() };
+        let matched = |rule: &Self| Self {
+            target: Target::Accept,
+            ..rule.clone()
+        };
         matched(self) == matched(other)
     }
 
@@ -167,7 +183,11 @@ impl fmt::Display for Rule {
         }
         for (option, list) in [("-i", &self.in_interfaces), ("-o", &self.out_interfaces)] {
             for (n, interface) in list.iter().enumerate() {
-                let before = if n == 0 { format!(" {option} ") } else { ",".to_owned() };
+                let before = if n == 0 {
+                    format!(" {option} ")
+                } else {
+                    ",".to_owned()
+                };
                 write!(f, "{before}{interface}")?;
             }
         }

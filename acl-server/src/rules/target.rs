@@ -133,7 +133,11 @@ impl Police {
             PoliceMode::Packets => "pkt",
             PoliceMode::KiloBytes => "KB",
         };
-        write!(f, " --set-mode {mode} --set-rate {} --set-burst {}", self.rate, self.burst)?;
+        write!(
+            f,
+            " --set-mode {mode} --set-rate {} --set-burst {}",
+            self.rate, self.burst
+        )?;
         option(f, "set-class", self.class.map(Cos::get))
     }
 }
@@ -141,11 +145,19 @@ impl Police {
 impl TriColorPolice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mode = if self.aware { "aware" } else { "blind" };
-        write!(f, " --set-color-mode {mode} --set-cir {} --set-cbs {}", self.cir, self.cbs)?;
+        write!(
+            f,
+            " --set-color-mode {mode} --set-cir {} --set-cbs {}",
+            self.cir, self.cbs
+        )?;
         write!(f, " --set-pir {} --set-ebs {}", self.pir, self.ebs)?;
         option(f, "set-conform-action-dscp", self.conform_dscp.map(Dscp::get))?;
         option(f, "set-exceed-action-dscp", self.exceed_dscp.map(Dscp::get))?;
-        write!(f, " --set-violate-action {}", if self.violate_drop { "drop" } else { "accept" })?;
+        write!(
+            f,
+            " --set-violate-action {}",
+            if self.violate_drop { "drop" } else { "accept" }
+        )?;
         option(f, "set-violate-action-dscp", self.violate_dscp.map(Dscp::get))
     }
 }

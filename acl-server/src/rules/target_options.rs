@@ -3,12 +3,12 @@
 use std::net::Ipv4Addr;
 
 use super::error::{Fault, expected, number};
-use super::header::Words;
 use super::interface::Interface;
 use super::line::Word;
 use super::rule::{Family, Table};
 use super::target::{Police, PoliceMode, Target, TriColorPolice};
 use super::values::{Cos, Dscp};
+use super::words::Words;
 
 /// The options that followed the target, each once, still as words.
 struct Options<'w, 'a> {
@@ -23,8 +23,15 @@ impl<'w, 'a> Options<'w, 'a> {
         while let Some(option) = words.next() {
             if !known.contains(&&*option.text) {
                 let what = match known {
-                    [] => format!("the end of the line: {} has no options, conditions come before -j", target.text),
-                    _ => format!("an option of {}: {}; conditions come before -j", target.text, known.join(", ")),
+                    [] => format!(
+                        "the end of the line: {} has no options, conditions come before -j",
+                        target.text
+                    ),
+                    _ => format!(
+                        "an option of {}: {}; conditions come before -j",
+                        target.text,
+                        known.join(", ")
+                    ),
                 };
                 return Err(option.expected(&what));
             }
@@ -33,12 +40,18 @@ impl<'w, 'a> Options<'w, 'a> {
             }
             given.push((option, words.value(option, "a value")?));
         }
-        Ok(Self { target, given, end: words.end("") })
+        Ok(Self {
+            target,
+            given,
+            end: words.end(""),
+        })
     }
 
     fn get<T>(&self, name: &str, parse: impl FnOnce(&str) -> Result<T, String>) -> Result<Option<T>, Fault> {
         let found = self.given.iter().find(|(option, _)| option.text == name);
-        found.map(|(_, value)| parse(&value.text).map_err(|message| value.fault(message))).transpose()
+        found
+            .map(|(_, value)| parse(&value.text).map_err(|message| value.fault(message)))
+            .transpose()
     }
 
     fn need<T>(&self, name: &str, parse: impl FnOnce(&str) -> Result<T, String>) -> Result<T, Fault> {
@@ -164,10 +177,17 @@ fn mirror_port(text: &str) -> Result<Interface, String> {
 }
 
 fn address(text: &str) -> Result<Ipv4Addr, String> {
-    text.parse().map_err(|_| expected(text, "an IPv4 address (no host names)"))
+    text.parse()
+        .map_err(|_| expected(text, "an IPv4 address (no host names)"))
 }
 
-/// The kernel keeps 29 characters of a prefix.
+/// The kernel keeps 29 characters of a prefix; iptables must not take it for an option or a negation.
 fn log_prefix(text: &str) -> Result<String, String> {
-    if text.len() <= 29 { Ok(text.to_owned()) } else { Err(expected(text, "a prefix of at most 29 characters")) }
+    if text.len() > 29 || text.starts_with(['-', '!']) {
+        return Err(expected(
+            text,
+            "a prefix of at most 29 characters that does not start with - or !",
+        ));
+    }
+    Ok(text.to_owned())
 }

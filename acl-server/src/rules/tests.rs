@@ -26,7 +26,9 @@ fn one(section: &str, rule: &str) -> Result<Rule, RuleError> {
 /// That the lines are refused at that place, with all of those words in the message.
 #[track_caller]
 fn refused(lines: &[&str], line: u32, column: u32, words: &[&str]) {
-    let error = parse(lines).map(|policy| policy.render()).expect_err("must be refused");
+    let error = parse(lines)
+        .map(|policy| policy.render())
+        .expect_err("must be refused");
     assert_eq!((error.line, error.column), (line, column), "{error}");
     for word in words {
         assert!(error.message.contains(word), "{word:?} is not in: {error}");
@@ -37,6 +39,11 @@ fn refused(lines: &[&str], line: u32, column: u32, words: &[&str]) {
 #[track_caller]
 fn accepted(lines: &[&str]) -> Policy {
     let policy = parse(lines).unwrap_or_else(|error| panic!("{lines:?}: {error}"));
-    assert_eq!(parse(&policy.render()).as_ref(), Ok(&policy), "{:?}", policy.render());
+    assert_eq!(
+        parse(&policy.render()).as_ref(),
+        Ok(&policy),
+        "{:?}",
+        policy.render()
+    );
     policy
 }

@@ -22,7 +22,10 @@ impl PortRange {
             number(end, 0..=65535, "a port or a range of ports (no service names)")
                 .map(|value| u16::try_from(value).unwrap_or(u16::MAX))
         };
-        let range = Self { first: end(first, 0)?, last: end(last, u16::MAX)? };
+        let range = Self {
+            first: end(first, 0)?,
+            last: end(last, u16::MAX)?,
+        };
         if range.first > range.last {
             return Err(expected(text, "a range of ports that rises"));
         }
@@ -47,7 +50,11 @@ impl PortRange {
 
 impl fmt::Display for PortRange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.is_single() { write!(f, "{}", self.first) } else { write!(f, "{}:{}", self.first, self.last) }
+        if self.is_single() {
+            write!(f, "{}", self.first)
+        } else {
+            write!(f, "{}:{}", self.first, self.last)
+        }
     }
 }
 
@@ -175,7 +182,8 @@ impl TcpFlags {
         let mut bits = 0;
         for word in text.split(',') {
             let bit = Self::NAMES.iter().position(|name| *name == word);
-            let bit = bit.ok_or_else(|| expected(word, "TCP flags: SYN, ACK, FIN, RST, URG, PSH, ALL or NONE"))?;
+            let bit =
+                bit.ok_or_else(|| expected(word, "TCP flags: SYN, ACK, FIN, RST, URG, PSH, ALL or NONE"))?;
             bits |= 1 << bit;
         }
         Ok(Self(bits))
@@ -184,7 +192,10 @@ impl TcpFlags {
 
 impl fmt::Display for TcpFlags {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names = Self::NAMES.iter().enumerate().filter(|(bit, _)| self.0 & (1 << bit) != 0);
+        let names = Self::NAMES
+            .iter()
+            .enumerate()
+            .filter(|(bit, _)| self.0 & (1 << bit) != 0);
         let names: Vec<_> = names.map(|(_, name)| *name).collect();
         f.write_str(if names.is_empty() { "NONE" } else { "" })?;
         f.write_str(&names.join(","))
@@ -229,13 +240,22 @@ impl IcmpType {
         let names: &[(&str, u8)] = if v6 { &Self::V6 } else { &Self::V4 };
         let american = text.replacen("neighbor", "neighbour", 1);
         if let Some((_, kind)) = names.iter().find(|(name, _)| *name == american) {
-            return Ok(Self { kind: *kind, code: None });
+            return Ok(Self {
+                kind: *kind,
+                code: None,
+            });
         }
         let byte = |text: &str, what| number(text, 0..=255, what).map(|v| u8::try_from(v).unwrap_or(u8::MAX));
         let what = "an ICMP type such as echo-request, 8 or 3/1";
         match text.split_once('/') {
-            Some((kind, code)) => Ok(Self { kind: byte(kind, what)?, code: Some(byte(code, "an ICMP code")?) }),
-            None => Ok(Self { kind: byte(text, what)?, code: None }),
+            Some((kind, code)) => Ok(Self {
+                kind: byte(kind, what)?,
+                code: Some(byte(code, "an ICMP code")?),
+            }),
+            None => Ok(Self {
+                kind: byte(text, what)?,
+                code: None,
+            }),
         }
     }
 }

@@ -10,12 +10,16 @@ fn address4() -> impl Strategy<Value = String> {
 }
 
 fn address6() -> impl Strategy<Value = String> {
-    (any::<u128>(), 0..=128u8).prop_map(|(bits, length)| format!("{}/{length}", std::net::Ipv6Addr::from(bits)))
+    (any::<u128>(), 0..=128u8)
+        .prop_map(|(bits, length)| format!("{}/{length}", std::net::Ipv6Addr::from(bits)))
 }
 
 fn interfaces() -> impl Strategy<Value = String> {
-    prop::collection::btree_set("swp[1-9][0-9]?|bond[1-4]\\+?|swp[1-9]\\.[1-9][0-9]{0,2}|eth0|swp\\+", 1..5)
-        .prop_map(|names| names.into_iter().collect::<Vec<_>>().join(","))
+    prop::collection::btree_set(
+        "swp[1-9][0-9]?|bond[1-4]\\+?|swp[1-9]\\.[1-9][0-9]{0,2}|eth0|swp\\+",
+        1..5,
+    )
+    .prop_map(|names| names.into_iter().collect::<Vec<_>>().join(","))
 }
 
 fn layer4() -> impl Strategy<Value = String> {
@@ -37,7 +41,7 @@ fn extra() -> impl Strategy<Value = String> {
         Just(String::new()),
         (0..64u8).prop_map(|dscp| format!("-m dscp --dscp {dscp}")),
         (0..4u8).prop_map(|bits| format!("-m ecn ! --ecn-ip-ect {bits}")),
-        "[a-z0-9_.:;/-]{1,20}".prop_map(|text| format!("-m comment --comment {text}")),
+        "[a-z0-9_.:;/][a-z0-9_.:;/!-]{0,20}".prop_map(|text| format!("-m comment --comment {text}")),
         any::<[u8; 6]>().prop_map(|m| format!(
             "-m mac --mac-source {:02X}:{:02x}:{:02x}:{:02x}:{:02x}:{:02x}",
             m[0], m[1], m[2], m[3], m[4], m[5]
@@ -74,10 +78,54 @@ fn section() -> impl Strategy<Value = Vec<String>> {
 /// Lines that are nearly right: words of the grammar in any order.
 fn nearly() -> impl Strategy<Value = Vec<String>> {
     let word = prop::sample::select(vec![
-        "-t", "mangle", "-A", "FORWARD", "INPUT,FORWARD", "-i", "-o", "swp+", "swp1,swp2", "-s", "10.0.0.0/8", "::/0",
-        "-p", "tcp", "--dport", "80", "1:2", "-m", "multiport", "--dports", "1,2", "ecn", "!", "--ecn-ip-ect", "3", "-j",
-        "DROP", "LOG", "SETQOS", "--set-dscp", "POLICE", "--set-mode", "KB", "$A", "$AB", "A", "=", "#", "[", "]",
-        "[iptables]", "[ip6tables]", "[ebtables]", "\"", "police", "-I", "é", "\u{0}",
+        "-t",
+        "mangle",
+        "-A",
+        "FORWARD",
+        "INPUT,FORWARD",
+        "-i",
+        "-o",
+        "swp+",
+        "swp1,swp2",
+        "-s",
+        "10.0.0.0/8",
+        "::/0",
+        "-p",
+        "tcp",
+        "--dport",
+        "80",
+        "1:2",
+        "-m",
+        "multiport",
+        "--dports",
+        "1,2",
+        "ecn",
+        "!",
+        "--ecn-ip-ect",
+        "3",
+        "-j",
+        "DROP",
+        "LOG",
+        "SETQOS",
+        "--set-dscp",
+        "POLICE",
+        "--set-mode",
+        "KB",
+        "$A",
+        "$AB",
+        "A",
+        "=",
+        "#",
+        "[",
+        "]",
+        "[iptables]",
+        "[ip6tables]",
+        "[ebtables]",
+        "\"",
+        "police",
+        "-I",
+        "é",
+        "\u{0}",
     ]);
     vec(vec(word, 0..14).prop_map(|words| words.join(" ")), 0..8)
 }
@@ -134,12 +182,18 @@ fn large_bodies_cost_their_length() {
     assert_eq!(parse(&lines).map(|policy| policy.entries()), Ok(30_000));
     // Names that all start alike, and values that would multiply.
     let names = (0..10_000).map(|n| format!("A{n:05} = {}", "x".repeat(60)));
-    let uses = ["[iptables]".to_owned(), format!("-A FORWARD -i {} -j DROP", "$A00001".repeat(500))];
+    let uses = [
+        "[iptables]".to_owned(),
+        format!("-A FORWARD -i {} -j DROP", "$A00001".repeat(500)),
+    ];
     let lines: Vec<String> = names.chain(uses).collect();
     let error = parse(&lines).expect_err("too long once replaced");
     assert!(error.message.contains("longer than"), "{error}");
     // 48 × 48 interfaces are counted, not built.
     let many = (1..=48).map(|n| format!("swp{n}")).collect::<Vec<_>>().join(",");
-    let lines = ["[iptables]".to_owned(), format!("-A FORWARD -i {many} -o {many} -j DROP")];
+    let lines = [
+        "[iptables]".to_owned(),
+        format!("-A FORWARD -i {many} -o {many} -j DROP"),
+    ];
     assert_eq!(parse(&lines).map(|policy| policy.entries()), Ok(48 * 48));
 }

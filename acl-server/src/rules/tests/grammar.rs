@@ -1,8 +1,8 @@
 //! What is understood, and as what.
 
 use super::super::{
-    Chain, Cos, Dscp, Family, Interface, Match, Police, PoliceMode, PortRange, Protocol, Statement, Table, Target,
-    count_rules,
+    Chain, Cos, Dscp, Family, Interface, Match, Police, PoliceMode, PortRange, Protocol, Statement, Table,
+    Target, count_rules,
 };
 use super::{accepted, refused, v4, v6};
 
@@ -15,13 +15,28 @@ fn the_mark_of_a_controller() {
     let line = "-t mangle -A FORWARD --in-interface swp+ -s 10.100.10.151 -d 10.100.20.150 -p tcp --sport 40000 \
                 --dport 5001 -j SETQOS --set-dscp 10 --set-cos 5";
     let rule = v4(line).expect("the usual form");
-    assert_eq!((rule.family, rule.table, rule.chains.as_slice()), (Family::V4, Table::Mangle, &[Chain::Forward][..]));
+    assert_eq!(
+        (rule.family, rule.table, rule.chains.as_slice()),
+        (Family::V4, Table::Mangle, &[Chain::Forward][..])
+    );
     assert_eq!(texts(&rule.in_interfaces), ["swp+"]);
-    assert_eq!(rule.source.map(|net| net.to_string()).as_deref(), Some("10.100.10.151/32"));
+    assert_eq!(
+        rule.source.map(|net| net.to_string()).as_deref(),
+        Some("10.100.10.151/32")
+    );
     assert_eq!(rule.protocol, Some(Protocol::TCP));
     let port = |text| PortRange::parse(text).expect("a port");
-    assert_eq!(rule.matches, [Match::SourcePort(port("40000")), Match::DestinationPort(port("5001"))]);
-    let target = Target::SetQos { dscp: Dscp::parse("10").ok(), cos: Cos::parse("5").ok() };
+    assert_eq!(
+        rule.matches,
+        [
+            Match::SourcePort(port("40000")),
+            Match::DestinationPort(port("5001"))
+        ]
+    );
+    let target = Target::SetQos {
+        dscp: Dscp::parse("10").ok(),
+        cos: Cos::parse("5").ok(),
+    };
     assert_eq!(rule.target, target);
     assert_eq!(rule.entries(), 1);
 }
@@ -96,9 +111,17 @@ fn every_match_is_read_and_written_back() {
 
 #[test]
 fn classes_of_dscp_have_their_values() {
-    let class = |name: &str| v4(&format!("-A FORWARD -m dscp --dscp-class {name} -j DROP")).map(|rule| rule.matches);
+    let class =
+        |name: &str| v4(&format!("-A FORWARD -m dscp --dscp-class {name} -j DROP")).map(|rule| rule.matches);
     let value = |value: &str| Ok(vec![Match::Dscp(Dscp::parse(value).expect("a value"))]);
-    for (name, code) in [("BE", "0"), ("CS1", "8"), ("CS7", "56"), ("AF11", "10"), ("AF43", "38"), ("EF", "46")] {
+    for (name, code) in [
+        ("BE", "0"),
+        ("CS1", "8"),
+        ("CS7", "56"),
+        ("AF11", "10"),
+        ("AF43", "38"),
+        ("EF", "46"),
+    ] {
         assert_eq!(class(name), value(code), "{name}");
     }
     for name in ["CS8", "AF14", "AF51", "ef", "CS", "AF111"] {
@@ -114,17 +137,35 @@ fn targets_have_ranges() {
             assert!(error.message.contains(word), "{word:?} is not in: {error}");
         }
     };
-    refuse("-t mangle -A FORWARD -j SETQOS --set-dscp 64", &["DSCP", "0 to 63", "\"64\""]);
+    refuse(
+        "-t mangle -A FORWARD -j SETQOS --set-dscp 64",
+        &["DSCP", "0 to 63", "\"64\""],
+    );
     refuse("-t mangle -A FORWARD -j SETQOS --set-cos 8", &["0 to 7"]);
     refuse("-t mangle -A FORWARD -j SETQOS", &["--set-dscp or --set-cos"]);
-    refuse("-t mangle -A FORWARD -j SETQOS --set-dscp 1 --set-dscp 1", &["twice"]);
+    refuse(
+        "-t mangle -A FORWARD -j SETQOS --set-dscp 1 --set-dscp 1",
+        &["twice"],
+    );
     refuse("-t mangle -A FORWARD -j SETQOS --set-dscp", &["end of the line"]);
     refuse("-A FORWARD -j SETQOS --set-dscp 1", &["-t mangle"]);
     refuse("-A FORWARD -j SETCLASS --class -1", &["0 to 7"]);
-    refuse("-A FORWARD -j POLICE --set-mode pps --set-rate 1 --set-burst 1", &["pkt or KB"]);
-    refuse("-A FORWARD -j POLICE --set-mode pkt --set-rate 0 --set-burst 1", &["from 1"]);
-    refuse("-A FORWARD -j POLICE --set-mode pkt --set-rate 4294967296 --set-burst 1", &["4294967295"]);
-    refuse("-A FORWARD -j POLICE --set-mode pkt --set-rate 1", &["needs --set-burst"]);
+    refuse(
+        "-A FORWARD -j POLICE --set-mode pps --set-rate 1 --set-burst 1",
+        &["pkt or KB"],
+    );
+    refuse(
+        "-A FORWARD -j POLICE --set-mode pkt --set-rate 0 --set-burst 1",
+        &["from 1"],
+    );
+    refuse(
+        "-A FORWARD -j POLICE --set-mode pkt --set-rate 4294967296 --set-burst 1",
+        &["4294967295"],
+    );
+    refuse(
+        "-A FORWARD -j POLICE --set-mode pkt --set-rate 1",
+        &["needs --set-burst"],
+    );
     refuse("-A FORWARD -j SPAN --dport swp+", &["one interface"]);
     refuse("-A FORWARD -j ERSPAN --src-ip 10.0.0.1", &["needs --dst-ip"]);
     refuse("-A FORWARD -j RETURN", &["in hardware"]);
@@ -133,9 +174,17 @@ fn targets_have_ranges() {
     refuse("-A FORWARD", &["expected -j"]);
     refuse("-A", &["expected a chain"]);
     refuse("-t mangle -A INPUT -j DROP", &["FORWARD"]);
-    refuse("-A FORWARD -j LOG --log-prefix a-prefix-of-more-than-29-letters", &["29"]);
+    refuse(
+        "-A FORWARD -j LOG --log-prefix a-prefix-of-more-than-29-letters",
+        &["29"],
+    );
     let police = v4("-A FORWARD -j POLICE --set-burst 3 --set-mode KB --set-rate 2").map(|rule| rule.target);
-    let wanted = Police { mode: PoliceMode::KiloBytes, rate: 2, burst: 3, class: None };
+    let wanted = Police {
+        mode: PoliceMode::KiloBytes,
+        rate: 2,
+        burst: 3,
+        class: None,
+    };
     assert_eq!(police, Ok(Target::Police(wanted)));
 }
 
@@ -149,14 +198,23 @@ fn conditions_have_conditions() {
     };
     refuse("-A FORWARD --dport 80 -j DROP", &["expected -p tcp"]);
     refuse("-A FORWARD -p icmp --dport 80 -j DROP", &["expected -p tcp"]);
-    refuse("-A FORWARD -p udp -m tcp --dport 80 -j DROP", &["expected -p tcp"]);
+    refuse(
+        "-A FORWARD -p udp -m tcp --dport 80 -j DROP",
+        &["expected -p tcp"],
+    );
     refuse("-A FORWARD -p tcp --dport 80:70 -j DROP", &["rises"]);
     refuse("-A FORWARD -p tcp --dport 65536 -j DROP", &["0 to 65535"]);
     refuse("-A FORWARD -p tcp --dport : -j DROP", &["a port"]);
     refuse("-A FORWARD -o swp1 -p tcp --dport 1:2 -j DROP", &["egress"]);
     refuse("-A FORWARD -p tcp --dports 1,2 -j DROP", &["-m multiport"]);
-    refuse("-A FORWARD -p tcp -m multiport --dports 1 --sports 2 -j DROP", &["another -m multiport"]);
-    refuse("-A FORWARD -p tcp -m multiport --dports 1,2,3,4,5,6,7,8,9,10,11,12,13,14:15,16 -j DROP", &["15 ports"]);
+    refuse(
+        "-A FORWARD -p tcp -m multiport --dports 1 --sports 2 -j DROP",
+        &["another -m multiport"],
+    );
+    refuse(
+        "-A FORWARD -p tcp -m multiport --dports 1,2,3,4,5,6,7,8,9,10,11,12,13,14:15,16 -j DROP",
+        &["15 ports"],
+    );
     refuse("-A FORWARD -m ttl -j DROP", &["one of its options"]);
     refuse("-A FORWARD --ttl-eq 1 -j DROP", &["-m ttl before"]);
     refuse("-A FORWARD -m hl --hl-eq 1 -j DROP", &["hardware knows"]);
@@ -165,9 +223,18 @@ fn conditions_have_conditions() {
     refuse("-A FORWARD -s 10.0.0.1,10.0.0.2 -j DROP", &["IPv4 address"]);
     refuse("-A FORWARD -s 10.0.0.1 --src 10.0.0.2 -j DROP", &["twice"]);
     refuse("-A FORWARD -p icmpv6 -j DROP", &["icmp in [iptables]"]);
-    refuse("-A OUTPUT -m mac --mac-source 00:11:22:33:44:55 -j DROP", &["not known in OUTPUT"]);
-    refuse("-A FORWARD -m mac --mac-source 00:11:22:33:44:55:66 -j DROP", &["Ethernet address"]);
-    refuse("-A FORWARD -m mac --mac-source +1:11:22:33:44:55 -j DROP", &["Ethernet address"]);
+    refuse(
+        "-A OUTPUT -m mac --mac-source 00:11:22:33:44:55 -j DROP",
+        &["not known in OUTPUT"],
+    );
+    refuse(
+        "-A FORWARD -m mac --mac-source 00:11:22:33:44:55:66 -j DROP",
+        &["Ethernet address"],
+    );
+    refuse(
+        "-A FORWARD -m mac --mac-source +1:11:22:33:44:55 -j DROP",
+        &["Ethernet address"],
+    );
     let error = v6("-A FORWARD -j ERSPAN --src-ip 10.0.0.1 --dst-ip 10.0.0.2").expect_err("IPv4 only");
     assert!(error.message.contains("IPv4 only"), "{error}");
     assert!(v6("-A FORWARD -s 10.0.0.1 -j DROP").is_err());
@@ -177,10 +244,18 @@ fn conditions_have_conditions() {
 
 #[test]
 fn ebtables_is_known_by_its_structure() {
-    accepted(&["[ebtables]", "-A FORWARD -p IPV4 --ip-dst 10.0.0.1 -j erspan --src-ip 10.0.0.1 --dst-ip 10.0.0.2"]);
+    accepted(&[
+        "[ebtables]",
+        "-A FORWARD -p IPV4 --ip-dst 10.0.0.1 -j erspan --src-ip 10.0.0.1 --dst-ip 10.0.0.2",
+    ]);
     refused(&["[ebtables]", "-A FORWARD -p IPV4"], 2, 19, &["expected -j"]);
     refused(&["[ebtables]", "-A FORWARD -j ERSPAN"], 2, 15, &["span"]);
-    refused(&["[ebtables]", "-A FORWARD -j DROP -j DROP"], 2, 23, &["one target"]);
+    refused(
+        &["[ebtables]", "-A FORWARD -j DROP -j DROP"],
+        2,
+        23,
+        &["one target"],
+    );
     refused(&["[ebtables]", "-A MYCHAIN -j DROP"], 2, 4, &["chains"]);
     refused(&["[ebtables]", "FORWARD -j DROP"], 2, 1, &["-A CHAIN"]);
 }
