@@ -1,1 +1,52 @@
-//! stub
+//! The controller: sFlow in, marks out. Each module uses only modules that are listed below it.
+//!
+//! A sample goes datagram → `sflow` → `packet` → `flow` and `detect` → event → `control` (desired state) → one
+//! reconcile loop per switch → `actuator` → the switch's acl-server.
+
+/// Command line: `run`, `check`, `decode`.
+pub mod cli;
+
+/// Puts the daemon together and runs it until it is asked to end.
+pub mod app;
+
+/// HTTP: health, metrics, what is desired and installed.
+pub mod api;
+
+/// From detected flows to the desired state of every switch, and from there to the switches.
+pub mod control;
+
+/// What can carry out a control on a switch; the only place that writes rule text.
+pub mod actuator;
+
+/// Receives datagrams and drives decoding and detection.
+pub mod ingest;
+
+/// Prints the datagrams of a capture.
+pub mod decode;
+
+/// Decides which flow is an elephant, and when it has ended.
+pub mod detect;
+
+/// The switches we may contact, and what is known of their ports.
+pub mod inventory;
+
+/// Flow keys, the bounded flow table and rate estimates.
+pub mod flow;
+
+/// Reads capture files.
+pub mod pcap;
+
+/// Reads the headers of sampled packets, which are truncated by design.
+pub mod packet;
+
+/// Decodes sFlow version 5 datagrams.
+pub mod sflow;
+
+/// Settings and their defaults.
+pub mod config;
+
+/// Counters of everything that moves.
+pub mod metrics;
+
+/// Instants as numbers; the one place that reads a clock.
+pub mod clock;

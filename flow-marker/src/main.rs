@@ -1,1 +1,7 @@
-fn main() {}
+//! The daemon; everything is in the library.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    flow_marker::cli::main()
+}

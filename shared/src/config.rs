@@ -32,6 +32,20 @@ pub enum ConfigError {
     },
 }
 
+impl ConfigError {
+    /// A mistake at byte `start` of `text`, which is the content of `path`.
+    pub fn at(path: &Path, text: &str, start: usize, message: String) -> Self {
+        let before = text.get(..start).unwrap_or_default();
+        let line = before.rsplit('\n').next().unwrap_or_default();
+        Self::Content {
+            path: path.to_owned(),
+            line: before.matches('\n').count() + 1,
+            column: line.chars().count() + 1,
+            message,
+        }
+    }
+}
+
 /// Reads `path` into a `T`, whose structs should say `#[serde(deny_unknown_fields)]`.
 ///
 /// # Errors
@@ -63,22 +77,18 @@ pub fn load_or_default<T: DeserializeOwned + Default>(path: &Path) -> Result<T, 
 /// The text is no TOML or does not fit `T`.
 pub fn parse<T: DeserializeOwned>(path: &Path, text: &str) -> Result<T, ConfigError> {
     toml::from_str(text).map_err(|error| {
-        let span = error.span().unwrap_or_default();
-        let before = text.get(..span.start).unwrap_or_default();
-        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-        let key = key_at(text, line_start);
+        let start = error.span().unwrap_or_default().start;
+        let line_start = text
+            .get(..start)
+            .and_then(|before| before.rfind('\n'))
+            .map_or(0, |newline| newline + 1);
         let message = error.message();
         // The message of an unknown key names it; others ("invalid type") do not say whose value it is.
-        let message = match key {
+        let message = match key_at(text, line_start) {
             Some(key) if !message.contains(&format!("`{key}`")) => format!("`{key}`: {message}"),
             _ => message.to_owned(),
         };
-        ConfigError::Content {
-            path: path.to_owned(),
-            line: before.matches('\n').count() + 1,
-            column: before.get(line_start..).unwrap_or_default().chars().count() + 1,
-            message,
-        }
+        ConfigError::at(path, text, start, message)
     })
 }
 

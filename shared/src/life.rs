@@ -1,7 +1,7 @@
 //! Start and end of a process.
 //!
-//! A component that must be up holds a [`Latch`]; when the last one drops, the process is ready. A component that has
-//! fallen behind takes a latch again, and the process is unready until it lets go. A [`Shutdown`] is asked for once and
+//! A component that must be up holds a `Latch`; when the last one drops, the process is ready. A component that has
+//! fallen behind takes a latch again, and the process is unready until it lets go. A `Shutdown` is asked for once and
 //! seen by everybody.
 
 use std::collections::BTreeMap;

@@ -1,6 +1,6 @@
 //! The bodies and headers of the ACL API (`acl-server` contract §1).
 //!
-//! An ACL travels as a JSON array of strings, its lines ([`AclLines`]).
+//! An ACL travels as a JSON array of strings, its lines (`AclLines`).
 
 use std::fmt;
 use std::time::Duration;

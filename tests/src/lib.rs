@@ -1,1 +1,23 @@
-//! stub
+//! The lab: network namespaces, a real switch, real daemons, real packets. Each module uses only modules that are listed
+//! below it.
+
+/// The demo: two elephants among mice, as a timeline.
+pub mod demo;
+/// The lab: a leaf switch with sFlow and routing, two hosts, a controller.
+pub mod lab;
+/// Daemons on loopback, for everything that needs no root.
+pub mod local;
+/// A synthetic sFlow agent: real datagrams without a switch and without root.
+pub mod agent;
+/// Captures packets at a host and counts them per flow and DSCP.
+pub mod wire;
+/// A small HTTP client that can be used inside a namespace.
+pub mod http;
+/// Network namespaces: run programs and closures inside them.
+pub mod netns;
+/// Programs that were started and are ended with everything they started.
+pub mod process;
+/// Where the programs of this workspace are.
+pub mod binaries;
+/// Polling with a time limit.
+pub mod wait;

@@ -1,7 +1,7 @@
 //! `acltool`: what `cl-acltool` is to a Cumulus switch, for any Linux machine.
 //!
-//! It reads rule files ([`source`]), compiles them to the input of `iptables-restore` and `ip6tables-restore`
-//! ([`compile`], a pure function) and installs both families or neither ([`install`]). Everything it installs is in
+//! It reads rule files (`source`), compiles them to the input of `iptables-restore` and `ip6tables-restore`
+//! (`compile`, a pure function) and installs both families or neither (`install`). Everything it installs is in
 //! chains of its own, `acltool-FORWARD` and so on, each hooked by one jump at the top of the built-in chain of that name.
 //! Chains and rules of others are never touched; a jump that is there stays where it is.
 //!

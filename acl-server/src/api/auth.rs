@@ -3,7 +3,7 @@
 //! This version has no credentials. On loopback a caller without any is trusted like a local user, but a browser or a
 //! proxy that reaches loopback on somebody else's behalf is not: requests that show such a detour are turned away.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
@@ -11,6 +11,7 @@ use axum::http::uri::Authority;
 use axum::http::{HeaderMap, header};
 use axum::middleware::Next;
 use axum::response::Response;
+use shared::host::is_local;
 
 use super::error::ApiError;
 
@@ -48,26 +49,11 @@ impl Gate {
             .and_then(|host| host.to_str().ok())
             .or(authority);
         match host {
-            Some(host) if self.is_ours(host) => None,
+            Some(host) if is_local(host, self.listen.ip()) => None,
             Some(host) => Some(format!(
                 "the Host `{host}` is neither loopback nor the listen address"
             )),
             None => Some("the request names no Host".to_owned()),
-        }
-    }
-
-    fn is_ours(&self, host: &str) -> bool {
-        let name = match host.rsplit_once(':') {
-            // An IPv6 address has colons of its own, inside brackets.
-            Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) && !name.ends_with(':') => {
-                name
-            }
-            _ => host,
-        };
-        let name = name.trim_start_matches('[').trim_end_matches(']');
-        match name.parse::<IpAddr>() {
-            Ok(address) => address.is_loopback() || address == self.listen.ip(),
-            Err(_) => name.eq_ignore_ascii_case("localhost"),
         }
     }
 }

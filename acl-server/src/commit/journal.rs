@@ -1,6 +1,6 @@
 //! What was about to change, on disk before it changes.
 //!
-//! One file of framed records: length, checksum, [`Record`]. `Begin` (old and new bytes of every file of the batch) is
+//! One file of framed records: length, checksum, `Record`. `Begin` (old and new bytes of every file of the batch) is
 //! durable before the first rename; `End` is durable before the first reply. After a crash a `Begin` without its `End` is
 //! rolled back. A torn last record was never acted upon, so it is dropped. Each batch begins the file anew: what is lost
 //! when that is cut short is only the knowledge that the switch has what the files say, and costs one commit.

@@ -1,11 +1,11 @@
 //! Rule files as types.
 //!
-//! A rule file is a list of statements, one a line: sections, variables, comments, rules. [`parse`] turns the lines of
-//! an ACL into a [`Policy`], or says with line and column what is wrong. It is strict: only the matches and targets that
+//! A rule file is a list of statements, one a line: sections, variables, comments, rules. `parse` turns the lines of
+//! an ACL into a `Policy`, or says with line and column what is wrong. It is strict: only the matches and targets that
 //! the switch's hardware knows are accepted, and everything that the real tool is known to misread is refused, with the
 //! reason. Parsing only validates: the file holds the client's own lines.
 //!
-//! A policy renders ([`Policy::render`]) to lines that parse to the same rules.
+//! A policy renders (`Policy::render`) to lines that parse to the same rules.
 //!
 //! Input is hostile. Work is linear in the input, lists and variables are bounded, nothing here panics, and what is
 //! quoted in a message is escaped and cut.

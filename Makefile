@@ -1,0 +1,29 @@
+# `make` lists what there is to make.
+.DEFAULT_GOAL := help
+.PHONY: help demo test check lint bench lab clean
+
+help: ## This list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
+
+demo: ## The loop at work, in about a minute: real packets as root, else synthetic; ARGS=--help for more
+	@scripts/demo $(ARGS)
+
+test: ## All tests; without root, those that need the lab are left out and listed
+	@scripts/test $(ARGS)
+
+check: lint test ## What must hold before a change is handed in: lint and test
+
+lint: ## Format, lints, documentation, licences
+	@scripts/lint
+
+bench: ## From first packet to first marked packet in the lab, by parts (as root)
+	@scripts/install-deps
+	@cargo build --workspace --bins --release
+	@cargo run --quiet --release --package tests --bin loop-bench -- $(ARGS)
+
+lab: ## A lab to look around in, until Ctrl-C (as root)
+	@scripts/install-deps
+	@cargo run --quiet --package tests --bin lab -- $(ARGS)
+
+clean: ## Removes what was built
+	@cargo clean

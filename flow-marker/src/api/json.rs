@@ -1,0 +1,239 @@
+//! The bodies of `/controls/json` and `/switches/json`.
+//!
+//! Times are nanoseconds since 1970 (UTC), rates are bits per second.
+
+use std::net::IpAddr;
+
+use serde::Serialize;
+use shared::units::BitRate;
+
+use super::Api;
+use crate::actuator::acl;
+use crate::clock::{Clock, Time};
+use crate::config::{Mode, Role};
+use crate::control::desired::{State, View};
+use crate::control::switch::Switch;
+use crate::packet::IpProtocol;
+
+/// One control.
+#[derive(Debug, Serialize)]
+pub(super) struct Control {
+    name: String,
+    /// The acl-server that has it.
+    switch: String,
+    agent: IpAddr,
+    port: Port,
+    flow: Flow,
+    mode: &'static str,
+    state: State,
+    /// The ACL, line by line.
+    rule: Vec<String>,
+    times: Times,
+    evidence: Evidence,
+    /// Where the time went at the server when it was installed.
+    server: Option<Server>,
+    error: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct Port {
+    ifindex: u32,
+    name: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct Flow {
+    source: IpAddr,
+    destination: IpAddr,
+    protocol: &'static str,
+    sport: u16,
+    dport: u16,
+}
+
+#[derive(Debug, Serialize)]
+struct Times {
+    first_sample: u64,
+    detected: u64,
+    put_sent: Option<u64>,
+    installed: Option<u64>,
+    /// The last sample of the flow.
+    ended: Option<u64>,
+    removed: Option<u64>,
+}
+
+#[derive(Debug, Serialize)]
+struct Evidence {
+    bytes: u64,
+    samples: u32,
+    /// From the first sample to the decision.
+    seconds: f64,
+    rate_bps: u64,
+    threshold_bps: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct Server {
+    queue_ms: f64,
+    commit_ms: f64,
+}
+
+/// One switch.
+#[derive(Debug, Serialize)]
+pub(super) struct SwitchState {
+    agent: IpAddr,
+    acl: String,
+    mode: &'static str,
+    /// Whether the last request was answered; null before the first.
+    reachable: Option<bool>,
+    last_error: Option<String>,
+    /// Controls on the switch.
+    installed: usize,
+    /// Controls that should be there, those over budget included.
+    desired: usize,
+    /// ACLs with our prefix that nobody wants.
+    orphans: usize,
+    ports: Vec<PortState>,
+}
+
+#[derive(Debug, Serialize)]
+struct PortState {
+    ifindex: u32,
+    name: Option<String>,
+    speed_bps: Option<u64>,
+    threshold_bps: Option<u64>,
+    role: &'static str,
+}
+
+const fn mode(mode: Mode) -> &'static str {
+    match mode {
+        Mode::Observe => "observe",
+        Mode::Act => "act",
+    }
+}
+
+/// Current controls, switch by switch, and then those that are over, the oldest first.
+pub(super) fn controls(api: &Api) -> Vec<Control> {
+    let mut all = Vec::new();
+    for switch in &api.switches {
+        let views: Vec<_> = switch.read(|desired| desired.views().collect());
+        let contact = switch.contact();
+        // What cannot be asked for is as wrong as what was asked for and failed.
+        let silent = contact.last_error.filter(|_| contact.reachable == Some(false));
+        for view in views {
+            let mut control = control(api, switch, view);
+            control.error = control.error.or_else(|| silent.clone());
+            all.push(control);
+        }
+    }
+    for (index, view) in api.history.read() {
+        if let Some(switch) = api.switches.get(index) {
+            all.push(control(api, switch, view));
+        }
+    }
+    all
+}
+
+fn control(api: &Api, switch: &Switch, view: View) -> Control {
+    let (cause, flow) = (&view.cause, &view.control.flow);
+    let ms = |duration: std::time::Duration| duration.as_secs_f64() * 1e3;
+    Control {
+        name: view.control.name.to_string(),
+        switch: switch.config.acl.to_string(),
+        agent: cause.agent,
+        port: Port {
+            ifindex: cause.port,
+            // It may have become known since.
+            name: cause
+                .port_name
+                .as_deref()
+                .map(str::to_owned)
+                .or_else(|| port_name(api, switch.index, cause.port)),
+        },
+        flow: Flow {
+            source: flow.source,
+            destination: flow.destination,
+            protocol: if flow.protocol == IpProtocol::UDP {
+                "udp"
+            } else {
+                "tcp"
+            },
+            sport: flow.source_port,
+            dport: flow.destination_port,
+        },
+        mode: mode(api.mark.mode),
+        state: view.state,
+        rule: acl::lines(switch.config.platform, &view.control),
+        times: times(&api.clock, &view),
+        evidence: Evidence {
+            bytes: cause.evidence.bytes,
+            samples: cause.evidence.samples,
+            seconds: cause.detected.since(cause.evidence.first_sample).as_secs_f64(),
+            rate_bps: cause.evidence.rate.bits_per_second(),
+            threshold_bps: cause.evidence.threshold.bits_per_second(),
+        },
+        server: view.timing.map(|t| Server {
+            queue_ms: ms(t.queue),
+            commit_ms: ms(t.commit),
+        }),
+        error: view.error,
+    }
+}
+
+fn port_name(api: &Api, switch: usize, if_index: u32) -> Option<String> {
+    let lists = api.board.read();
+    let (_, port) = lists.get(switch)?.iter().find(|(index, _)| *index == if_index)?;
+    port.name.as_deref().map(str::to_owned)
+}
+
+fn times(clock: &Clock, view: &View) -> Times {
+    let unix = |time: Option<Time>| time.map(|t| clock.unix_ns(t));
+    Times {
+        first_sample: clock.unix_ns(view.cause.evidence.first_sample),
+        detected: clock.unix_ns(view.cause.detected),
+        put_sent: unix(view.times.put_sent),
+        installed: unix(view.times.installed),
+        ended: unix(view.times.ended),
+        removed: unix(view.times.removed),
+    }
+}
+
+/// All switches, in the inventory's order.
+pub(super) fn switches(api: &Api) -> Vec<SwitchState> {
+    let ports = api.board.read();
+    let lists = ports.iter().map(Vec::as_slice).chain(std::iter::repeat(&[][..]));
+    api.switches
+        .iter()
+        .zip(lists)
+        .map(|(switch, ports)| switch_state(api, switch, ports))
+        .collect()
+}
+
+fn switch_state(api: &Api, switch: &Switch, ports: &[(u32, crate::inventory::Port)]) -> SwitchState {
+    let (states, orphans) = switch.read(|desired| {
+        let states: Vec<_> = desired.views().map(|view| view.state).collect();
+        (states, desired.orphans())
+    });
+    let contact = switch.contact();
+    let threshold = |speed| api.mark.threshold.of_port(speed, api.mark.threshold_max);
+    let port = |(ifindex, port): &(u32, crate::inventory::Port)| PortState {
+        ifindex: *ifindex,
+        name: port.name.as_deref().map(str::to_owned),
+        speed_bps: port.speed.map(BitRate::bits_per_second),
+        threshold_bps: threshold(port.speed).map(BitRate::bits_per_second),
+        role: match port.role {
+            Role::Edge => "edge",
+            Role::Core => "core",
+        },
+    };
+    SwitchState {
+        agent: switch.config.agent,
+        acl: switch.config.acl.to_string(),
+        mode: mode(api.mark.mode),
+        reachable: contact.reachable,
+        last_error: contact.last_error,
+        installed: states.iter().filter(|s| matches!(s, State::Installed)).count(),
+        desired: states.iter().filter(|s| !matches!(s, State::Releasing)).count(),
+        orphans,
+        ports: ports.iter().map(port).collect(),
+    }
+}

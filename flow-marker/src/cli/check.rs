@@ -1,0 +1,114 @@
+//! `flow-marker check`: what a configuration would do.
+
+use std::io::Write;
+
+use crate::actuator::acl::{self, AclActuator};
+use crate::actuator::{Control, Mark};
+use crate::config::{Config, Interface, Mode, Role, Switch};
+use crate::flow::FiveTuple;
+use crate::packet::IpProtocol;
+
+/// Prints what would be done; contacts nobody.
+///
+/// # Errors
+/// A token or certificate cannot be read, or `out` cannot be written to.
+pub(super) fn check(config: &Config, out: &mut dyn Write) -> anyhow::Result<()> {
+    let mark = &config.mark;
+    match mark.mode {
+        Mode::Observe => writeln!(
+            out,
+            "mode observe: elephants are found and shown, no switch is contacted"
+        )?,
+        Mode::Act => writeln!(
+            out,
+            "mode act: elephants are marked on {} switches",
+            config.switches.len()
+        )?,
+    }
+    write!(out, "threshold {}", mark.threshold)?;
+    if let Some(max) = mark.threshold_max {
+        write!(out, ", at most {max}bit/s")?;
+    }
+    writeln!(out, "; exponential average over 1 s")?;
+    writeln!(
+        out,
+        "at most {} rules on a switch, named {}_mark_…, each for at least {:?}; only flows with DSCP {}{}",
+        mark.max_rules,
+        config.id,
+        mark.hold,
+        mark.only_dscp,
+        if mark.udp { ", TCP and UDP" } else { ", TCP only" },
+    )?;
+    if !mark.exclude.is_empty() {
+        let list: Vec<_> = mark.exclude.iter().map(ToString::to_string).collect();
+        writeln!(out, "never from or to {}", list.join(", "))?;
+    }
+    for switch in &config.switches {
+        one_switch(config, switch, out)?;
+    }
+    if config.switches.is_empty() {
+        writeln!(
+            out,
+            "no [[switch]]: every datagram would be from an unknown agent"
+        )?;
+    }
+    Ok(())
+}
+
+fn one_switch(config: &Config, switch: &Switch, out: &mut dyn Write) -> anyhow::Result<()> {
+    // Reads token and certificates, as `run` would.
+    AclActuator::new(switch, String::new())?;
+    writeln!(out, "\nswitch {} at {}", switch.agent, switch.acl)?;
+    for (if_index, port) in &switch.ports {
+        let name = port.name.as_deref().unwrap_or("(name from the switch)");
+        let speed = port
+            .speed
+            .map_or_else(|| "speed from counters".to_owned(), |s| format!("{s}bit/s"));
+        let threshold = match (
+            port.role,
+            config
+                .mark
+                .threshold
+                .of_port(port.speed, config.mark.threshold_max),
+        ) {
+            (Role::Core, _) => "role core: flows that enter here are not marked".to_owned(),
+            (Role::Edge, Some(threshold)) => format!("elephants from {threshold}bit/s"),
+            (Role::Edge, None) => "elephants when the speed is known".to_owned(),
+        };
+        writeln!(out, "  port {if_index} {name}: {speed}, {threshold}")?;
+    }
+    match config.mark.threshold.of_port(None, config.mark.threshold_max) {
+        Some(threshold) => writeln!(out, "  other ports: elephants from {threshold}bit/s")?,
+        None => writeln!(
+            out,
+            "  other ports: when their speed is known from counter samples"
+        )?,
+    }
+    writeln!(out, "  a mark looks like this:")?;
+    for line in acl::lines(switch.platform, &example(config, switch)?) {
+        writeln!(out, "    {line}")?;
+    }
+    Ok(())
+}
+
+/// A flow between addresses for documentation (RFC 5737).
+fn example(config: &Config, switch: &Switch) -> anyhow::Result<Control> {
+    Ok(Control {
+        name: format!("{}_mark_example", config.id).parse()?,
+        flow: FiveTuple {
+            source: [192, 0, 2, 1].into(),
+            destination: [198, 51, 100, 2].into(),
+            protocol: IpProtocol::TCP,
+            source_port: 40_000,
+            destination_port: 5001,
+        },
+        interface: match &switch.interface {
+            Interface::Pattern(pattern) => pattern.clone(),
+            Interface::Ingress => "PORT".to_owned(),
+        },
+        mark: Mark {
+            dscp: config.mark.dscp,
+            cos: config.mark.cos,
+        },
+    })
+}

@@ -1,0 +1,206 @@
+//! Command line: `run`, `check`, `decode`.
+
+mod check;
+
+use std::io::Write;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+use shared::life::{self, Shutdown};
+use shared::telemetry::{self, Format};
+
+use crate::app::{self, Sockets};
+use crate::config::{self, Config};
+use crate::decode;
+
+/// Finds elephant flows in sFlow and marks them on the switch where they enter.
+///
+/// Switches send sFlow to UDP port 6343. A flow that uses a tenth of its ingress port for about a second is an elephant:
+/// flow-marker PUTs an ACL on that switch's acl-server, which sets DSCP and CoS, and removes it when the flow has ended.
+#[derive(Debug, Parser)]
+#[command(name = "flow-marker", version, args_conflicts_with_subcommands = true, after_long_help = EXAMPLES)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    run: RunArgs,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  See what would be done, contacting no switch (the default mode is `observe`):
+    flow-marker run --config fm.toml &
+    curl http://127.0.0.1:8008/controls/json
+
+  The smallest useful configuration, for one switch:
+    [[switch]]
+    agent = \"10.0.0.233\"               # the agent address in its datagrams
+    acl = \"http://10.0.0.233:8080\"     # its acl-server
+    [mark]
+    mode = \"act\"
+
+  Is the configuration right, and what would it do?
+    flow-marker check --config fm.toml
+
+  What is in a capture (tcpdump -w x.pcap udp port 6343)?
+    flow-marker decode x.pcap
+    flow-marker decode x.pcap --json | jq .";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Receive sFlow and mark elephants (what happens without a command).
+    Run(RunArgs),
+    /// Check the configuration and print what would be done; contacts nobody.
+    Check {
+        /// The configuration.
+        #[arg(long, value_name = "FILE", default_value = config::DEFAULT_PATH)]
+        config: PathBuf,
+    },
+    /// Print the sFlow datagrams of a capture file.
+    Decode {
+        /// A pcap file.
+        #[arg(value_name = "FILE.pcap")]
+        file: PathBuf,
+        /// One JSON object per datagram instead of text.
+        #[arg(long)]
+        json: bool,
+        /// The UDP destination port of sFlow in the capture.
+        #[arg(long, default_value_t = 6343)]
+        port: u16,
+    },
+}
+
+#[derive(Debug, Args)]
+struct RunArgs {
+    /// The configuration.
+    #[arg(long, value_name = "FILE", default_value = config::DEFAULT_PATH)]
+    config: PathBuf,
+    /// Where to receive sFlow; `[::]` is all addresses, IPv4 and IPv6.
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "[::]:6343")]
+    sflow: SocketAddr,
+    /// Where to serve the API; a loopback address.
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8008")]
+    http: SocketAddr,
+    /// What to log: error, warn, info, debug, trace, or directives such as `info,flow_marker::ingest=trace`.
+    #[arg(long, value_name = "FILTER", default_value = "info", env = "FLOW_MARKER_LOG")]
+    log: String,
+    /// How to log: auto (the journal under systemd, text otherwise), journal, json, human.
+    #[arg(long, value_name = "FORMAT", default_value = "auto")]
+    log_format: Format,
+}
+
+/// Carries out the command line of this process. 0: done; 1: it failed, as standard error says; 2: wrong usage.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match execute(cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Nobody is left to tell when standard error is closed.
+            let _ = writeln!(std::io::stderr(), "flow-marker: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn execute(cli: Cli) -> anyhow::Result<()> {
+    match cli.command.unwrap_or(Command::Run(cli.run)) {
+        Command::Run(args) => run(&args),
+        Command::Check { config } => {
+            let config = Config::load(&config)?;
+            until_nobody_listens(check::check(&config, &mut std::io::stdout().lock()))
+        }
+        Command::Decode { file, json, port } => {
+            let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+            let decoded = decode::run(&file, port, json, &mut out).map(drop);
+            until_nobody_listens(decoded.and_then(|()| Ok(out.flush()?)))
+        }
+    }
+}
+
+/// `… | head` closes our output when it has seen enough, which is no failure.
+fn until_nobody_listens(result: anyhow::Result<()>) -> anyhow::Result<()> {
+    result.or_else(
+        |error| match error.root_cause().downcast_ref::<std::io::Error>() {
+            Some(io) if io.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+            _ => Err(error),
+        },
+    )
+}
+
+fn run(args: &RunArgs) -> anyhow::Result<()> {
+    let config = Config::load(&args.config)?;
+    telemetry::init(args.log_format, &args.log).map_err(|error| anyhow::anyhow!("--log: {error}"))?;
+    let sockets = Sockets::bind(args.sflow, args.http)?;
+    // Two threads: one can work for HTTP clients while the other talks to switches. Receiving has its own.
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()?;
+    runtime.block_on(async {
+        let (trigger, shutdown) = Shutdown::new();
+        let signals = tokio::spawn(async move {
+            match life::termination().await {
+                Ok(signal) => tracing::info!(signal, "ending"),
+                Err(error) => tracing::error!(%error, "no signal handlers, ending"),
+            }
+            trigger.trigger();
+        });
+        let outcome = app::run(config, sockets, shutdown).await;
+        signals.abort();
+        outcome
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent_and_teaches() {
+        let mut command = Cli::command();
+        command.clone().debug_assert();
+        let help = command.render_long_help().to_string();
+        for word in [
+            "check",
+            "decode",
+            "--config",
+            "[::]:6343",
+            "127.0.0.1:8008",
+            "curl",
+        ] {
+            assert!(help.contains(word), "{word} is missing in\n{help}");
+        }
+    }
+
+    #[test]
+    fn the_packaged_unit_starts_it() {
+        let unit = include_str!("../../../systemd/flow-marker.service");
+        let start = unit
+            .lines()
+            .find_map(|line| line.strip_prefix("ExecStart="))
+            .unwrap();
+        let cli = Cli::try_parse_from(start.split_whitespace()).unwrap();
+        assert!(matches!(cli.command, Some(Command::Run(_))));
+        assert!(unit.contains("Type=notify"), "READY=1 is sent");
+        let limit = unit
+            .lines()
+            .find_map(|line| line.strip_prefix("TimeoutStopSec=")?.strip_suffix('s'));
+        let limit: u64 = limit.unwrap().parse().unwrap();
+        assert!(
+            limit > crate::control::reconcile::WITHDRAW.as_secs(),
+            "marks are withdrawn in time"
+        );
+    }
+
+    #[test]
+    fn without_a_command_it_runs() {
+        let cli = Cli::try_parse_from(["flow-marker", "--sflow", "127.0.0.1:0"]).unwrap();
+        assert!(cli.command.is_none() && cli.run.sflow.port() == 0);
+        let cli = Cli::try_parse_from(["flow-marker", "run", "--config", "x"]).unwrap();
+        assert!(matches!(cli.command, Some(Command::Run(args)) if args.config.ends_with("x")));
+    }
+}

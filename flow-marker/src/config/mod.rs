@@ -1,0 +1,363 @@
+//! Settings and their defaults: a TOML file in the form of the contract.
+//!
+//! Rates are bits per second. Every mistake is an error with file, line and column; a key of the contract whose part
+//! does not exist yet is refused with that reason and never ignored.
+
+mod values;
+
+use std::collections::{BTreeMap, HashMap};
+use std::net::IpAddr;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use ipnet::IpNet;
+use reqwest::Url;
+use serde::Deserialize;
+use shared::config::{ConfigError, Reason, Unbuilt};
+use shared::units::{BitRate, TimeSpan};
+use toml::Spanned;
+
+pub use values::{Cos, Dscp, Interface, Mode, Platform, Profile, Role, Threshold, is_interface_name};
+use values::{Id, Optional};
+
+/// Where the configuration is unless `--config` says otherwise.
+pub const DEFAULT_PATH: &str = "/etc/flow-marker/flow-marker.toml";
+
+/// A whole configuration, checked.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// What the names of all our ACLs start with, followed by `_`.
+    pub id: String,
+    /// The inventory, in the file's order; no two have the same agent address.
+    pub switches: Vec<Switch>,
+    /// How elephants are found and marked.
+    pub mark: Mark,
+}
+
+/// One switch that may be contacted.
+#[derive(Debug, Clone)]
+pub struct Switch {
+    /// The agent address in its datagrams.
+    pub agent: IpAddr,
+    /// Base URL of its acl-server.
+    pub acl: Url,
+    /// File with the bearer token.
+    pub token_file: Option<PathBuf>,
+    /// PEM file with the authorities that its certificate is checked against, instead of the system's.
+    pub ca_file: Option<PathBuf>,
+    /// The token may travel over plain HTTP.
+    pub cleartext_token: bool,
+    /// Which table and chain marks are made in.
+    pub platform: Platform,
+    /// What stands after `--in-interface`.
+    pub interface: Interface,
+    /// What is known of ports, by ifIndex; it overrides what is learned.
+    pub ports: BTreeMap<u32, Port>,
+}
+
+/// What the configuration says of a port.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Port {
+    /// The name that rules use, such as `swp1`.
+    pub name: Option<String>,
+    /// Bits per second.
+    pub speed: Option<BitRate>,
+    /// What it is connected to.
+    #[serde(default)]
+    pub role: Role,
+}
+
+/// How elephants are found and marked.
+#[derive(Debug, Clone)]
+pub struct Mark {
+    /// Whether switches are contacted.
+    pub mode: Mode,
+    /// The rate that makes an elephant.
+    pub threshold: Threshold,
+    /// A cap of the threshold, for fast ports.
+    pub threshold_max: Option<BitRate>,
+    /// How the rate is estimated.
+    pub profile: Profile,
+    /// The DSCP that is set; `None` sets none. Never both `None` with `cos`.
+    pub dscp: Option<Dscp>,
+    /// The class of service that is set; `None` sets none.
+    pub cos: Option<Cos>,
+    /// How long a mark stays at least.
+    pub hold: Duration,
+    /// Our ACLs on one switch at most.
+    pub max_rules: usize,
+    /// Between changes to one switch, after a burst of three.
+    pub commit_interval: Duration,
+    /// UDP flows are marked too.
+    pub udp: bool,
+    /// Only flows that carry this DSCP are marked.
+    pub only_dscp: Dscp,
+    /// Flows from or to these prefixes are never marked.
+    pub exclude: Vec<IpNet>,
+}
+
+/// The file as it is written, before the checks that need more than one key.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    #[serde(default)]
+    id: Id,
+    #[serde(default)]
+    switch: Vec<SwitchTable>,
+    #[serde(default)]
+    mark: MarkTable,
+    #[serde(rename = "fabric")]
+    _fabric: Option<Unbuilt<Fabric>>,
+    #[serde(rename = "capture")]
+    _capture: Option<Unbuilt<Capture>>,
+    #[serde(rename = "drop")]
+    _drop: Option<Unbuilt<Drop>>,
+}
+
+struct Fabric;
+impl Reason for Fabric {
+    const WHY: &'static str = "templates for many switches; write one [[switch]] for each";
+}
+
+struct Capture;
+impl Reason for Capture {
+    const WHY: &'static str = "captures of blacklisted traffic";
+}
+
+struct Drop;
+impl Reason for Drop {
+    const WHY: &'static str = "drops";
+}
+
+struct Leases;
+impl Reason for Leases {
+    const WHY: &'static str = "leases of ACLs; marks are withdrawn when flow-marker stops in order, and taken over or removed after its next start";
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SwitchTable {
+    agent: Spanned<IpAddr>,
+    acl: Spanned<AclUrl>,
+    token_file: Option<Spanned<PathBuf>>,
+    ca_file: Option<PathBuf>,
+    #[serde(default)]
+    cleartext_token: bool,
+    #[serde(default)]
+    platform: Platform,
+    #[serde(default)]
+    interface: Interface,
+    #[serde(default)]
+    ports: HashMap<Spanned<String>, Port>,
+}
+
+/// A URL, since that type does not read itself.
+#[derive(Debug, Deserialize)]
+#[serde(try_from = "String")]
+struct AclUrl(Url);
+
+impl TryFrom<String> for AclUrl {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let expected = "an acl-server's address is http://HOST:PORT or https://HOST:PORT";
+        let url: Url = text.parse().map_err(|e| format!("{text:?}: {e}; {expected}"))?;
+        let plain = url.username().is_empty() && url.password().is_none() && url.query().is_none();
+        match url.scheme() {
+            "http" | "https" if url.has_host() && plain => Ok(Self(url)),
+            _ => Err(format!("{text:?}: {expected}")),
+        }
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct MarkTable {
+    mode: Mode,
+    threshold: Threshold,
+    threshold_max: Option<BitRate>,
+    profile: Profile,
+    dscp: Optional<Dscp>,
+    cos: Spanned<Optional<Cos>>,
+    hold: TimeSpan,
+    #[serde(rename = "ttl")]
+    _ttl: Option<Unbuilt<Leases>>,
+    max_rules: Spanned<usize>,
+    commit_interval: TimeSpan,
+    udp: bool,
+    only_dscp: Spanned<Dscp>,
+    exclude: Vec<values::Excluded>,
+}
+
+impl Default for MarkTable {
+    fn default() -> Self {
+        Self {
+            mode: Mode::default(),
+            threshold: Threshold::default(),
+            threshold_max: None,
+            profile: Profile::default(),
+            dscp: Optional(Some(Dscp::ELEPHANT)),
+            cos: Spanned::new(0..0, Optional(Some(Cos::ELEPHANT))),
+            hold: TimeSpan(Duration::from_secs(10)),
+            _ttl: None,
+            max_rules: Spanned::new(0..0, 64),
+            commit_interval: TimeSpan(Duration::from_secs(1)),
+            udp: false,
+            only_dscp: Spanned::new(0..0, Dscp::BEST_EFFORT),
+            exclude: Vec::new(),
+        }
+    }
+}
+
+impl Config {
+    /// Reads and checks the file at `path`.
+    ///
+    /// # Errors
+    /// It cannot be read, is no TOML, or says something that cannot be meant; the error names file, line and column.
+    pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Read {
+            path: path.to_owned(),
+            source,
+        })?;
+        Self::parse(path, &text)
+    }
+
+    /// Reads and checks a configuration; `path` is only named in errors.
+    ///
+    /// # Errors
+    /// As [`Self::load`].
+    pub fn parse(path: &Path, text: &str) -> Result<Self, ConfigError> {
+        let file: File = shared::config::parse(path, text)?;
+        check(file).map_err(|mistake| ConfigError::at(path, text, mistake.span.start, mistake.message))
+    }
+}
+
+/// A mistake that shows only when keys are seen together.
+struct Mistake {
+    span: Range<usize>,
+    message: String,
+}
+
+fn mistake<T>(at: &Spanned<T>, message: impl Into<String>) -> Mistake {
+    Mistake {
+        span: at.span(),
+        message: message.into(),
+    }
+}
+
+fn check(file: File) -> Result<Config, Mistake> {
+    let mut switches: Vec<Switch> = Vec::with_capacity(file.switch.len());
+    for table in file.switch {
+        let agent = table.agent.get_ref().to_canonical();
+        if let Some(other) = switches.iter().find(|s| s.agent == agent) {
+            let message = format!(
+                "`agent`: {agent} is the agent of two switches, {} and {}",
+                other.acl,
+                table.acl.get_ref().0
+            );
+            return Err(mistake(&table.agent, message));
+        }
+        if let Some(other) = switches.iter().find(|s| s.acl == table.acl.get_ref().0) {
+            let message = format!(
+                "`acl`: {} is the acl-server of two agents, {} and {agent}; one loop per server may change it",
+                other.acl, other.agent
+            );
+            return Err(mistake(&table.acl, message));
+        }
+        switches.push(switch(table, agent)?);
+    }
+    Ok(Config {
+        id: file.id.0,
+        switches,
+        mark: mark(file.mark)?,
+    })
+}
+
+fn switch(table: SwitchTable, agent: IpAddr) -> Result<Switch, Mistake> {
+    let acl = table.acl.get_ref().0.clone();
+    if let Some(token) = &table.token_file
+        && acl.scheme() == "http"
+        && !table.cleartext_token
+    {
+        let message = format!(
+            "`token_file`: the token would travel to {acl} in clear text; use https, or say `cleartext_token = true`"
+        );
+        return Err(mistake(token, message));
+    }
+    let mut ports = BTreeMap::new();
+    for (index, port) in table.ports {
+        // 30 bits: the others of an sFlow interface say what kind of value it is (sFlow v5 §5.3).
+        let number = index
+            .get_ref()
+            .parse()
+            .ok()
+            .filter(|n| (1..0x3FFF_FFFF).contains(n));
+        let Some(number) = number else {
+            let message = format!(
+                "`{}`: the key of a port is its ifIndex, 1 to 1073741822",
+                index.get_ref()
+            );
+            return Err(mistake(&index, message));
+        };
+        if let Some(name) = &port.name
+            && !is_interface_name(name)
+        {
+            let message = format!("`name`: {name:?} is not the name of an interface, such as \"swp1\"");
+            return Err(mistake(&index, message));
+        }
+        ports.insert(number, port);
+    }
+    Ok(Switch {
+        agent,
+        acl,
+        token_file: table.token_file.map(Spanned::into_inner),
+        ca_file: table.ca_file,
+        cleartext_token: table.cleartext_token,
+        platform: table.platform,
+        interface: table.interface,
+        ports,
+    })
+}
+
+fn mark(table: MarkTable) -> Result<Mark, Mistake> {
+    /// The largest table of any switch has about 12 000 entries; beyond it a budget is a typing error.
+    const MOST_RULES: usize = 10_000;
+    let (dscp, cos) = (table.dscp.0, table.cos.get_ref().0);
+    if dscp.is_none() && cos.is_none() {
+        let message = "`cos`: with `dscp = \"off\"` and `cos = \"off\"` a mark would set nothing";
+        return Err(mistake(&table.cos, message));
+    }
+    let only_dscp = *table.only_dscp.get_ref();
+    if dscp == Some(only_dscp) {
+        let message = format!(
+            "`only_dscp`: flows that carry DSCP {only_dscp} already have the mark, so nothing would change"
+        );
+        return Err(mistake(&table.only_dscp, message));
+    }
+    let max_rules = *table.max_rules.get_ref();
+    if !(1..=MOST_RULES).contains(&max_rules) {
+        return Err(mistake(
+            &table.max_rules,
+            format!("`max_rules`: 1 to {MOST_RULES}"),
+        ));
+    }
+    Ok(Mark {
+        mode: table.mode,
+        threshold: table.threshold,
+        threshold_max: table.threshold_max,
+        profile: table.profile,
+        dscp,
+        cos,
+        hold: table.hold.0,
+        max_rules,
+        commit_interval: table.commit_interval.0,
+        udp: table.udp,
+        only_dscp,
+        exclude: table.exclude.into_iter().map(|e| e.0).collect(),
+    })
+}
+
+#[cfg(test)]
+mod tests;

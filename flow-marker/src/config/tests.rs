@@ -1,0 +1,224 @@
+use super::*;
+
+fn parse(text: &str) -> Result<Config, String> {
+    Config::parse(Path::new("/etc/fm.toml"), text).map_err(|e| e.to_string())
+}
+
+fn error(text: &str) -> String {
+    parse(text).unwrap_err()
+}
+
+const SWITCH: &str = "[[switch]]\nagent = \"10.0.0.233\"\nacl = \"http://10.0.0.233:8080\"\n";
+
+#[test]
+fn an_empty_file_observes_with_the_seeds_values() {
+    let config = parse("").unwrap();
+    assert_eq!(
+        (config.id.as_str(), config.mark.mode, config.mark.profile),
+        ("fm", Mode::Observe, Profile::Average)
+    );
+    assert_eq!(
+        (config.mark.dscp, config.mark.cos),
+        (Some(Dscp::ELEPHANT), Some(Cos::ELEPHANT))
+    );
+    assert_eq!((config.mark.max_rules, config.mark.udp), (64, false));
+    assert_eq!(
+        config.mark.threshold.to_string(),
+        "10% of the ingress port's speed"
+    );
+    assert!(config.switches.is_empty());
+}
+
+#[test]
+fn the_contracts_example_is_understood() {
+    let config = parse(&format!(
+        "id = \"fm\"\n{SWITCH}platform = \"cumulus5\"\ninterface = \"ingress\"\n\
+         [switch.ports.3]\nname = \"swp1\"\nspeed = \"10G\"\nrole = \"core\"\n\
+         [mark]\nmode = \"act\"\nthreshold = \"10%\"\nthreshold_max = \"10G\"\nprofile = \"average\"\n\
+         dscp = 12\ncos = \"off\"\nhold = \"10s\"\nmax_rules = 8\ncommit_interval = \"1s\"\n\
+         exclude = [\"10.0.0.0/8\", \"192.0.2.1\"]\n"
+    ))
+    .unwrap();
+    let switch = &config.switches[0];
+    assert_eq!(
+        (switch.platform, &switch.interface),
+        (Platform::Cumulus5, &Interface::Ingress)
+    );
+    assert_eq!(
+        switch.ports[&3],
+        Port {
+            name: Some("swp1".into()),
+            speed: Some("10G".parse().unwrap()),
+            role: Role::Core
+        }
+    );
+    assert_eq!((config.mark.dscp, config.mark.cos), (Dscp::new(12), None));
+    assert_eq!(config.mark.exclude[1].to_string(), "192.0.2.1/32");
+}
+
+#[test]
+fn thresholds_follow_the_port_and_its_cap() {
+    let rate = |text: &str| text.parse::<BitRate>().unwrap();
+    let share = Threshold::default();
+    assert_eq!(share.of_port(Some(rate("1G")), None), Some(rate("100M")));
+    assert_eq!(
+        share.of_port(Some(rate("400G")), Some(rate("10G"))),
+        Some(rate("10G"))
+    );
+    assert_eq!(share.of_port(None, Some(rate("10G"))), None);
+    assert_eq!(
+        Threshold::Rate(rate("50M")).of_port(None, None),
+        Some(rate("50M"))
+    );
+}
+
+#[test]
+fn parts_that_do_not_exist_are_refused_with_the_reason() {
+    for (text, key, why) in [
+        ("[fabric]\nagents = [\"10.0.0.0/24\"]\n", "fabric", "templates"),
+        ("[capture]\nmode = \"act\"\n", "capture", "captures"),
+        ("[drop]\nmode = \"act\"\n", "drop", "drops"),
+        ("[mark]\nttl = \"60s\"\n", "ttl", "leases"),
+        ("[mark]\nprofile = \"balanced\"\n", "profile", "sequence numbers"),
+        ("[mark]\nexclude = [\"group:storage\"]\n", "exclude", "groups"),
+    ] {
+        let error = error(text);
+        assert!(
+            error.starts_with("/etc/fm.toml:") && error.contains("not built into this version"),
+            "{key}: {error}"
+        );
+        assert!(error.contains(why), "{key}: {error}");
+    }
+}
+
+#[test]
+fn mistakes_name_their_line() {
+    let twice = format!("{SWITCH}{}", SWITCH.replace("8080", "8081"));
+    let same_server = format!("{SWITCH}{}", SWITCH.replace("\"10.0.0.233\"", "\"10.0.0.234\""));
+    for (text, expected) in [
+        (
+            "id = \"fm_b\"\n".to_owned(),
+            "/etc/fm.toml:1:6: `id`: \"fm_b\" is not",
+        ),
+        (
+            twice,
+            "/etc/fm.toml:5:9: `agent`: 10.0.0.233 is the agent of two switches",
+        ),
+        (
+            same_server,
+            "/etc/fm.toml:6:7: `acl`: http://10.0.0.233:8080/ is the",
+        ),
+        (
+            format!("{SWITCH}token_file = \"/t\"\n"),
+            "/etc/fm.toml:4:14: `token_file`: the token would",
+        ),
+        (
+            format!("{SWITCH}[switch.ports.swp1]\nspeed = \"1G\"\n"),
+            "/etc/fm.toml:4:15: `swp1`: the key",
+        ),
+        (
+            format!("{SWITCH}[switch.ports.0]\nspeed = \"1G\"\n"),
+            "/etc/fm.toml:4:15: `0`: the key",
+        ),
+        (
+            format!("{SWITCH}interface = \"swp1 -j DROP\"\n"),
+            "/etc/fm.toml:4:13: `interface`: ",
+        ),
+        (
+            "[mark]\ndscp = 64\n".to_owned(),
+            "/etc/fm.toml:2:8: `dscp`: 64 is not 0 to 63",
+        ),
+        (
+            "[mark]\ncos = \"of\"\n".to_owned(),
+            "/etc/fm.toml:2:7: `cos`: invalid value",
+        ),
+        (
+            "[mark]\ndscp = \"off\"\ncos = \"off\"\n".to_owned(),
+            "/etc/fm.toml:3:7: `cos`: with",
+        ),
+        (
+            "[mark]\nonly_dscp = 10\n".to_owned(),
+            "/etc/fm.toml:2:13: `only_dscp`: flows",
+        ),
+        (
+            "[mark]\nmax_rules = 0\n".to_owned(),
+            "/etc/fm.toml:2:13: `max_rules`: 1 to",
+        ),
+        (
+            "[mark]\nthreshold = \"fast\"\n".to_owned(),
+            "/etc/fm.toml:2:13: `threshold`: ",
+        ),
+        (
+            SWITCH.replace("http:", "ftp:"),
+            "/etc/fm.toml:3:7: `acl`: \"ftp://",
+        ),
+        (
+            SWITCH.replace("agent =", "agnet ="),
+            "/etc/fm.toml:2:1: unknown field `agnet`",
+        ),
+    ] {
+        let error = error(&text);
+        assert!(error.starts_with(expected), "{text}\n{error}");
+    }
+}
+
+#[test]
+fn an_agent_mapped_into_ipv6_is_the_same_agent() {
+    let mapped = SWITCH
+        .replace("\"10.0.0.233\"", "\"::ffff:10.0.0.233\"")
+        .replace("8080", "8081");
+    assert!(error(&format!("{SWITCH}{mapped}")).contains("two switches"));
+}
+
+#[test]
+fn nothing_that_could_leave_a_rule_is_an_interface() {
+    for name in ["swp1", "swp1.100", "bond0", "eth-1", "br_x"] {
+        assert!(is_interface_name(name), "{name}");
+    }
+    for name in [
+        "",
+        "-j",
+        "swp1 -j DROP",
+        "a\nb",
+        "swp=1",
+        "[x]",
+        "abcdefghijklmnop",
+        "$x",
+        "swp1,swp2",
+        "é",
+    ] {
+        assert!(!is_interface_name(name), "{name}");
+    }
+}
+
+const EXAMPLE: &str = include_str!("../../../systemd/flow-marker.toml");
+
+#[test]
+fn the_packaged_example_changes_nothing() {
+    let (example, default) = (parse(EXAMPLE).unwrap(), parse("").unwrap());
+    assert_eq!(format!("{example:?}"), format!("{default:?}"));
+}
+
+#[test]
+fn the_packaged_example_is_right_where_it_is_commented_out() {
+    let setting = |line: &str| {
+        let rest = line.strip_prefix('#')?;
+        (rest.starts_with('[') || rest.split_once(" = ").is_some_and(|(key, _)| !key.contains(' ')))
+            .then(|| rest.to_owned())
+    };
+    let all: Vec<_> = EXAMPLE
+        .lines()
+        .map(|line| setting(line).unwrap_or_else(|| line.to_owned()))
+        .collect();
+    let config = parse(&all.join("\n")).unwrap();
+    let (switch, default) = (&config.switches[0], parse("").unwrap());
+    assert!(switch.ports.contains_key(&3) && switch.cleartext_token && switch.token_file.is_some());
+    // Settings with a default show it; two have none.
+    let mark = Mark {
+        threshold_max: None,
+        exclude: Vec::new(),
+        ..config.mark
+    };
+    assert_eq!(format!("{mark:?}"), format!("{:?}", default.mark));
+    assert_eq!(config.id, default.id);
+}

@@ -1,0 +1,311 @@
+//! The values that keys may have. Each reads itself and says what would have been right.
+
+use std::fmt;
+
+use ipnet::IpNet;
+use serde::de::{Error, Visitor};
+use serde::{Deserialize, Deserializer};
+use shared::units::{BitRate, Percent};
+
+/// What the names of our ACLs start with.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(try_from = "String")]
+pub(super) struct Id(pub(super) String);
+
+impl Id {
+    /// `<id>_mark_` and 32 hexadecimal digits must fit into the 64 characters of an ACL name.
+    const MAX_LEN: usize = 24;
+}
+
+impl Default for Id {
+    fn default() -> Self {
+        Self("fm".to_owned())
+    }
+}
+
+impl TryFrom<String> for Id {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let good = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+        if text.is_empty() || text.len() > Self::MAX_LEN || !text.chars().all(good) {
+            // With `_` allowed, everything of a controller "fm_b" would look like an orphan of the controller "fm".
+            return Err(format!(
+                "{text:?} is not 1 to {} characters of a-z and 0-9 (no `_`: it ends the id in the names of ACLs)",
+                Self::MAX_LEN
+            ));
+        }
+        Ok(Self(text))
+    }
+}
+
+/// Whether switches are contacted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Mode {
+    /// Decides, records and shows what it would have done; contacts nobody.
+    #[default]
+    Observe,
+    /// Changes switches.
+    Act,
+}
+
+/// Which table and chain a switch marks in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Platform {
+    /// Cumulus Linux 2 to 4: mangle FORWARD.
+    #[default]
+    Cumulus,
+    /// Cumulus Linux 5: mangle PREROUTING.
+    Cumulus5,
+    /// Any Linux router with `acltool`: mangle FORWARD.
+    Linux,
+}
+
+/// What a port is connected to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// Hosts: flows enter the fabric here, and are marked.
+    #[default]
+    Edge,
+    /// Other switches of the fabric: flows were seen, and marked, where they entered.
+    Core,
+}
+
+/// Which interface a rule matches.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Interface {
+    /// A fixed pattern, such as `swp+`.
+    Pattern(String),
+    /// The name of the port that the flow enters by.
+    Ingress,
+}
+
+impl Default for Interface {
+    fn default() -> Self {
+        Self::Pattern("swp+".to_owned())
+    }
+}
+
+impl<'de> Deserialize<'de> for Interface {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        if text == "ingress" {
+            return Ok(Self::Ingress);
+        }
+        if is_interface_name(text.strip_suffix('+').unwrap_or(&text)) {
+            return Ok(Self::Pattern(text));
+        }
+        Err(D::Error::custom(format_args!(
+            "{text:?} is neither \"ingress\" nor an interface or pattern such as \"swp1\" or \"swp+\""
+        )))
+    }
+}
+
+/// Whether a text can stand after `--in-interface` in a rule: Linux' 15 characters, and none that means something to
+/// a rule file.
+pub fn is_interface_name(text: &str) -> bool {
+    let good = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-');
+    (1..=15).contains(&text.len()) && text.chars().all(good) && !text.starts_with(['-', '.'])
+}
+
+/// The rate that makes an elephant.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Threshold {
+    /// A share of the ingress port's speed.
+    Share(Percent),
+    /// The same rate on every port.
+    Rate(BitRate),
+}
+
+impl Threshold {
+    /// The threshold of a port with the given speed, at most `max`; `None` when it depends on a speed that is unknown.
+    pub fn of_port(self, speed: Option<BitRate>, max: Option<BitRate>) -> Option<BitRate> {
+        let rate = match self {
+            Self::Rate(rate) => rate,
+            Self::Share(share) => {
+                #[expect(
+                    clippy::cast_possible_truncation,
+                    clippy::cast_sign_loss,
+                    reason = "a share of a u64, rounded"
+                )]
+                let bits = (speed?.as_f64() * share.fraction()).round() as u64;
+                BitRate::from_bits_per_second(bits.max(1))
+            }
+        };
+        Some(max.map_or(rate, |max| rate.min(max)))
+    }
+}
+
+impl fmt::Display for Threshold {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Share(share) => write!(f, "{share} of the ingress port's speed"),
+            Self::Rate(rate) => write!(f, "{rate}bit/s"),
+        }
+    }
+}
+
+impl Default for Threshold {
+    /// A tenth of the port.
+    fn default() -> Self {
+        // The text is a constant; were it wrong, the absolute rate of the first rule of this kind would do.
+        "10%".parse().map_or(
+            Self::Rate(BitRate::from_bits_per_second(100_000_000)),
+            Self::Share,
+        )
+    }
+}
+
+impl<'de> Deserialize<'de> for Threshold {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let share = text.trim_end().ends_with('%');
+        let read = if share {
+            text.parse().map(Self::Share)
+        } else {
+            text.parse().map(Self::Rate)
+        };
+        read.map_err(|e| {
+            let or = if share { "a rate" } else { "a share" };
+            D::Error::custom(format_args!(
+                "{e}, nor {or} such as {}",
+                if share { "\"100M\"" } else { "\"10%\"" }
+            ))
+        })
+    }
+}
+
+/// How the rate of a flow is estimated.
+///
+/// The contract's default is `balanced`; until it is built, the default is `average`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Profile {
+    /// Exponential average of the samples' bytes with a time constant of one second.
+    #[default]
+    Average,
+}
+
+impl<'de> Deserialize<'de> for Profile {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match String::deserialize(deserializer)?.as_str() {
+            "average" => Ok(Self::Average),
+            other @ ("fast" | "balanced" | "strict") => Err(D::Error::custom(format_args!(
+                "{other:?} is known, but not built into this version: detection by TCP sequence numbers; \"average\" is"
+            ))),
+            other => Err(D::Error::custom(format_args!(
+                "{other:?} is no profile; \"average\" is"
+            ))),
+        }
+    }
+}
+
+/// A small number with a limit.
+macro_rules! small {
+    ($(#[$meta:meta])* $name:ident 0..=$max:literal $(, $(#[$cmeta:meta])* $constant:ident = $value:literal)*) => {
+        $(#[$meta])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub struct $name(u8);
+
+        impl $name {
+            $($(#[$cmeta])* pub const $constant: Self = Self($value);)*
+
+            /// The number; `None` when it is too large.
+            pub const fn new(number: u8) -> Option<Self> {
+                if number <= $max { Some(Self(number)) } else { None }
+            }
+
+            /// The number.
+            pub const fn get(self) -> u8 {
+                self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let number = i64::deserialize(deserializer)?;
+                u8::try_from(number)
+                    .ok()
+                    .and_then(Self::new)
+                    .ok_or_else(|| D::Error::custom(format_args!("{number} is not 0 to {}", $max)))
+            }
+        }
+    };
+}
+
+small! {
+    /// A DiffServ code point (RFC 2474 §3).
+    Dscp 0..=63,
+    /// What the seed's rule sets.
+    ELEPHANT = 10,
+    /// What unmarked traffic carries.
+    BEST_EFFORT = 0
+}
+
+small! {
+    /// A class of service, the switch's internal priority.
+    Cos 0..=7,
+    /// What the seed's rule sets.
+    ELEPHANT = 5
+}
+
+/// A value, or `"off"`.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Optional<T>(pub(super) Option<T>);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Optional<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct OrOff<T>(std::marker::PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for OrOff<T> {
+            type Value = Option<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a number, or \"off\" to leave it out of the rule")
+            }
+
+            fn visit_i64<E: Error>(self, number: i64) -> Result<Self::Value, E> {
+                T::deserialize(serde::de::value::I64Deserializer::new(number)).map(Some)
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
+                match text {
+                    "off" => Ok(None),
+                    _ => Err(E::invalid_value(serde::de::Unexpected::Str(text), &self)),
+                }
+            }
+        }
+
+        deserializer
+            .deserialize_any(OrOff(std::marker::PhantomData))
+            .map(Self)
+    }
+}
+
+/// A prefix, or an address as a prefix of full length.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Excluded(pub(super) IpNet);
+
+impl<'de> Deserialize<'de> for Excluded {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let address = || {
+            text.parse()
+                .ok()
+                .map(|address: std::net::IpAddr| IpNet::from(address))
+        };
+        text.parse().ok().or_else(address).map(Self).ok_or_else(|| {
+            D::Error::custom(format_args!(
+                "{text:?} is not a prefix such as \"10.0.0.0/8\" or \"2001:db8::/32\" (ports and groups are not built into this version)"
+            ))
+        })
+    }
+}

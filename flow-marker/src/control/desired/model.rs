@@ -1,0 +1,215 @@
+//! Random operations on the desired state, a switch with a will of its own, and what must be true of both.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use proptest::prelude::*;
+
+use super::tests::{PORT, at, limits, name, wish};
+use super::*;
+use crate::actuator::Failure;
+use shared::wire::ServerTiming;
+
+/// The reference: a set of wanted numbers, and a switch as a map from name to content.
+#[derive(Default)]
+struct Model {
+    wanted: BTreeSet<u16>,
+    switch: BTreeMap<AclName, String>,
+    /// Ours without our doing: left behind, or made by hand.
+    foreign: BTreeSet<AclName>,
+}
+
+impl Model {
+    /// Carries out a change as an acl-server does; `lost` loses the reply, before or after the deed.
+    fn carry_out(&mut self, change: &Change, refuse: &BTreeSet<u16>, lost: Lost) -> Verdict {
+        let lost_reply = Verdict::Failed(Failure {
+            why: "timeout".to_owned(),
+            retry_after: None,
+        });
+        if lost == Lost::Before {
+            return lost_reply;
+        }
+        let name = change.name();
+        let verdict = match change {
+            Change::Install(control) if refuse.contains(&control.flow.source_port) => {
+                Verdict::Refused { why: "no".to_owned() }
+            }
+            Change::Install(_) => {
+                self.foreign.remove(name);
+                self.switch.insert(name.clone(), "rule".to_owned());
+                Verdict::Installed {
+                    etag: Some("rule".to_owned()),
+                    timing: ServerTiming::default(),
+                }
+            }
+            Change::Remove(_) => {
+                self.foreign.remove(name);
+                self.switch.remove(name);
+                Verdict::Removed
+            }
+        };
+        if lost == Lost::After { lost_reply } else { verdict }
+    }
+
+    fn snapshot(&self) -> Vec<Present> {
+        let present = |(name, content): (&AclName, &String)| Present {
+            name: name.clone(),
+            etag: content.clone(),
+        };
+        self.switch.iter().map(present).collect()
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Lost {
+    No,
+    Before,
+    After,
+}
+
+#[derive(Debug, Clone)]
+enum Op {
+    Want(u16),
+    Release(u16),
+    Pass(u64),
+    /// One round of the loop; the n-th change loses its reply.
+    Round(usize, Lost),
+    /// The request is given up in the middle.
+    Abandon(Lost),
+    Compare,
+    /// The switch loses all files.
+    Wipe,
+    /// Somebody writes an ACL under our prefix.
+    Tamper(u16),
+    Refuse(u16, bool),
+}
+
+fn op() -> impl Strategy<Value = Op> {
+    let number = 0..6_u16;
+    let lost = prop_oneof![3 => Just(Lost::No), 1 => Just(Lost::Before), 1 => Just(Lost::After)];
+    prop_oneof![
+        4 => number.clone().prop_map(Op::Want),
+        3 => number.clone().prop_map(Op::Release),
+        3 => (0..30_u64).prop_map(Op::Pass),
+        6 => (0..4_usize, lost.clone()).prop_map(|(n, lost)| Op::Round(n, lost)),
+        1 => lost.prop_map(Op::Abandon),
+        3 => Just(Op::Compare),
+        1 => Just(Op::Wipe),
+        1 => number.clone().prop_map(Op::Tamper),
+        1 => (number, any::<bool>()).prop_map(|(n, refuse)| Op::Refuse(n, refuse)),
+    ]
+}
+
+struct World {
+    desired: Desired,
+    model: Model,
+    refuse: BTreeSet<u16>,
+    now: u64,
+}
+
+impl World {
+    fn round(&mut self, loses: usize, lost: Lost) {
+        let plan = self.desired.plan(at(self.now));
+        self.desired.begin(at(self.now), &plan);
+        for (n, change) in plan.changes.iter().enumerate() {
+            let lost = if n == loses { lost } else { Lost::No };
+            let before = self.model.switch.len();
+            let verdict = self.model.carry_out(change, &self.refuse, lost);
+            self.desired.verdict(at(self.now), change.name(), verdict);
+            let ours = self
+                .model
+                .switch
+                .keys()
+                .filter(|name| !self.model.foreign.contains(*name))
+                .count();
+            let added = self.model.switch.len() > before;
+            assert!(!added || ours <= limits().max_rules, "{:?}", self.model.switch);
+        }
+    }
+
+    fn step(&mut self, op: &Op) {
+        match *op {
+            Op::Want(n) => {
+                self.model.wanted.insert(n);
+                self.desired.want(wish(n, 100 + u64::from(n)));
+            }
+            Op::Release(n) => {
+                self.model.wanted.remove(&n);
+                self.desired.release(at(self.now), &name(n), PORT, at(self.now));
+            }
+            Op::Pass(seconds) => self.now += seconds,
+            Op::Round(loses, lost) => self.round(loses, lost),
+            Op::Abandon(lost) => {
+                let plan = self.desired.plan(at(self.now));
+                self.desired.begin(at(self.now), &plan);
+                for change in &plan.changes {
+                    self.model.carry_out(change, &self.refuse, lost);
+                }
+                self.desired.abandon(at(self.now));
+            }
+            Op::Compare => self.desired.snapshot(at(self.now), self.model.snapshot()),
+            Op::Wipe => {
+                self.model.switch.clear();
+                self.model.foreign.clear();
+            }
+            Op::Tamper(n) => {
+                self.model.switch.insert(name(n), "by hand".to_owned());
+                self.model.foreign.insert(name(n));
+            }
+            Op::Refuse(n, true) => drop(self.refuse.insert(n)),
+            Op::Refuse(n, false) => drop(self.refuse.remove(&n)),
+        }
+        // A flow that has not ended is never forgotten.
+        for n in &self.model.wanted {
+            assert!(self.desired.entries.contains_key(&name(*n)), "{n} is wanted");
+        }
+    }
+
+    /// Nothing fails any more, and time passes: the switch must have what is wanted, as far as it fits, and no more.
+    fn settle(&mut self) {
+        self.refuse.clear();
+        for _ in 0..4 {
+            self.now += 70;
+            self.step(&Op::Compare);
+            self.round(usize::MAX, Lost::No);
+            self.round(usize::MAX, Lost::No);
+        }
+        self.step(&Op::Compare);
+        assert_eq!(self.desired.plan(at(self.now)).changes, [], "nothing left to do");
+        let on_switch: BTreeSet<_> = self.model.switch.keys().cloned().collect();
+        let wanted: BTreeSet<_> = self.model.wanted.iter().map(|n| name(*n)).collect();
+        assert!(on_switch.is_subset(&wanted), "{on_switch:?} of {wanted:?}");
+        assert_eq!(on_switch.len(), wanted.len().min(limits().max_rules));
+        assert!(
+            self.model.switch.values().all(|content| content == "rule"),
+            "{:?}",
+            self.model.switch
+        );
+        let missing = self.desired.views().filter(|view| view.state != State::Installed);
+        // One that was refused when there was a place says so until it is tried again.
+        let missing =
+            missing.inspect(|v| assert!(matches!(v.state, State::OverBudget | State::Refused), "{v:?}"));
+        assert_eq!(
+            missing.count(),
+            wanted.len() - on_switch.len(),
+            "what did not fit is shown"
+        );
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_switch_ends_up_with_what_is_wanted(ops in proptest::collection::vec(op(), 1..80)) {
+        let mut world = World {
+            desired: Desired::new(limits()),
+            model: Model::default(),
+            refuse: BTreeSet::new(),
+            now: 1,
+        };
+        for op in &ops {
+            world.step(op);
+        }
+        world.settle();
+    }
+}

@@ -1,0 +1,130 @@
+//! From events to desired states.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use shared::AclName;
+use shared::units::BitRate;
+use tokio::sync::mpsc;
+
+use crate::clock::{Clock, Time};
+use crate::config::{self, Mode};
+use crate::control::desired::{Cause, Wish};
+use crate::control::switch::Switch;
+use crate::control::{guard, mark};
+use crate::detect::{Elephant, Event};
+use crate::flow::{AgentId, FlowKey};
+use crate::ingest::Notice;
+
+/// Decides what becomes of each event.
+#[derive(Debug)]
+pub struct Dispatcher {
+    id: String,
+    mark: config::Mark,
+    switches: Vec<Arc<Switch>>,
+    clock: Clock,
+    /// The controls of the elephants that have one; as many as the detector has elephants.
+    marked: HashMap<FlowKey, AclName>,
+}
+
+impl Dispatcher {
+    /// A dispatcher to the switches of the inventory, in its order.
+    pub fn new(id: String, mark: config::Mark, switches: Vec<Arc<Switch>>, clock: Clock) -> Self {
+        Self {
+            id,
+            mark,
+            switches,
+            clock,
+            marked: HashMap::new(),
+        }
+    }
+
+    /// Takes notices until nobody sends any more.
+    pub async fn run(mut self, mut notices: mpsc::Receiver<Notice>) {
+        while let Some(notice) = notices.recv().await {
+            self.take(notice);
+        }
+    }
+
+    fn switch(&self, agent: AgentId) -> Option<Arc<Switch>> {
+        self.switches.get(usize::try_from(agent.0).ok()?).cloned()
+    }
+
+    fn take(&mut self, notice: Notice) {
+        match notice.event {
+            Event::Started(elephant) => self.started(&elephant, notice.port_name),
+            Event::Ended { key, last_sample } => self.ended(&key, last_sample),
+        }
+    }
+
+    fn started(&mut self, elephant: &Elephant, port_name: Option<Arc<str>>) {
+        let Some(switch) = self.switch(elephant.key.agent) else {
+            return;
+        };
+        let agent = switch.config.agent;
+        let (flow, evidence) = (elephant.key.tuple, elephant.evidence);
+        let port = port_name
+            .as_deref()
+            .map_or_else(|| elephant.port.to_string(), str::to_owned);
+        tracing::info!(
+            switch = %agent,
+            %flow,
+            port,
+            rate = %megabits(evidence.rate),
+            threshold = %evidence.threshold,
+            after_ms = elephant.detected.since(evidence.first_sample).as_millis(),
+            samples = evidence.samples,
+            "elephant detected"
+        );
+        if let Some(reason) = guard::guard(&self.mark, elephant) {
+            reason.counter(&switch.metrics).inc();
+            tracing::info!(switch = %agent, %flow, reason = reason.why(), "not marked");
+            return;
+        }
+        let control = mark::control(
+            &self.id,
+            &self.mark,
+            &switch.config,
+            elephant,
+            port_name.as_deref(),
+        );
+        let Some(control) = control else {
+            // Detection waits for the name where rules need it.
+            return tracing::warn!(switch = %agent, %flow, "not marked: the name of its port is not known");
+        };
+        if self.mark.mode == Mode::Observe {
+            tracing::info!(switch = %agent, %flow, name = %control.name, "would be marked; the mode is `observe`");
+        }
+        self.marked.insert(elephant.key, control.name.clone());
+        let wish = Wish {
+            control: Arc::new(control),
+            source: elephant.key.source,
+            cause: Arc::new(Cause {
+                agent,
+                port: elephant.port,
+                port_name,
+                detected: elephant.detected,
+                evidence,
+            }),
+        };
+        switch.edit(|desired| desired.want(wish));
+        switch.notify();
+    }
+
+    fn ended(&mut self, key: &FlowKey, last_sample: Time) {
+        let Some(switch) = self.switch(key.agent) else {
+            return;
+        };
+        tracing::info!(switch = %switch.config.agent, flow = %key.tuple, "elephant ended");
+        if let Some(name) = self.marked.remove(key) {
+            let now = self.clock.now();
+            switch.edit(|desired| desired.release(now, &name, key.source, last_sample));
+            switch.notify();
+        }
+    }
+}
+
+/// A rate for a log line: nobody reads more than tenths of a Mbit/s.
+fn megabits(rate: BitRate) -> String {
+    format!("{:.1}M", rate.as_f64() / 1e6)
+}

@@ -1,0 +1,18 @@
+//! From detected flows to the desired state of every switch, and from there to the switches.
+//!
+//! Controllers never send a rule: they edit the desired state, and one loop per switch makes the switch agree with it.
+
+/// What one switch should have.
+pub mod desired;
+/// From events to desired states.
+pub mod dispatch;
+/// What must never be marked.
+pub mod guard;
+/// From an elephant to its control.
+pub mod mark;
+/// How often a switch may be changed.
+pub mod pace;
+/// One loop per switch.
+pub mod reconcile;
+/// What controllers, loops and readers share of a switch.
+pub mod switch;

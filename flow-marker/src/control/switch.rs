@@ -1,0 +1,163 @@
+//! What controllers, the loop of a switch, and readers share of one switch.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::Notify;
+
+use crate::config;
+use crate::control::desired::{Desired, Limits, State, View};
+use crate::metrics;
+
+/// Controls that are over, the newest last.
+#[derive(Debug, Default)]
+pub struct History(Mutex<VecDeque<(usize, View)>>);
+
+impl History {
+    /// Enough to look back on an evening's work: 200 × 0.5 kB.
+    const LENGTH: usize = 200;
+
+    fn add(&self, switch: usize, views: Vec<View>) {
+        let mut ring = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        for view in views {
+            if ring.len() >= Self::LENGTH {
+                ring.pop_front();
+            }
+            ring.push_back((switch, view));
+        }
+    }
+
+    /// All of them with the position of their switch in the inventory, the oldest first.
+    pub fn read(&self) -> Vec<(usize, View)> {
+        let ring = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        ring.iter().cloned().collect()
+    }
+}
+
+/// What is known of a switch's answers.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Contact {
+    /// Whether the last request was answered; `None` before the first.
+    pub reachable: Option<bool>,
+    /// The last thing that went wrong.
+    pub last_error: Option<String>,
+}
+
+/// One switch: what it should have, and how it answers. Locks are held for moments, never across a wait.
+#[derive(Debug)]
+pub struct Switch {
+    /// Its configuration.
+    pub config: config::Switch,
+    /// Its position in the inventory.
+    pub index: usize,
+    /// Its metrics.
+    pub metrics: Arc<metrics::Agent>,
+    desired: Mutex<Desired>,
+    contact: Mutex<Contact>,
+    history: Arc<History>,
+    changed: Notify,
+}
+
+impl Switch {
+    /// A switch of which nothing is known.
+    pub fn new(
+        config: config::Switch,
+        index: usize,
+        limits: Limits,
+        metrics: Arc<metrics::Agent>,
+        history: Arc<History>,
+    ) -> Self {
+        Self {
+            config,
+            index,
+            metrics,
+            desired: Mutex::new(Desired::new(limits)),
+            contact: Mutex::default(),
+            history,
+            changed: Notify::new(),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Desired> {
+        // The state machine does not panic; if it did, the next comparison would set it right.
+        self.desired.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Reads or changes the desired state, and counts what has become of it.
+    pub fn edit<T>(&self, change: impl FnOnce(&mut Desired) -> T) -> T {
+        let mut desired = self.lock();
+        let result = change(&mut desired);
+        let finished = desired.take_finished();
+        self.count(&desired);
+        drop(desired);
+        if !finished.is_empty() {
+            self.history.add(self.index, finished);
+        }
+        result
+    }
+
+    /// Reads the desired state.
+    pub fn read<T>(&self, look: impl FnOnce(&Desired) -> T) -> T {
+        look(&self.lock())
+    }
+
+    /// Tells the loop that there may be something to do.
+    pub fn notify(&self) {
+        self.changed.notify_one();
+    }
+
+    /// Returns when there may be something to do.
+    pub async fn changed(&self) {
+        self.changed.notified().await;
+    }
+
+    /// How the switch answers.
+    pub fn contact(&self) -> Contact {
+        self.contact
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// The switch has answered, or not. True when that is a change.
+    pub fn set_contact(&self, outcome: Result<(), &str>) -> bool {
+        let mut contact = self.contact.lock().unwrap_or_else(PoisonError::into_inner);
+        let reachable = outcome.is_ok();
+        let before = contact.reachable.replace(reachable);
+        if let Err(why) = outcome {
+            contact.last_error = Some(why.to_owned());
+        }
+        self.metrics.reachable.set(u64::from(reachable));
+        before != Some(reachable)
+    }
+
+    fn count(&self, desired: &Desired) {
+        let mut counts = [0_usize; 7];
+        for view in desired.views() {
+            let [wanted, installed, observed, refused, failed, releasing, over] = &mut counts;
+            *match view.state {
+                State::Wanted => wanted,
+                State::Installed => installed,
+                State::Observed => observed,
+                State::Refused => refused,
+                State::Failed => failed,
+                State::Releasing | State::Released => releasing,
+                State::OverBudget => over,
+            } += 1;
+        }
+        let m = &self.metrics;
+        let gauges = [
+            &m.wanted,
+            &m.installed,
+            &m.observed,
+            &m.refused,
+            &m.failed,
+            &m.releasing,
+            &m.over_budget,
+        ];
+        for (gauge, count) in gauges.into_iter().zip(counts) {
+            gauge.set_len(count);
+        }
+        m.orphans.set_len(desired.orphans());
+    }
+}

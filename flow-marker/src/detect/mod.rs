@@ -1,0 +1,264 @@
+//! Decides which flow is an elephant, and when it has ended.
+//!
+//! Profile `average`: a flow is an elephant when the exponential average (τ = 1 s) of what its samples stand for reaches
+//! the threshold of the port it enters by. It stays one until it is silent; its rate plays no part in that, because a
+//! mark demotes the flow, TCP slows down, and a rule that looked at the rate would mark and unmark for ever.
+//!
+//! Elephants live apart from the table of all flows, so nothing evicts them. Events are level-triggered: what was not
+//! delivered is offered again at the next `Detector::poll`, as long as it is true.
+//!
+//! Pure: inputs are method calls with `now`, outputs are values.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use shared::units::BitRate;
+
+use crate::clock::Time;
+use crate::flow::{Average, Fingerprint, FlowHasher, FlowKey, Table, Touched};
+
+/// Time constant of the average.
+const TAU: Duration = Duration::from_secs(1);
+
+/// One flow sample, reduced to what detection needs.
+#[derive(Debug, Clone, Copy)]
+pub struct Observation {
+    /// The flow.
+    pub key: FlowKey,
+    /// ifIndex of the port it enters by.
+    pub port: u32,
+    /// Bytes that the sample stands for: sampling rate × frame length.
+    pub weight: u64,
+    /// DSCP of the sampled packet.
+    pub dscp: u8,
+    /// The rate that makes an elephant on this port; `None` when unknown, and then nothing fires.
+    pub threshold: Option<BitRate>,
+}
+
+/// Why a flow was called an elephant.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Evidence {
+    /// Bytes that its samples stood for.
+    pub bytes: u64,
+    /// How many samples these were.
+    pub samples: u32,
+    /// The first of them.
+    pub first_sample: Time,
+    /// The estimated rate.
+    pub rate: BitRate,
+    /// The rate that makes an elephant on its port.
+    pub threshold: BitRate,
+}
+
+/// A flow that was found to be an elephant.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Elephant {
+    /// The flow.
+    pub key: FlowKey,
+    /// ifIndex of the port it enters by.
+    pub port: u32,
+    /// DSCP of the sample that decided.
+    pub dscp: u8,
+    /// When it was found.
+    pub detected: Time,
+    /// Why.
+    pub evidence: Evidence,
+}
+
+/// What the detector tells.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Event {
+    /// A flow is an elephant.
+    Started(Elephant),
+    /// An elephant that was told of has ended.
+    Ended {
+        /// The flow.
+        key: FlowKey,
+        /// Its last sample.
+        last_sample: Time,
+    },
+}
+
+/// What became of an observation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// Counted in the table of all flows.
+    Counted,
+    /// Counted there, and another flow lost its place.
+    Displaced,
+    /// Not counted: only larger flows in its place of the table.
+    Refused,
+    /// A sample of a known elephant.
+    Known,
+    /// The flow is an elephant from now on.
+    Fired,
+    /// It would be one, but there are too many.
+    Full,
+}
+
+/// A flow that is an elephant.
+#[derive(Debug)]
+struct Fired {
+    elephant: Elephant,
+    rate: Average,
+    last: Time,
+    silence: Duration,
+    /// The start has been delivered.
+    told: bool,
+}
+
+/// The detector with its tables.
+#[derive(Debug)]
+pub struct Detector {
+    hasher: FlowHasher,
+    table: Table,
+    fired: HashMap<Fingerprint, Fired>,
+    max_fired: usize,
+}
+
+impl Detector {
+    /// Flows that are tracked at once: 16 MiB.
+    pub const FLOWS: usize = 1 << 18;
+
+    /// Elephants at once: with a threshold of 10 % no port has more than ten for long, and 256 switches have 1,600
+    /// such ports. 3 MiB.
+    pub const ELEPHANTS: usize = 1 << 14;
+
+    /// A detector for `flows` flows and `elephants` elephants.
+    pub fn new(flows: usize, elephants: usize, hasher: FlowHasher) -> Self {
+        Self {
+            hasher,
+            table: Table::new(flows, TAU),
+            fired: HashMap::new(),
+            max_fired: elephants,
+        }
+    }
+
+    /// The table of all flows that are not elephants.
+    pub const fn table(&self) -> &Table {
+        &self.table
+    }
+
+    /// How many elephants have not ended.
+    pub fn elephants(&self) -> usize {
+        self.fired.len()
+    }
+
+    /// The present rate of an elephant.
+    pub fn rate(&self, now: Time, key: &FlowKey) -> Option<BitRate> {
+        let fired = self.fired.get(&self.hasher.fingerprint(key))?;
+        Some(bits(fired.rate.at(now, TAU)))
+    }
+
+    /// Counts a sample. `deliver` gets the start of an elephant at once; it says whether it could take it.
+    #[inline]
+    pub fn observe(
+        &mut self,
+        now: Time,
+        seen: &Observation,
+        deliver: &mut impl FnMut(&Event) -> bool,
+    ) -> Outcome {
+        let fingerprint = self.hasher.fingerprint(&seen.key);
+        if let Some(fired) = self.fired.get_mut(&fingerprint) {
+            fired.count(now, seen);
+            return Outcome::Known;
+        }
+        let touched = self.table.touch(fingerprint, now, seen.weight);
+        let outcome = match touched {
+            Touched::Known(_) | Touched::Added(_) => Outcome::Counted,
+            Touched::Displaced(_) => Outcome::Displaced,
+            Touched::Refused => return Outcome::Refused,
+        };
+        let (Some(entry), Some(threshold)) = (touched.entry(), seen.threshold) else {
+            return outcome;
+        };
+        // The average was just updated, so it needs no decay.
+        if entry.rate.at(now, TAU) * 8.0 < threshold.as_f64() {
+            return outcome;
+        }
+        if self.fired.len() >= self.max_fired {
+            return Outcome::Full;
+        }
+        let elephant = Elephant {
+            key: seen.key,
+            port: seen.port,
+            dscp: seen.dscp,
+            detected: now,
+            evidence: Evidence {
+                bytes: entry.bytes,
+                samples: entry.samples,
+                first_sample: entry.first,
+                rate: bits(entry.rate.at(now, TAU)),
+                threshold,
+            },
+        };
+        let told = deliver(&Event::Started(elephant));
+        let fired = Fired {
+            elephant,
+            rate: entry.rate,
+            last: now,
+            silence: silence(threshold, f64::from(entry.largest)),
+            told,
+        };
+        self.table.remove(fingerprint);
+        self.fired.insert(fingerprint, fired);
+        Outcome::Fired
+    }
+
+    /// Offers what was not delivered yet and finds out which elephants have ended. To be called about ten times a
+    /// second; `deliver` says whether it could take the event.
+    pub fn poll(&mut self, now: Time, mut deliver: impl FnMut(&Event) -> bool) {
+        self.fired.retain(|_, fired| {
+            if now.since(fired.last) >= fired.silence {
+                let ended = Event::Ended {
+                    key: fired.elephant.key,
+                    last_sample: fired.last,
+                };
+                // Nobody was told of its start, so nobody need hear of its end.
+                return fired.told && !deliver(&ended);
+            }
+            if !fired.told {
+                fired.told = deliver(&Event::Started(fired.elephant));
+            }
+            true
+        });
+    }
+}
+
+impl Fired {
+    #[expect(clippy::cast_precision_loss, reason = "a weight is an estimate")]
+    fn count(&mut self, now: Time, seen: &Observation) {
+        let weight = seen.weight as f64;
+        self.rate.add(now, weight, TAU);
+        self.last = self.last.max(now);
+        // Larger frames, or coarser sampling, make longer gaps.
+        self.silence = self
+            .silence
+            .max(silence(self.elephant.evidence.threshold, weight));
+    }
+}
+
+/// How long a flow is silent before it has ended: so long that a flow at a tenth of the threshold R would have been
+/// sampled with probability 1 − ε, when a sample stands for W bytes: ln(1/ε) / λ(0.1·R), λ(r) = r / (8·W).
+///
+/// ε = 0.001 makes that 8.3 s at R = 100 Mbit/s, one in 1000 and 1500-byte frames. The bounds are 2 s, twice as long as
+/// an agent may hold samples back, and 10 s: with samples so coarse that this cuts in, a live flow may be called ended,
+/// and is found again.
+fn silence(threshold: BitRate, largest_weight: f64) -> Duration {
+    const LN_1_OVER_EPSILON: f64 = 6.907_755;
+    let seconds = LN_1_OVER_EPSILON * 8.0 * largest_weight / (0.1 * threshold.as_f64().max(1.0));
+    Duration::from_secs_f64(seconds.clamp(2.0, Table::FORGET.as_secs_f64()))
+}
+
+/// Bytes per second as bits per second.
+fn bits(bytes_per_second: f64) -> BitRate {
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "not negative; saturates"
+    )]
+    BitRate::from_bits_per_second((bytes_per_second * 8.0).round() as u64)
+}
+
+#[cfg(test)]
+mod tests;

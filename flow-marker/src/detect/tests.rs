@@ -1,0 +1,295 @@
+//! In virtual time, with many seeds.
+
+use super::*;
+use crate::flow::{AgentId, FiveTuple};
+use crate::packet::IpProtocol;
+use crate::sflow::DataSource;
+
+/// Exponentially distributed gaps: what random one-in-N sampling of a constant flow looks like.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0.wrapping_mul(0x2545_F491_4F6C_DD1D)
+    }
+
+    /// Uniform in (0, 1].
+    fn unit(&mut self) -> f64 {
+        ((self.next() >> 11) + 1) as f64 / (1_u64 << 53) as f64
+    }
+
+    fn gap(&mut self, per_second: f64) -> f64 {
+        -self.unit().ln() / per_second
+    }
+}
+
+fn at(seconds: f64) -> Time {
+    Time::START + Duration::from_secs_f64(seconds)
+}
+
+fn key(n: u32) -> FlowKey {
+    let [a, b, c, d] = n.to_be_bytes();
+    FlowKey {
+        agent: AgentId(0),
+        source: DataSource::interface(1),
+        tuple: FiveTuple {
+            source: [10, b, c, d].into(),
+            destination: [10, 255, 0, a].into(),
+            protocol: IpProtocol::TCP,
+            source_port: 40_000,
+            destination_port: 5001,
+        },
+    }
+}
+
+/// 1:1000 on 1 Gbit/s with 1500-byte frames.
+const W: u64 = 1_500_000;
+
+fn seen(n: u32) -> Observation {
+    Observation {
+        key: key(n),
+        port: 1,
+        weight: W,
+        dscp: 0,
+        threshold: Some("100M".parse().unwrap()),
+    }
+}
+
+fn detector() -> Detector {
+    Detector::new(1 << 10, 64, FlowHasher::with_seed([1, 2]))
+}
+
+fn take(_: &Event) -> bool {
+    true
+}
+
+/// Seconds from the start of a flow of `bits` per second to its detection.
+fn detection_time(bits: f64, seed: u64) -> f64 {
+    let mut random = Random(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
+    let mut detector = detector();
+    let mut now = 0.0;
+    loop {
+        now += random.gap(bits / (8.0 * W as f64));
+        if detector.observe(at(now), &seen(1), &mut take) == Outcome::Fired {
+            return now;
+        }
+    }
+}
+
+#[test]
+fn detection_takes_as_long_as_published_for_the_average() {
+    // Medians in seconds for a flow of 10, 20, 50 and 100 % of a link whose threshold is 10 %.
+    for (bits, median) in [(1e8, 1.91), (2e8, 0.65), (5e8, 0.226), (1e9, 0.104)] {
+        let mut times: Vec<_> = (1..=2001).map(|seed| detection_time(bits, seed)).collect();
+        times.sort_unstable_by(f64::total_cmp);
+        let found = times[1000];
+        assert!(
+            (found / median - 1.0).abs() < 0.12,
+            "{bits}: {found} instead of {median}"
+        );
+    }
+}
+
+#[test]
+fn a_flow_that_goes_on_never_ends_even_far_below_the_threshold() {
+    for seed in 1..=200 {
+        let mut random = Random(seed * 77 + 1);
+        let mut detector = detector();
+        let mut now = 0.0;
+        for _ in 0..20 {
+            detector.observe(at(now), &seen(1), &mut take);
+            now += 0.02;
+        }
+        assert_eq!(detector.elephants(), 1);
+        // TCP has slowed down to 30 % of the threshold; ten minutes of that.
+        let mut next = now;
+        while now < 600.0 {
+            now += 0.1;
+            while next <= now {
+                detector.observe(at(next), &seen(1), &mut take);
+                next += random.gap(0.3 * 1e8 / (8.0 * W as f64));
+            }
+            detector.poll(at(now), |event| panic!("{event:?} at {now}, seed {seed}"));
+        }
+    }
+}
+
+#[test]
+fn the_end_comes_after_the_silence_and_names_the_last_sample() {
+    let mut detector = detector();
+    let mut started = Vec::new();
+    for n in 0..20 {
+        detector.observe(at(0.1 * f64::from(n)), &seen(1), &mut |event| {
+            started.push(event.clone());
+            true
+        });
+    }
+    let [Event::Started(elephant)] = started[..] else {
+        panic!("{started:?}")
+    };
+    // Ten samples of 1.5 MB a second: 1.5 × (1 − e^(−n/10)) / (1 − e^(−1/10)) first exceeds 12.5 MB/s at n = 16.
+    assert_eq!((elephant.evidence.samples, elephant.evidence.bytes), (16, 16 * W));
+    assert_eq!(elephant.evidence.first_sample, at(0.0));
+    assert!(elephant.evidence.rate >= elephant.evidence.threshold);
+    let mut ended = Vec::new();
+    let mut poll = |detector: &mut Detector, seconds: f64| {
+        detector.poll(at(seconds), |event| {
+            ended.push((seconds, event.clone()));
+            true
+        });
+    };
+    for tenth in 20..200 {
+        poll(&mut detector, f64::from(tenth) / 10.0);
+    }
+    let [
+        (
+            when,
+            Event::Ended {
+                key: ended_key,
+                last_sample,
+            },
+        ),
+    ] = ended[..]
+    else {
+        panic!("{ended:?}")
+    };
+    assert_eq!((ended_key, last_sample), (key(1), at(0.1 * 19.0)));
+    assert!(
+        (1.9 + 8.2..1.9 + 8.5).contains(&when),
+        "8.29 s after the last sample, not at {when}"
+    );
+    assert_eq!(detector.elephants(), 0);
+}
+
+#[test]
+fn silence_stays_within_its_bounds() {
+    let rate = |text: &str| text.parse::<BitRate>().unwrap();
+    assert_eq!(silence(rate("10G"), 1.5e5), Duration::from_secs(2));
+    assert_eq!(silence(rate("100M"), 9e7), Duration::from_secs(10));
+    assert_eq!(
+        silence(BitRate::from_bits_per_second(0), 1e30),
+        Duration::from_secs(10)
+    );
+}
+
+#[test]
+fn what_was_not_delivered_is_offered_again_while_it_is_true() {
+    let mut detector = detector();
+    let heavy = Observation {
+        weight: 20_000_000,
+        ..seen(1)
+    };
+    let mut offers = 0;
+    let outcome = detector.observe(at(0.0), &heavy, &mut |_| {
+        offers += 1;
+        false
+    });
+    assert_eq!((outcome, offers), (Outcome::Fired, 1));
+    detector.poll(at(0.1), |event| {
+        assert!(matches!(event, Event::Started(_)));
+        offers += 1;
+        offers == 2
+    });
+    detector.poll(at(0.2), |event| panic!("{event:?} after it was delivered"));
+    // Its end is offered until it is taken, and withdrawn when the flow comes back.
+    for _ in 0..3 {
+        detector.poll(at(30.0), |event| {
+            assert!(matches!(event, Event::Ended { .. }));
+            false
+        });
+    }
+    detector.observe(at(30.0), &heavy, &mut take);
+    detector.poll(at(30.1), |event| panic!("{event:?} of a flow that came back"));
+    assert_eq!(detector.elephants(), 1);
+    let mut ends = 0;
+    detector.poll(at(60.0), |_| {
+        ends += 1;
+        true
+    });
+    assert_eq!((ends, detector.elephants()), (1, 0));
+}
+
+#[test]
+fn an_elephant_nobody_heard_of_ends_in_silence() {
+    let mut detector = detector();
+    let heavy = Observation {
+        weight: 20_000_000,
+        ..seen(1)
+    };
+    detector.observe(at(0.0), &heavy, &mut |_| false);
+    detector.poll(at(60.0), |event| panic!("{event:?}"));
+    assert_eq!(detector.elephants(), 0);
+}
+
+#[test]
+fn without_a_threshold_nothing_fires_and_everything_is_counted() {
+    let mut detector = detector();
+    let blind = Observation {
+        threshold: None,
+        weight: 1 << 40,
+        ..seen(1)
+    };
+    assert_eq!(detector.observe(at(0.0), &blind, &mut take), Outcome::Counted);
+    assert_eq!(detector.table().len(), 1);
+    // The speed becomes known: the next sample decides.
+    assert_eq!(detector.observe(at(0.1), &seen(1), &mut take), Outcome::Fired);
+}
+
+#[test]
+fn random_keys_fill_neither_memory_nor_the_place_of_elephants() {
+    let mut detector = detector();
+    let mut random = Random(5);
+    let heavy = Observation {
+        weight: 20_000_000,
+        ..seen(1)
+    };
+    detector.observe(at(0.0), &heavy, &mut take);
+    for n in 0..100_000 {
+        let forged = Observation {
+            key: key((random.next() >> 32) as u32),
+            weight: 1 << (n % 40),
+            ..seen(0)
+        };
+        detector.observe(at(1.0 + f64::from(n) * 1e-6), &forged, &mut take);
+    }
+    assert_eq!((detector.elephants(), detector.table().capacity()), (64, 1 << 10));
+    assert_eq!(detector.observe(at(1.2), &seen(1), &mut take), Outcome::Known);
+    let full = Observation {
+        weight: 1 << 40,
+        ..seen(0x00ff_ffff)
+    };
+    assert_eq!(
+        detector.observe(at(1.2), &full, &mut take),
+        Outcome::Full,
+        "said, not silent"
+    );
+}
+
+#[test]
+fn one_elephant_among_mice_is_the_only_one_found() {
+    for seed in 1..=20 {
+        let mut random = Random(seed * 31);
+        let mut detector = detector();
+        let (mut now, mut found) = (0.0, Vec::new());
+        while now < 20.0 {
+            // 150 Mbit/s of one flow among 600 Mbit/s of 5,000 others.
+            now += random.gap(750e6 / (8.0 * W as f64));
+            let which = if random.unit() < 0.2 {
+                1
+            } else {
+                2 + (random.next() % 5000) as u32
+            };
+            detector.observe(at(now), &seen(which), &mut |event| {
+                found.push(event.clone());
+                true
+            });
+        }
+        let [Event::Started(elephant)] = found[..] else {
+            panic!("seed {seed}: {found:?}")
+        };
+        assert_eq!(elephant.key, key(1));
+    }
+}

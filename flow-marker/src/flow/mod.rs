@@ -1,0 +1,9 @@
+//! Flow keys, rate estimates and the bounded flow table. Everything here is pure: it takes `now` and reads no clock.
+
+mod key;
+mod rate;
+mod table;
+
+pub use key::{AgentId, Fingerprint, FiveTuple, FlowHasher, FlowKey};
+pub use rate::Average;
+pub use table::{Entry, Table, Touched};

@@ -1,0 +1,238 @@
+//! The switches we may contact, and what is known of their ports.
+//!
+//! Everything here is bounded by the configuration: an agent that is not in it does not exist, and one that is has a
+//! limited number of ports, whatever arrives in its name.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use shared::units::BitRate;
+
+use crate::config::{self, Role};
+use crate::flow::AgentId;
+
+/// What is known of a port.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Port {
+    /// Its name, such as `swp1`.
+    pub name: Option<Arc<str>>,
+    /// Its speed; `None` when unknown, also when the agent says 0, as ports that are down do.
+    pub speed: Option<BitRate>,
+    /// What it is connected to.
+    pub role: Role,
+}
+
+/// One switch of the inventory.
+#[derive(Debug)]
+pub struct Switch {
+    /// The agent address.
+    pub agent: IpAddr,
+    ports: HashMap<u32, Known>,
+}
+
+/// A port and which of its facts the configuration has fixed.
+#[derive(Debug, Default)]
+struct Known {
+    port: Port,
+    name_fixed: bool,
+    speed_fixed: bool,
+}
+
+/// The limit of known ports of a switch was reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TooManyPorts;
+
+impl Switch {
+    /// The largest chassis have fewer than 1,200 ports; each may be split into four.
+    pub const MAX_PORTS: usize = 4800;
+
+    fn new(switch: &config::Switch) -> Self {
+        let ports = switch.ports.iter().map(|(&if_index, port)| {
+            let known = Known {
+                port: Port {
+                    name: port.name.as_deref().map(Arc::from),
+                    speed: port.speed,
+                    role: port.role,
+                },
+                name_fixed: port.name.is_some(),
+                speed_fixed: port.speed.is_some(),
+            };
+            (if_index, known)
+        });
+        Self {
+            agent: switch.agent,
+            ports: ports.collect(),
+        }
+    }
+
+    /// What is known of the port with this ifIndex.
+    pub fn port(&self, if_index: u32) -> Option<&Port> {
+        self.ports.get(&if_index).map(|known| &known.port)
+    }
+
+    /// All known ports, in order of their ifIndex.
+    pub fn ports(&self) -> Vec<(u32, Port)> {
+        let mut ports: Vec<_> = self
+            .ports
+            .iter()
+            .map(|(&i, known)| (i, known.port.clone()))
+            .collect();
+        ports.sort_unstable_by_key(|(if_index, _)| *if_index);
+        ports
+    }
+
+    /// How many ports are known.
+    pub fn port_count(&self) -> usize {
+        self.ports.len()
+    }
+
+    fn entry(&mut self, if_index: u32) -> Result<&mut Known, TooManyPorts> {
+        if self.ports.len() >= Self::MAX_PORTS && !self.ports.contains_key(&if_index) {
+            return Err(TooManyPorts);
+        }
+        Ok(self.ports.entry(if_index).or_default())
+    }
+
+    /// Remembers a speed in bits per second that the agent told; true when that was news. 0 is no news: a port that is
+    /// down keeps the speed it had.
+    ///
+    /// # Errors
+    /// [`TooManyPorts`]
+    pub fn learn_speed(&mut self, if_index: u32, bits_per_second: u64) -> Result<bool, TooManyPorts> {
+        let known = self.entry(if_index)?;
+        let speed = Some(BitRate::from_bits_per_second(bits_per_second));
+        if known.speed_fixed || bits_per_second == 0 || known.port.speed == speed {
+            return Ok(false);
+        }
+        known.port.speed = speed;
+        Ok(true)
+    }
+
+    /// Remembers a name that the agent told; true when that was news.
+    ///
+    /// # Errors
+    /// [`TooManyPorts`]
+    pub fn learn_name(&mut self, if_index: u32, name: &str) -> Result<bool, TooManyPorts> {
+        /// Names are shown to people; longer ones than ifName's usual 64 characters are nonsense.
+        const MAX_NAME: usize = 64;
+        let known = self.entry(if_index)?;
+        let new = known.port.name.as_deref() != Some(name);
+        if known.name_fixed || !new || name.len() > MAX_NAME {
+            return Ok(false);
+        }
+        known.port.name = Some(name.into());
+        Ok(true)
+    }
+}
+
+/// All switches of the configuration.
+#[derive(Debug)]
+pub struct Inventory {
+    switches: Vec<Switch>,
+    by_agent: HashMap<IpAddr, AgentId>,
+}
+
+impl Inventory {
+    /// The inventory of a configuration. The [`AgentId`] of a switch is its position there.
+    pub fn new(switches: &[config::Switch]) -> Self {
+        let ids = (0..).map(AgentId);
+        Self {
+            by_agent: switches.iter().map(|s| s.agent).zip(ids).collect(),
+            switches: switches.iter().map(Switch::new).collect(),
+        }
+    }
+
+    /// The switch whose agent address this is; an IPv4 address mapped into IPv6 is the IPv4 address.
+    pub fn find(&self, agent: IpAddr) -> Option<AgentId> {
+        self.by_agent.get(&agent.to_canonical()).copied()
+    }
+
+    /// A switch.
+    pub fn switch(&self, id: AgentId) -> Option<&Switch> {
+        self.switches.get(usize::try_from(id.0).ok()?)
+    }
+
+    /// A switch, to learn about its ports.
+    pub fn switch_mut(&mut self, id: AgentId) -> Option<&mut Switch> {
+        self.switches.get_mut(usize::try_from(id.0).ok()?)
+    }
+
+    /// All switches, in order of their [`AgentId`].
+    pub fn switches(&self) -> &[Switch] {
+        &self.switches
+    }
+}
+
+/// Where the owner of the inventory shows what it knows of ports.
+///
+/// The owner is the receiving thread, which must never wait for a reader: when somebody is looking at this very moment,
+/// it comes back later.
+#[derive(Debug, Default)]
+pub struct PortBoard(Mutex<Arc<PortLists>>);
+
+/// The ports of every switch, in order of [`AgentId`] and ifIndex.
+pub type PortLists = Vec<Vec<(u32, Port)>>;
+
+impl PortBoard {
+    /// Shows what the inventory knows now; false when that has to wait.
+    pub fn publish(&self, inventory: &Inventory) -> bool {
+        let lists = Arc::new(inventory.switches.iter().map(Switch::ports).collect());
+        let Ok(mut shown) = self.0.try_lock() else {
+            return false;
+        };
+        *shown = lists;
+        true
+    }
+
+    /// What was shown last.
+    pub fn read(&self) -> Arc<PortLists> {
+        Arc::clone(&self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    fn inventory() -> Inventory {
+        let text = "[[switch]]\nagent = \"10.0.0.1\"\nacl = \"http://a\"\n[switch.ports.3]\nspeed = \"10G\"\nname = \"swp3\"\n";
+        Inventory::new(&config::Config::parse(Path::new("t"), text).unwrap().switches)
+    }
+
+    #[test]
+    fn what_is_configured_overrides_what_is_learned() {
+        let mut inventory = inventory();
+        let id = inventory.find("::ffff:10.0.0.1".parse().unwrap()).unwrap();
+        assert_eq!(inventory.find("10.0.0.2".parse().unwrap()), None);
+        let switch = inventory.switch_mut(id).unwrap();
+        assert_eq!(switch.learn_speed(3, 1_000_000_000), Ok(false));
+        assert_eq!(switch.learn_name(3, "other"), Ok(false));
+        assert_eq!(switch.port(3).unwrap().speed, Some("10G".parse().unwrap()));
+        assert_eq!(switch.port(3).unwrap().name.as_deref(), Some("swp3"));
+    }
+
+    #[test]
+    fn a_learned_speed_survives_a_port_that_goes_down() {
+        let mut inventory = inventory();
+        let switch = inventory.switch_mut(AgentId(0)).unwrap();
+        assert_eq!(switch.learn_speed(7, 0), Ok(false));
+        assert_eq!(switch.port(7).unwrap().speed, None);
+        assert_eq!(switch.learn_speed(7, 1_000_000_000), Ok(true));
+        assert_eq!(switch.learn_speed(7, 0), Ok(false));
+        assert_eq!(switch.port(7).unwrap().speed, Some("1G".parse().unwrap()));
+        assert_eq!(switch.learn_speed(7, 100_000_000), Ok(true));
+    }
+
+    #[test]
+    fn forged_ports_fill_a_bounded_list() {
+        let mut inventory = inventory();
+        let switch = inventory.switch_mut(AgentId(0)).unwrap();
+        let refused = (0..10_000).filter(|&n| switch.learn_speed(n, 1).is_err()).count();
+        assert_eq!(switch.port_count(), Switch::MAX_PORTS);
+        assert_eq!(refused, 10_000 - Switch::MAX_PORTS);
+        assert_eq!(switch.learn_name(3, "x"), Ok(false), "known ports stay");
+    }
+}

@@ -1,0 +1,230 @@
+//! What passes through the ports of a switch, and which of it is sampled.
+
+use std::time::Duration;
+
+use super::sample::{CounterSample, FlowSample, PortCounters, Sample};
+
+/// Which packets of a flow are sampled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Spacing {
+    /// Exactly every Nth.
+    Regular,
+    /// Each with probability 1/N, as real agents do.
+    Random {
+        /// The same seed samples the same packets.
+        seed: u64,
+    },
+}
+
+/// A flow of constant rate.
+#[derive(Debug, Clone, Copy)]
+pub struct Traffic {
+    /// How a packet of it is sampled; sequence number and pool are filled in.
+    pub sample: FlowSample,
+    /// Its rate in bits per second, counting whole frames with their frame check sequence.
+    pub bits_per_second: u64,
+    /// Which packets are sampled.
+    pub spacing: Spacing,
+    /// When its first packet passes.
+    pub start: Duration,
+    /// For how long packets pass.
+    pub duration: Duration,
+}
+
+impl Traffic {
+    /// A flow that starts at once and never ends, randomly sampled.
+    pub const fn new(sample: FlowSample, bits_per_second: u64, seed: u64) -> Self {
+        Self {
+            sample,
+            bits_per_second,
+            spacing: Spacing::Random { seed },
+            start: Duration::ZERO,
+            duration: Duration::MAX,
+        }
+    }
+
+    /// The same flow in another time.
+    pub const fn during(self, start: Duration, duration: Duration) -> Self {
+        Self {
+            start,
+            duration,
+            ..self
+        }
+    }
+
+    /// Its samples, each with the time at which the packet passes.
+    pub fn samples(self) -> Samples {
+        let seed = match self.spacing {
+            Spacing::Regular => 0,
+            Spacing::Random { seed } => seed,
+        };
+        Samples {
+            traffic: self,
+            random: Random(seed),
+            packets: 0,
+        }
+    }
+
+    /// When the packet after `packets` others passes.
+    fn time(&self, packets: u64) -> Duration {
+        const NANOSECONDS: u128 = 1_000_000_000;
+        let bits = u128::from(packets) * u128::from(self.sample.packet.frame_length) * 8;
+        let nanoseconds = bits * NANOSECONDS / u128::from(self.bits_per_second.max(1));
+        Duration::from_nanos(u64::try_from(nanoseconds).unwrap_or(u64::MAX))
+    }
+}
+
+/// The samples of a flow.
+#[derive(Debug, Clone)]
+pub struct Samples {
+    traffic: Traffic,
+    random: Random,
+    /// Packets that have passed.
+    packets: u64,
+}
+
+impl Iterator for Samples {
+    type Item = (Duration, FlowSample);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let rate = self.traffic.sample.sampling_rate.max(1);
+        let step = match self.traffic.spacing {
+            Spacing::Regular => rate,
+            Spacing::Random { .. } => self.random.skip(rate),
+        };
+        self.packets += u64::from(step);
+        let before = self.packets - 1;
+        let time = self.traffic.time(before);
+        if time >= self.traffic.duration {
+            return None;
+        }
+        let mut sample = self.traffic.sample;
+        sample.pool_step = step;
+        let bytes = u128::from(before) * u128::from(sample.packet.payload_length());
+        sample.packet.sequence = sample.packet.sequence.wrapping_add(super::low_word(bytes));
+        Some((self.traffic.start.saturating_add(time), sample))
+    }
+}
+
+/// splitmix64: enough randomness for a test, the same on every machine.
+#[derive(Debug, Clone)]
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        mixed ^ (mixed >> 31)
+    }
+
+    /// Packets up to and with the next sampled one, when each is sampled with probability 1/`rate`.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a float becomes the nearest integer there is; the result is positive"
+    )]
+    fn skip(&mut self, rate: u32) -> u32 {
+        if rate == 1 {
+            return 1;
+        }
+        // 53 random bits, from above 0 to 1.
+        let uniform = ((self.next() >> 11) + 1) as f64 / (1_u64 << 53) as f64;
+        let missed = uniform.ln() / (-1.0 / f64::from(rate)).ln_1p();
+        (missed as u32).saturating_add(1)
+    }
+}
+
+/// Several flows and the counters of several ports, in the order of time.
+#[derive(Debug, Clone, Default)]
+pub struct Timeline {
+    flows: Vec<Upcoming>,
+    ports: Vec<CounterSample>,
+    interval: Duration,
+    /// When the counters are sent next, and for which port.
+    next_port: (Duration, usize),
+}
+
+#[derive(Debug, Clone)]
+struct Upcoming {
+    next: (Duration, FlowSample),
+    samples: Samples,
+}
+
+impl Timeline {
+    /// Nothing happens.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a flow.
+    pub fn with_flow(mut self, traffic: Traffic) -> Self {
+        let mut samples = traffic.samples();
+        if let Some(next) = samples.next() {
+            self.flows.push(Upcoming { next, samples });
+        }
+        self
+    }
+
+    /// Adds ports whose counters are sent at the start and every `interval` after it. What the flows bring is counted.
+    pub fn with_ports(mut self, ports: Vec<CounterSample>, interval: Duration) -> Self {
+        self.ports = ports;
+        // Without an interval nothing but counters would ever be sent.
+        self.interval = interval.max(Duration::from_millis(1));
+        self
+    }
+
+    /// Counts what a sample stands for, so that the counters move with the traffic.
+    fn count(&mut self, sample: &FlowSample) {
+        use super::sample::Port;
+        let packets = sample.pool_step;
+        let octets = u64::from(packets) * u64::from(sample.packet.frame_length);
+        for port in &mut self.ports {
+            let PortCounters {
+                if_index,
+                in_octets,
+                in_packets,
+                out_octets,
+                out_packets,
+                ..
+            } = &mut port.counters;
+            if sample.input == Port::Index(*if_index) {
+                *in_octets = in_octets.wrapping_add(octets);
+                *in_packets = in_packets.wrapping_add(packets);
+            }
+            if sample.output == Port::Index(*if_index) {
+                *out_octets = out_octets.wrapping_add(octets);
+                *out_packets = out_packets.wrapping_add(packets);
+            }
+        }
+    }
+}
+
+impl Iterator for Timeline {
+    type Item = (Duration, Sample);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let flow = self.flows.iter().enumerate().min_by_key(|(_, flow)| flow.next.0);
+        let flow = flow.map(|(index, flow)| (index, flow.next.0));
+        let (time, port) = self.next_port;
+        if let Some(sample) = self.ports.get(port)
+            && flow.is_none_or(|(_, at)| time <= at)
+        {
+            let sample = sample.clone();
+            self.next_port = match port + 1 < self.ports.len() {
+                true => (time, port + 1),
+                false => (time + self.interval, 0),
+            };
+            return Some((time, Sample::Counters(sample)));
+        }
+        let (index, _) = flow?;
+        let upcoming = self.flows.get_mut(index)?;
+        let (time, sample) = upcoming.next;
+        match upcoming.samples.next() {
+            Some(next) => upcoming.next = next,
+            None => drop(self.flows.swap_remove(index)),
+        }
+        self.count(&sample);
+        Some((time, Sample::Flow(sample)))
+    }
+}

@@ -1,0 +1,193 @@
+//! Daemons on loopback, for everything that needs no root: temporary directories, free ports, and a recording tool
+//! instead of one that changes the kernel.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+
+use crate::process::{Process, command};
+use crate::{binaries, http, wait};
+
+/// How long a daemon may take to be ready; it takes milliseconds.
+const READY: Duration = Duration::from_secs(30);
+
+/// acl-server on a free port of loopback.
+#[derive(Debug)]
+pub struct LocalAclServer {
+    /// The daemon.
+    pub process: Process,
+    /// Where it listens.
+    pub address: SocketAddr,
+}
+
+/// The directories of an acl-server, which outlive it.
+#[derive(Debug)]
+pub struct Home {
+    directory: PathBuf,
+}
+
+impl Home {
+    /// Makes the directories under `directory`.
+    ///
+    /// # Errors
+    /// The system refuses.
+    pub fn new(directory: &Path) -> Result<Self> {
+        let home = Self {
+            directory: directory.to_owned(),
+        };
+        fs::create_dir_all(home.policy_dir()).context("the policy directory")?;
+        Ok(home)
+    }
+
+    /// The policy directory.
+    pub fn policy_dir(&self) -> PathBuf {
+        self.directory.join("policy.d")
+    }
+
+    /// Where acl-server keeps its journal and its locks.
+    pub fn state_dir(&self) -> PathBuf {
+        self.directory.join("state")
+    }
+
+    /// Where the recording tool writes what it saw.
+    pub fn record(&self) -> PathBuf {
+        self.directory.join("runs.jsonl")
+    }
+
+    /// acl-server with the recording tool, which gets `tool_args` in addition, ready to be started.
+    ///
+    /// # Errors
+    /// It has not been built.
+    pub fn command(&self, tool_args: &str) -> Result<Command> {
+        let mut server = command(binaries::binary("acl-server")?);
+        let policy = self.policy_dir();
+        let tool_args = format!(
+            "--dir {} --record {} {tool_args}",
+            policy.display(),
+            self.record().display()
+        );
+        server
+            .args(["--listen", "127.0.0.1:0", "--policy-dir"])
+            .arg(&policy);
+        server.arg("--state-dir").arg(self.state_dir());
+        server
+            .arg("--tool")
+            .arg(binaries::binary("recording-tool")?)
+            .args(["--tool-args", &tool_args]);
+        Ok(server)
+    }
+
+    /// Starts acl-server with the recording tool, which gets `tool_args` in addition, and waits until it listens.
+    ///
+    /// # Errors
+    /// It cannot be started or does not come up; the error shows its log.
+    pub fn start(&self, name: &str, tool_args: &str) -> Result<LocalAclServer> {
+        self.spawn(name, self.command(tool_args)?)
+    }
+
+    /// Starts what [`Self::command`] has made, perhaps wrapped into something else, and waits until it listens.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub fn spawn(&self, name: &str, command: Command) -> Result<LocalAclServer> {
+        let process = Process::spawn(name, command, &self.directory)?;
+        process.wait_for_output("acl-server is up", READY)?;
+        let address = address(&process.output(), "listen=").with_context(|| process.output_end())?;
+        Ok(LocalAclServer { process, address })
+    }
+
+    /// What the recording tool wrote, one entry a run.
+    ///
+    /// # Errors
+    /// The file holds something else.
+    pub fn runs(&self) -> Result<Vec<serde_json::Value>> {
+        let text = fs::read_to_string(self.record()).unwrap_or_default();
+        text.lines()
+            .map(|line| serde_json::from_str(line).with_context(|| line.to_owned()))
+            .collect()
+    }
+
+    /// The rule files, by name.
+    ///
+    /// # Errors
+    /// The directory cannot be read.
+    pub fn files(&self) -> Result<Vec<(String, String)>> {
+        let mut files = Vec::new();
+        for entry in fs::read_dir(self.policy_dir())? {
+            let entry = entry?;
+            files.push((
+                entry.file_name().to_string_lossy().into_owned(),
+                fs::read_to_string(entry.path())?,
+            ));
+        }
+        files.sort();
+        Ok(files)
+    }
+}
+
+/// The address that a daemon has logged behind `key`.
+fn address(log: &str, key: &str) -> Option<SocketAddr> {
+    log.split_whitespace()
+        .filter_map(|word| word.strip_prefix(key))
+        .find_map(|address| address.parse().ok())
+}
+
+impl LocalAclServer {
+    /// Waits until changes are taken.
+    ///
+    /// # Errors
+    /// It does not become ready; the error shows its log.
+    pub fn ready(&self) -> Result<()> {
+        let ready = wait::until_ok("acl-server to be ready", READY, || {
+            ensure!(self.process.is_running(), "it has ended");
+            Ok(http::get(self.address, "/readyz")
+                .ok()
+                .filter(|answer| answer.status == 200)
+                .map(drop))
+        });
+        ready.with_context(|| self.process.output_end())
+    }
+}
+
+/// flow-marker on free ports of loopback.
+#[derive(Debug)]
+pub struct LocalFlowMarker {
+    /// The daemon.
+    pub process: Process,
+    /// Where it receives sFlow.
+    pub sflow: SocketAddr,
+    /// Where its API listens.
+    pub http: SocketAddr,
+}
+
+impl LocalFlowMarker {
+    /// Starts flow-marker with the configuration `toml`, its files in `directory`, and waits until it listens.
+    ///
+    /// # Errors
+    /// It cannot be started or does not come up; the error shows its log.
+    pub fn start(directory: &Path, name: &str, toml: &str) -> Result<Self> {
+        let config = directory.join(format!("{name}.toml"));
+        fs::write(&config, toml).with_context(|| config.display().to_string())?;
+        let mut marker = command(binaries::binary("flow-marker")?);
+        marker
+            .args([
+                "run",
+                "--sflow",
+                "127.0.0.1:0",
+                "--http",
+                "127.0.0.1:0",
+                "--config",
+            ])
+            .arg(&config);
+        let process = Process::spawn(name, marker, directory)?;
+        process.wait_for_output(" http=", READY)?;
+        let log = process.output();
+        let address = |key| address(&log, key).with_context(|| process.output_end());
+        let (sflow, http) = (address("sflow=")?, address("http=")?);
+        Ok(Self { process, sflow, http })
+    }
+}
