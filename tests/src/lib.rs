@@ -17,6 +17,8 @@ pub mod http;
 pub mod netns;
 /// Programs that were started and are ended with everything they started.
 pub mod process;
+/// Ends what a killed test or demo has left running.
+pub mod reaper;
 /// Where the programs of this workspace are.
 pub mod binaries;
 /// Polling with a time limit.

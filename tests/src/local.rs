@@ -10,7 +10,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 
 use crate::process::{Process, command};
-use crate::{binaries, http, wait};
+use crate::{binaries, http, reaper, wait};
 
 /// How long a daemon may take to be ready; it takes milliseconds.
 const READY: Duration = Duration::from_secs(30);
@@ -39,6 +39,7 @@ impl Home {
         let home = Self {
             directory: directory.to_owned(),
         };
+        reaper::watch_directory(directory);
         fs::create_dir_all(home.policy_dir()).context("the policy directory")?;
         Ok(home)
     }

@@ -15,7 +15,7 @@ use nix::sys::signal::{Signal, killpg};
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
 use nix::unistd::Pid;
 
-use crate::wait;
+use crate::{reaper, wait};
 
 /// How much of a program's output is shown when a test fails.
 const SHOWN: usize = 8 * 1024;
@@ -48,6 +48,7 @@ impl Process {
             .stderr(file)
             .spawn()
             .with_context(|| format!("start {name}: {command:?}"))?;
+        reaper::watch(child.id());
         Ok(Self {
             name: name.to_owned(),
             child,
@@ -170,6 +171,7 @@ impl Process {
     /// # Errors
     /// The system refused it.
     pub fn crash(mut self) -> Result<()> {
+        reaper::forget(self.child.id());
         self.child.kill()?;
         self.child.wait()?;
         // Nothing is left for the drop: the group may well have members that the test wants to go on.
@@ -189,6 +191,8 @@ impl Drop for Process {
         if let Ok(group) = self.group() {
             let _ = killpg(group, Signal::SIGKILL);
         }
+        // Before its number is free.
+        reaper::forget(self.child.id());
         let _ = self.child.wait();
         if std::thread::panicking() && !self.quiet {
             eprintln!("{}", self.output_end());
