@@ -14,10 +14,11 @@ Examples:
   On a Cumulus Linux switch, for local users and reverse proxies:
       acl-server
   On any Linux router, with the tool that comes along:
-      acl-server --tool /usr/bin/acltool --policy-dir /etc/acl-server/policy.d --tool-args '-i -P {policy_dir}'
+      acl-server --tool /usr/bin/acltool --tool-args '-i -P {policy_dir}' \\
+        --policy-dir /etc/acl-server/policy.d
   Put, read, list and remove an ACL:
       curl -X PUT -H 'Content-Type: application/json' http://127.0.0.1:8080/acl/ddos1 --data \\
-        '[\"[iptables]\", \"-A FORWARD --in-interface swp+ -d 10.10.100.10 -p udp --sport 53 -j DROP\"]'
+        '[\"[iptables]\", \"-A FORWARD -i swp+ -d 10.10.100.10 -p udp --sport 53 -j DROP\"]'
       curl http://127.0.0.1:8080/acl/ddos1
       curl http://127.0.0.1:8080/acl/
       curl -X DELETE http://127.0.0.1:8080/acl/ddos1

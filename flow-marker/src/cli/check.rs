@@ -4,7 +4,7 @@ use std::io::Write;
 
 use crate::actuator::acl::{self, AclActuator};
 use crate::actuator::{Control, Mark};
-use crate::config::{Config, Interface, Mode, Role, Switch};
+use crate::config::{Config, Interface, Mode, Role, Switch, Threshold};
 use crate::flow::FiveTuple;
 use crate::packet::IpProtocol;
 
@@ -26,8 +26,8 @@ pub(super) fn check(config: &Config, out: &mut dyn Write) -> anyhow::Result<()> 
         )?,
     }
     write!(out, "threshold {}", mark.threshold)?;
-    if let Some(max) = mark.threshold_max {
-        write!(out, ", at most {max}bit/s")?;
+    if matches!(mark.threshold, Threshold::Share(_)) {
+        write!(out, ", at most {}bit/s", mark.threshold_max)?;
     }
     writeln!(out, "; exponential average over 1 s")?;
     writeln!(

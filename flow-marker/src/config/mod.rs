@@ -76,8 +76,8 @@ pub struct Mark {
     pub mode: Mode,
     /// The rate that makes an elephant.
     pub threshold: Threshold,
-    /// A cap of the threshold, for fast ports.
-    pub threshold_max: Option<BitRate>,
+    /// The most that a share of a port's speed can come to.
+    pub threshold_max: BitRate,
     /// How the rate is estimated.
     pub profile: Profile,
     /// The DSCP that is set; `None` sets none. Never both `None` with `cos`.
@@ -177,7 +177,7 @@ impl TryFrom<String> for AclUrl {
 struct MarkTable {
     mode: Mode,
     threshold: Threshold,
-    threshold_max: Option<BitRate>,
+    threshold_max: BitRate,
     profile: Profile,
     dscp: Optional<Dscp>,
     cos: Spanned<Optional<Cos>>,
@@ -196,7 +196,7 @@ impl Default for MarkTable {
         Self {
             mode: Mode::default(),
             threshold: Threshold::default(),
-            threshold_max: None,
+            threshold_max: BitRate::from_bits_per_second(10_000_000_000),
             profile: Profile::default(),
             dscp: Optional(Some(Dscp::ELEPHANT)),
             cos: Spanned::new(0..0, Optional(Some(Cos::ELEPHANT))),

@@ -60,16 +60,13 @@ fn the_contracts_example_is_understood() {
 fn thresholds_follow_the_port_and_its_cap() {
     let rate = |text: &str| text.parse::<BitRate>().unwrap();
     let share = Threshold::default();
-    assert_eq!(share.of_port(Some(rate("1G")), None), Some(rate("100M")));
-    assert_eq!(
-        share.of_port(Some(rate("400G")), Some(rate("10G"))),
-        Some(rate("10G"))
-    );
-    assert_eq!(share.of_port(None, Some(rate("10G"))), None);
-    assert_eq!(
-        Threshold::Rate(rate("50M")).of_port(None, None),
-        Some(rate("50M"))
-    );
+    let max = parse("").unwrap().mark.threshold_max;
+    assert_eq!(max, rate("10G"));
+    assert_eq!(share.of_port(Some(rate("1G")), max), Some(rate("100M")));
+    assert_eq!(share.of_port(Some(rate("400G")), max), Some(rate("10G")));
+    assert_eq!(share.of_port(None, max), None);
+    // Somebody who names a rate means it.
+    assert_eq!(Threshold::Rate(rate("50G")).of_port(None, max), Some(rate("50G")));
 }
 
 #[test]
@@ -213,9 +210,8 @@ fn the_packaged_example_is_right_where_it_is_commented_out() {
     let config = parse(&all.join("\n")).unwrap();
     let (switch, default) = (&config.switches[0], parse("").unwrap());
     assert!(switch.ports.contains_key(&3) && switch.cleartext_token && switch.token_file.is_some());
-    // Settings with a default show it; two have none.
+    // Settings with a default show it; one has none.
     let mark = Mark {
-        threshold_max: None,
         exclude: Vec::new(),
         ..config.mark
     };

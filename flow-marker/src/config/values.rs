@@ -121,10 +121,11 @@ pub enum Threshold {
 }
 
 impl Threshold {
-    /// The threshold of a port with the given speed, at most `max`; `None` when it depends on a speed that is unknown.
-    pub fn of_port(self, speed: Option<BitRate>, max: Option<BitRate>) -> Option<BitRate> {
-        let rate = match self {
-            Self::Rate(rate) => rate,
+    /// The threshold of a port with the given speed; `None` when it depends on a speed that is unknown. `max` is the most
+    /// that a share can come to, on the fastest ports.
+    pub fn of_port(self, speed: Option<BitRate>, max: BitRate) -> Option<BitRate> {
+        match self {
+            Self::Rate(rate) => Some(rate),
             Self::Share(share) => {
                 #[expect(
                     clippy::cast_possible_truncation,
@@ -132,10 +133,9 @@ impl Threshold {
                     reason = "a share of a u64, rounded"
                 )]
                 let bits = (speed?.as_f64() * share.fraction()).round() as u64;
-                BitRate::from_bits_per_second(bits.max(1))
+                Some(BitRate::from_bits_per_second(bits.max(1)).min(max))
             }
-        };
-        Some(max.map_or(rate, |max| rate.min(max)))
+        }
     }
 }
 

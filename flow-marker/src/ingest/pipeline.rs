@@ -33,7 +33,7 @@ pub struct Pipeline {
     metrics: Arc<Metrics>,
     agents: Vec<AgentState>,
     threshold: Threshold,
-    threshold_max: Option<BitRate>,
+    threshold_max: BitRate,
     board: Arc<PortBoard>,
     /// Something about a port is known that the board does not show.
     unpublished: bool,
