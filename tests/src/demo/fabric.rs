@@ -26,6 +26,9 @@ impl Elephant {
     }
 }
 
+/// The rate of an elephant in bits per second.
+pub const RATE: u64 = 200_000_000;
+
 /// The two ends of a TCP flow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FlowEnds {
@@ -54,12 +57,8 @@ pub struct Tally {
 pub trait Fabric {
     /// What it is, a line each.
     fn description(&self) -> Vec<String>;
-    /// The rate of its elephants.
-    fn rate(&self) -> &'static str;
-    /// Where marked packets are looked for.
-    fn far_end(&self) -> &'static str;
-    /// Whether there are packets to look at.
-    fn has_packets(&self) -> bool;
+    /// Where marked packets are looked for; `None` where there are no packets.
+    fn far_end(&self) -> Option<&'static str>;
     /// Starts an elephant; the questions below are about the last one.
     ///
     /// # Errors

@@ -2,7 +2,7 @@ use std::time::SystemTime;
 
 use anyhow::{Context, Result, ensure};
 
-use super::fabric::{Control, Elephant, Fabric, FlowEnds, Tally};
+use super::fabric::{Control, Elephant, Fabric, FlowEnds, RATE, Tally};
 use crate::lab::{AclServer, AclServerOptions, Family, FlowMarker, Lab, LabOptions, Mice, mark_config};
 use crate::wire::{Capture, Flow, Seen};
 
@@ -63,16 +63,8 @@ impl Fabric for LabFabric {
         .into()
     }
 
-    fn rate(&self) -> &'static str {
-        "200 Mb/s"
-    }
-
-    fn far_end(&self) -> &'static str {
-        "host b"
-    }
-
-    fn has_packets(&self) -> bool {
-        true
+    fn far_end(&self) -> Option<&'static str> {
+        Some("host b")
     }
 
     fn start(&mut self, elephant: Elephant, seconds: u32) -> Result<FlowEnds> {
@@ -80,7 +72,7 @@ impl Fabric for LabFabric {
             Elephant::V4 => Family::V4,
             Elephant::V6 => Family::V6,
         };
-        let started = self.lab.elephant(family, "200M", seconds)?;
+        let started = self.lab.elephant(family, &RATE.to_string(), seconds)?;
         let ends = FlowEnds {
             source: started.flow.source,
             destination: started.flow.destination,

@@ -20,7 +20,7 @@ mod synthetic;
 /// Prints what happens, when it happens.
 mod timeline;
 
-use fabric::{Control, Elephant, Fabric};
+use fabric::{Control, Elephant, Fabric, RATE};
 use timeline::Timeline;
 
 pub use lab::LabFabric;
@@ -70,7 +70,7 @@ fn show(
     let flow = fabric.start(elephant, options.seconds)?;
     timeline.now(
         &format!("elephant {number} starts"),
-        &format!("{flow}, {} ({})", fabric.rate(), elephant.family()),
+        &format!("{flow}, {} Mb/s ({})", RATE / 1_000_000, elephant.family()),
     );
     let mut seen = Milestones::default();
     let mut deadline = SystemTime::now() + MARK_LIMIT;
@@ -141,7 +141,7 @@ impl Milestones {
     }
 
     fn is_marked(&self, fabric: &dyn Fabric) -> bool {
-        self.installed.is_some() && (self.first_marked.is_some() || !fabric.has_packets())
+        self.installed.is_some() && (self.first_marked.is_some() || fabric.far_end().is_none())
     }
 
     /// Prints what is new.
@@ -164,7 +164,11 @@ impl Milestones {
             timeline.at(
                 at,
                 "  first marked packet",
-                &format!("{}: DSCP {DSCP} at {}", after(at), fabric.far_end()),
+                &format!(
+                    "{}: DSCP {DSCP} at {}",
+                    after(at),
+                    fabric.far_end().unwrap_or("nowhere")
+                ),
             );
         }
         if let Some(at) = news(self.last_packet, before.last_packet) {

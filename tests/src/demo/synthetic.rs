@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 use anyhow::{Context, Result, ensure};
 use tempfile::TempDir;
 
-use super::fabric::{Control, Elephant, Fabric, FlowEnds, Tally};
+use super::fabric::{Control, Elephant, Fabric, FlowEnds, RATE, Tally};
 use crate::agent::{
     Agent, CounterSample, FlowSample, Packet, Playing, PortCounters, Spacing, Timeline, Traffic, play,
 };
@@ -15,8 +15,6 @@ use crate::local::{Home, LocalAclServer, LocalFlowMarker};
 const AGENT: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 /// Its sampling rate: one in so many packets.
 const SAMPLING: u32 = 100;
-/// The rate of an elephant in bits per second.
-const RATE: u64 = 200_000_000;
 
 /// Both daemons on loopback, a synthetic sFlow agent, and a tool that records instead of changing the kernel.
 #[derive(Debug)]
@@ -99,16 +97,8 @@ impl Fabric for SyntheticFabric {
         .into()
     }
 
-    fn rate(&self) -> &'static str {
-        "200 Mb/s"
-    }
-
-    fn far_end(&self) -> &'static str {
-        "nowhere"
-    }
-
-    fn has_packets(&self) -> bool {
-        false
+    fn far_end(&self) -> Option<&'static str> {
+        None
     }
 
     #[expect(clippy::disallowed_methods, reason = "the demo is about real time")]
