@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
@@ -39,7 +40,11 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: Shutdown) -> R
     let readiness = Readiness::new();
     let starting = readiness.latch("start");
 
-    std::fs::create_dir_all(&config.state_dir)
+    // Its files are locks too: who can open one can hold it.
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(&config.state_dir)
         .with_context(|| format!("cannot make the state directory {}", config.state_dir.display()))?;
     let _only_one = lock_state_dir(&config)?;
     let store = Store::open(&config.policy_dir)
@@ -54,7 +59,7 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: Shutdown) -> R
     life::notify_status("waiting for an earlier run of the ACL tool");
     let journal = config.state_dir.join("journal");
     let started = tokio::select! {
-        started = Engine::start(store, tool, &journal, readiness.clone()) => started,
+        started = Engine::start(store, tool, &journal, readiness.clone(), shutdown.clone()) => started,
         () = shutdown.wait() => return Ok(()),
     };
     let (committer, engine) = started.with_context(|| {
@@ -76,9 +81,8 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: Shutdown) -> R
         config.no_auth,
     );
     // Files, syncs and waits for the tool block: the writer has a thread of its own.
-    let engine_shutdown = shutdown.clone();
     let engine = tokio::task::spawn_blocking(move || {
-        tokio::runtime::Handle::current().block_on(engine.run(engine_shutdown));
+        tokio::runtime::Handle::current().block_on(engine.run());
     });
     drop(starting);
     life::notify_ready();
@@ -97,8 +101,15 @@ async fn serve(
     let server = axum::serve(listener, app).with_graceful_shutdown(async move { done.wait().await });
     let mut server = tokio::spawn(server.into_future());
     // The writer first: it still has verdicts for those who wait, and it turns away those who come.
+    let announced = tokio::spawn({
+        let shutdown = shutdown.clone();
+        async move {
+            shutdown.wait().await;
+            life::notify_stopping();
+        }
+    });
     let engine_ended = engine.await;
-    life::notify_stopping();
+    announced.abort();
     done_trigger.trigger();
     if timeout(LAST_REPLIES, &mut server).await.is_err() {
         tracing::debug!("some clients did not read their last reply");
@@ -119,6 +130,8 @@ fn lock_state_dir(config: &Config) -> Result<std::fs::File> {
         .create(true)
         .truncate(false)
         .write(true)
+        .mode(0o600)
+        .custom_flags(nix::libc::O_NOFOLLOW)
         .open(&path)
         .with_context(|| format!("cannot use {}", path.display()))?;
     match file.try_lock() {

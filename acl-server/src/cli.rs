@@ -11,7 +11,7 @@ use crate::config::{Config, DEFAULT_CONFIG};
 
 const EXAMPLES: &str = "\
 Examples:
-  On a Cumulus Linux switch, for local users and reverse proxies:
+  On a Cumulus Linux switch, for its local users:
       acl-server
   On any Linux router, with the tool that comes along:
       acl-server --tool /usr/bin/acltool --tool-args '-i -P {policy_dir}' \\

@@ -12,6 +12,8 @@ use shared::units::TimeSpan;
 pub const DEFAULT_CONFIG: &str = "/etc/acl-server/acl-server.toml";
 /// The directory that `cl-acltool -i` commits.
 pub const DEFAULT_POLICY_DIR: &str = "/etc/cumulus/acl/policy.d";
+/// The tool of Cumulus Linux.
+pub const DEFAULT_TOOL: &str = "/usr/cumulus/bin/cl-acltool";
 
 /// Settings of the daemon, as in the file; flags overwrite them.
 #[derive(Debug, Clone, Deserialize)]
@@ -58,7 +60,7 @@ impl Default for Config {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
             policy_dir: PathBuf::from(DEFAULT_POLICY_DIR),
-            tool: PathBuf::from("/usr/cumulus/bin/cl-acltool"),
+            tool: PathBuf::from(DEFAULT_TOOL),
             tool_args: "-i".to_owned(),
             state_dir: PathBuf::from("/var/lib/acl-server"),
             no_auth: false,
@@ -114,6 +116,21 @@ impl Config {
             .collect()
     }
 
+    /// Whether a run of the tool commits the policy directory: its arguments name it, or it is the one that Cumulus's tool
+    /// reads when it is not told otherwise.
+    fn tool_reads_policy_dir(&self) -> bool {
+        let arguments = self.tool_arguments();
+        let dir = self.policy_dir.as_path();
+        let elsewhere = arguments
+            .iter()
+            .any(|argument| argument.starts_with("-P") || argument.starts_with("-p"));
+        let by_default =
+            dir == Path::new(DEFAULT_POLICY_DIR) && self.tool == Path::new(DEFAULT_TOOL) && !elsewhere;
+        by_default
+            || self.policy_dir_is_included
+            || arguments.iter().any(|argument| Path::new(argument) == dir)
+    }
+
     /// Refuses combinations that would make the daemon lie or stand open.
     ///
     /// # Errors
@@ -131,16 +148,9 @@ impl Config {
                 });
             }
         }
-        let dir = self.policy_dir.as_path();
-        let named = self
-            .tool_arguments()
-            .iter()
-            .any(|argument| Path::new(argument) == dir);
-        if dir != Path::new(DEFAULT_POLICY_DIR) && !named && !self.policy_dir_is_included {
-            return Err(Conflict::PolicyDirNotNamed {
-                dir: dir.to_owned(),
-                args: self.tool_args.clone(),
-            });
+        if !self.tool_reads_policy_dir() {
+            let (dir, args) = (self.policy_dir.clone(), self.tool_args.clone());
+            return Err(Conflict::PolicyDirNotNamed { dir, args });
         }
         if !self.listen.ip().to_canonical().is_loopback() && !self.no_auth {
             return Err(Conflict::OpenByAccident(self.listen));
@@ -181,6 +191,23 @@ mod tests {
         config.tool_args = "-i".to_owned();
         config.policy_dir_is_included = true;
         config.validate().unwrap();
+    }
+
+    #[test]
+    fn another_tool_or_directory_does_not_vouch_for_the_default_one() {
+        // Without arguments acltool reads /etc/acl-server/policy.d.
+        let other_tool = parse("tool = \"/usr/bin/acltool\"");
+        assert!(matches!(
+            other_tool.validate(),
+            Err(Conflict::PolicyDirNotNamed { .. })
+        ));
+        for args in ["-i -P /other", "-i -P/other", "-i -p /other.rules"] {
+            let config = parse(&format!("tool_args = \"{args}\""));
+            assert!(
+                matches!(config.validate(), Err(Conflict::PolicyDirNotNamed { .. })),
+                "{args}"
+            );
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Where log records go.
 
 use std::io::IsTerminal;
+use std::os::unix::fs::MetadataExt;
 
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::layer::SubscriberExt;
@@ -43,7 +44,7 @@ pub fn init(format: Format, filter: &str) -> Result<(), Box<dyn std::error::Erro
     let filter = EnvFilter::try_new(filter)?;
     let registry = tracing_subscriber::registry().with(filter);
     let format = match format {
-        Format::Auto if std::env::var_os("JOURNAL_STREAM").is_some() => Format::Journal,
+        Format::Auto if stderr_is_journal() => Format::Journal,
         Format::Auto => Format::Human,
         other => other,
     };
@@ -66,4 +67,14 @@ pub fn init(format: Format, filter: &str) -> Result<(), Box<dyn std::error::Erro
         }
     }
     Ok(())
+}
+
+/// Whether standard error leads to the journal: systemd names the device and inode of the stream that it has made, and the
+/// variable alone is inherited by everything that a service starts (systemd.exec(5), `JOURNAL_STREAM`).
+fn stderr_is_journal() -> bool {
+    let Ok(stream) = std::env::var("JOURNAL_STREAM") else {
+        return false;
+    };
+    std::fs::metadata("/proc/self/fd/2")
+        .is_ok_and(|stderr| stream == format!("{}:{}", stderr.dev(), stderr.ino()))
 }

@@ -23,11 +23,20 @@ fn home() -> (tempfile::TempDir, Home) {
     (directory, home)
 }
 
+/// A rule of this ACL alone: no two may have the same.
+fn rule(name: &str) -> String {
+    let hash = name.bytes().fold(7_u32, |hash, byte| {
+        hash.wrapping_mul(31).wrapping_add(byte.into())
+    });
+    let [_, b, c, d] = hash.to_be_bytes();
+    format!("-A FORWARD --in-interface swp+ -d 10.{b}.{c}.{d} -p udp --sport 53 -j DROP")
+}
+
 fn put(server: SocketAddr, name: &str, comment: &str) -> anyhow::Result<http::Response> {
     http::put(
         server,
         &format!("/acl/{name}"),
-        &json!(["[iptables]", format!("# {comment}"), RULE]),
+        &json!(["[iptables]", format!("# {comment}"), rule(name)]),
     )
 }
 
@@ -71,7 +80,7 @@ fn two_hundred_puts_at_the_same_moment_are_at_most_three_runs() {
     for number in 0..200 {
         assert_eq!(
             files[&format!("50rest-n{number}.rules")],
-            format!("[iptables]\n# client {number}\n{RULE}\n")
+            format!("[iptables]\n# client {number}\n{}\n", rule(&format!("n{number}")))
         );
     }
     assert_eq!(seen(runs.last().unwrap(), "at_end"), files);
@@ -144,7 +153,7 @@ fn kill_9_in_the_middle_of_a_batch() {
         let files = on_disk(&home);
         for (name, status) in ["kept", "made"].into_iter().zip(answered) {
             let file = format!("50rest-{name}.rules");
-            let new = format!("[iptables]\n# round {round}\n{RULE}\n");
+            let new = format!("[iptables]\n# round {round}\n{}\n", rule(name));
             let found = files.get(&file);
             match status {
                 200 | 201 => assert_eq!(found, Some(&new), "round {round}: {name} was answered {status}"),

@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use axum::Json;
 use axum::body::Body;
-use axum::extract::rejection::QueryRejection;
+use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use axum::http::header::{ETAG, IF_MATCH, IF_NONE_MATCH};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
@@ -23,7 +23,8 @@ use crate::commit::change::{Action, Answer, Precondition, Verdict};
 use crate::rules;
 use crate::store::{ReadError, etag};
 
-type Parameters = Result<Query<BTreeMap<String, String>>, QueryRejection>;
+type Parameters = Result<Query<Vec<(String, String)>>, QueryRejection>;
+type NamePart = Result<Path<String>, PathRejection>;
 
 /// Parameters of the contract that this version does not have; ignoring one would do something else than was asked for.
 const NOT_BUILT: [&str; 3] = ["ttl", "dry_run", "confirm"];
@@ -34,7 +35,7 @@ const NOT_BUILT: [&str; 3] = ["ttl", "dry_run", "confirm"];
 /// 400 for unknown parameters, 503 when the directory cannot be read.
 pub async fn list(State(state): State<ApiState>, query: Parameters) -> Result<Response, ApiError> {
     let query = known(query, &["prefix", "details"])?;
-    let prefix = query.get("prefix").cloned().unwrap_or_default();
+    let prefix = parse_prefix(query.get("prefix").map_or("", String::as_str))?;
     let details = match query.get("details").map(String::as_str) {
         None | Some("false") => false,
         Some("true") => true,
@@ -80,11 +81,11 @@ fn summary(committer: &Committer, name: AclName) -> Option<AclSummary> {
 /// 400 for a name that is none, 404, 503 when the file cannot be read.
 pub async fn read(
     State(state): State<ApiState>,
-    Path(name): Path<String>,
+    name: NamePart,
     query: Parameters,
 ) -> Result<Response, ApiError> {
     known(query, &[])?;
-    let name = parse_name(&name)?;
+    let name = parse_name(name)?;
     blocking(move || match state.committer.read(&name) {
         Ok(Some(content)) => Ok((etag_header(&content), Json(lines_of(&content))).into_response()),
         Ok(None) => Err(ApiError::no_such_acl(&name)),
@@ -99,12 +100,12 @@ pub async fn read(
 /// Every status of the contract that a change can have; see [`ApiError::from_verdict`].
 pub async fn put(
     State(state): State<ApiState>,
-    Path(name): Path<String>,
+    name: NamePart,
     query: Parameters,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, ApiError> {
-    let name = parse_name(&name)?;
+    let name = parse_name(name)?;
     known(query, &[])?;
     body::check_media_type(&headers)?;
     let precondition = precondition(&headers)?;
@@ -136,12 +137,12 @@ pub async fn put(
 /// As for [`put`].
 pub async fn delete(
     State(state): State<ApiState>,
-    Path(name): Path<String>,
+    name: NamePart,
     query: Parameters,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let received = Instant::now();
-    let name = parse_name(&name)?;
+    let name = parse_name(name)?;
     known(query, &[])?;
     let answer = change(
         &state,
@@ -164,14 +165,23 @@ pub async fn delete_all(
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let received = Instant::now();
-    let mut query = known(query, &["prefix"])?;
+    let query = known(query, &["prefix"])?;
     if headers.contains_key(IF_MATCH) || headers.contains_key(IF_NONE_MATCH) {
         return Err(ApiError::bad_header(
             &IF_MATCH,
             "a removal of many ACLs has no single ETag",
         ));
     }
-    let prefix = query.remove("prefix").unwrap_or_default();
+    let prefix = match query.get("prefix") {
+        None => String::new(),
+        // A variable of a script that was not set must not remove everything.
+        Some(prefix) if prefix.is_empty() => {
+            return Err(ApiError::bad_query(
+                "`prefix` is empty; to remove all, leave it out",
+            ));
+        }
+        Some(prefix) => parse_prefix(prefix)?,
+    };
     let (_, timing) = change(
         &state,
         Action::DeleteAll { prefix },
@@ -228,24 +238,36 @@ async fn change(
     Ok((answer, [(HeaderName::from_static(SERVER_TIMING), timing)]))
 }
 
-fn parse_name(text: &str) -> Result<AclName, ApiError> {
+fn parse_name(name: NamePart) -> Result<AclName, ApiError> {
+    let Path(text) = name.map_err(|error| ApiError::bad_path(&error.body_text()))?;
     text.parse().map_err(|error| ApiError::bad_name(&error))
+}
+
+/// The value of `prefix`: the beginning of a name, or nothing.
+fn parse_prefix(text: &str) -> Result<String, ApiError> {
+    match text.parse::<AclName>() {
+        Err(error) if !text.is_empty() => Err(ApiError::bad_query(format!("`prefix`: {error}"))),
+        _ => Ok(text.to_owned()),
+    }
 }
 
 /// The parameters, all of which must be among `names`.
 fn known(query: Parameters, names: &[&str]) -> Result<BTreeMap<String, String>, ApiError> {
-    let Query(query) = query.map_err(|error| ApiError::bad_query(error.body_text()))?;
-    match query.keys().find(|name| !names.contains(&name.as_str())) {
-        None => Ok(query),
-        Some(name) if NOT_BUILT.contains(&name.as_str()) => Err(ApiError::not_built(name)),
-        Some(name) if names.is_empty() => Err(ApiError::bad_query(format!(
-            "`{name}`: this request has no parameters"
-        ))),
-        Some(name) => Err(ApiError::bad_query(format!(
-            "`{name}` is none of the parameters {}",
-            names.join(", ")
-        ))),
+    let Query(pairs) = query.map_err(|error| ApiError::bad_query(error.body_text()))?;
+    let mut known = BTreeMap::new();
+    for (name, value) in pairs {
+        if !names.contains(&name.as_str()) {
+            return Err(match names {
+                _ if NOT_BUILT.contains(&name.as_str()) => ApiError::not_built(&name),
+                [] => ApiError::bad_query(format!("`{name}`: this request has no parameters")),
+                _ => ApiError::bad_query(format!("`{name}` is none of the parameters {}", names.join(", "))),
+            });
+        }
+        if known.insert(name.clone(), value).is_some() {
+            return Err(ApiError::bad_query(format!("`{name}` is there twice")));
+        }
     }
+    Ok(known)
 }
 
 /// `If-Match` and `If-None-Match: *` (RFC 9110 §13.1).

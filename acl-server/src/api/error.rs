@@ -124,6 +124,11 @@ impl ApiError {
         Self::invalid(error.to_string())
     }
 
+    /// A path that is no text.
+    pub fn bad_path(detail: &str) -> Self {
+        Self::invalid(detail)
+    }
+
     /// A query parameter that this path does not have, or a value that it cannot have.
     pub fn bad_query(detail: impl Into<String>) -> Self {
         Self::invalid(detail)
@@ -223,6 +228,11 @@ impl ApiError {
                     "the first commit after the start has not succeeded yet; GET /acl/lasterror tells why";
                 Self::later("not-ready", "changes are not taken yet", detail, 2)
             }
+            Rejected::Lost => {
+                let detail =
+                    "the daemon lost this change; GET the ACL to find out whether it was carried out";
+                Self::later("lost", "nobody knows what became of this change", detail, 5)
+            }
             Rejected::ShuttingDown => Self::later(
                 "shutting-down",
                 "the daemon is ending",
@@ -264,30 +274,46 @@ impl ApiError {
                 Self::later("tool-failed", "the ACL tool cannot be run", format!("{why}; the change was taken back"), 10)
                     .output(lines)
             }
-            Verdict::Undecided => {
-                let detail = "the tool refused a batch, and there was no time to find out whether because of this change";
-                Self::later("undecided", "not decided in time", detail, 5)
-            }
+            Verdict::Undecided { code, lines } => Self::later(
+                "undecided",
+                "not decided in time",
+                format!(
+                    "the tool ended with status {code} for this change and others, and there was no time to find out for \
+                     whose; this one was taken back"
+                ),
+                5,
+            )
+            .output(lines),
             Verdict::PreconditionFailed { current } => precondition_failed(current),
-            Verdict::TooMany { limit } => Self::new(
-                StatusCode::INSUFFICIENT_STORAGE,
-                "too-many",
-                "there are too many ACLs",
-                format!("a switch has at most {limit} ACLs; remove one first"),
-            ),
+            Verdict::NoRoom { why } => {
+                let detail = format!("{why}; remove something first");
+                Self::new(StatusCode::INSUFFICIENT_STORAGE, "no-room", "there is no room for this ACL", detail)
+            }
+            Verdict::Duplicate { line, of } => duplicate(line, &of),
             Verdict::StoreFailed { why, full: true } => Self::new(
                 StatusCode::INSUFFICIENT_STORAGE,
                 "disk-full",
                 "the disk is full",
-                format!("{why}; nothing was changed"),
+                format!("{why}; this change is not installed"),
             ),
             Verdict::StoreFailed { why, full: false } => {
-                Self::later("store", "the files could not be changed", format!("{why}; nothing was changed"), 10)
+                Self::later("store", "the files could not be changed", format!("{why}; this change is not installed"), 10)
             }
-            Verdict::NotReady => Self::rejected(Rejected::NotReady),
             Verdict::ShuttingDown => Self::rejected(Rejected::ShuttingDown),
         })
     }
+}
+
+fn duplicate(line: u32, of: &AclName) -> ApiError {
+    let detail = format!("the ACL `{of}` has the same rule, and the tool refuses a rule that is there twice");
+    let mut error = ApiError::new(
+        StatusCode::CONFLICT,
+        "duplicate",
+        "another ACL has this rule",
+        detail,
+    );
+    error.problem.line = Some(line);
+    error
 }
 
 fn precondition_failed(current: Option<String>) -> ApiError {

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::journal::FileChange;
+use super::journal::{Content, FileChange};
 use crate::store::{ReadError, Store, Version};
 
 /// The files of one batch, staged beside their targets, and which version of each is in place.
@@ -132,10 +132,11 @@ pub fn roll_back(store: &Store, changes: &[FileChange]) -> io::Result<()> {
                 continue;
             }
         };
-        if current == change.old {
+        let is = |version: &Option<Content>| current.as_deref() == version.as_deref();
+        if is(&change.old) {
             continue;
         }
-        if current != change.new {
+        if !is(&change.new) {
             tracing::warn!(acl = %name, "not rolled back: it was changed by hand since the crash");
             continue;
         }
@@ -159,7 +160,7 @@ mod tests {
     use super::*;
 
     fn change(name: &str, old: Option<&str>, new: Option<&str>) -> FileChange {
-        let bytes = |text: &str| text.as_bytes().to_vec();
+        let bytes = |text: &str| Content::from(text.as_bytes());
         FileChange {
             name: name.parse().unwrap(),
             old: old.map(bytes),

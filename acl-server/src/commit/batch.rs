@@ -10,7 +10,7 @@ pub const QUIET: Duration = Duration::from_millis(5);
 /// … or when its first change has waited for so long.
 pub const LONGEST: Duration = Duration::from_millis(50);
 
-/// Most changes in one batch: bounds the journal record and the halving after a refusal (13 levels).
+/// Most changes in one batch: as many as may wait, which halving after a refusal finds its way through in 13 levels.
 pub const MAX_CHANGES: usize = 4096;
 
 /// The quiet window of the batch that is being collected.
@@ -81,6 +81,11 @@ impl Queue {
     /// Puts a change at the end.
     pub fn push(&mut self, change: Change) {
         self.0.push_back(change);
+    }
+
+    /// How many wait.
+    pub fn len(&self) -> usize {
+        self.0.len()
     }
 
     /// Whether nothing waits.

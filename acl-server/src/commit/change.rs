@@ -75,16 +75,28 @@ pub enum Verdict {
         lines: Vec<String>,
     },
     /// Who among the neighbours is to blame could not be found out in time; this change is undone.
-    Undecided,
+    Undecided {
+        /// The tool's exit status at its last refusal.
+        code: i32,
+        /// Its words then.
+        lines: Vec<String>,
+    },
     /// The precondition does not hold.
     PreconditionFailed {
         /// The ETag that the ACL has, if it exists.
         current: Option<String>,
     },
-    /// There are too many ACLs already.
-    TooMany {
-        /// The limit.
-        limit: usize,
+    /// There is no room for it.
+    NoRoom {
+        /// Which limit it would exceed.
+        why: String,
+    },
+    /// Another ACL has the same rule, which the tool refuses.
+    Duplicate {
+        /// The rule's line, counted from 1.
+        line: u32,
+        /// The other ACL.
+        of: AclName,
     },
     /// The files could not be written; nothing is changed.
     StoreFailed {
@@ -93,8 +105,6 @@ pub enum Verdict {
         /// The disk is full.
         full: bool,
     },
-    /// The first commit after the start has not succeeded yet.
-    NotReady,
     /// The daemon ends; nothing is changed.
     ShuttingDown,
 }

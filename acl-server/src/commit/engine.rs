@@ -5,24 +5,24 @@
 )]
 
 use std::io;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use shared::backoff::Backoff;
 use shared::life::{Latch, Readiness, Shutdown};
-use shared::wire::LastError;
 use tokio::sync::mpsc;
 use tokio::time::{sleep_until, timeout_at};
 
 use super::apply::{Staged, roll_back};
 use super::batch::{Queue, Window};
 use super::change::{Answer, Change, Verdict};
+use super::committed::Committed;
 use super::isolate::{Isolation, Report, Step};
 use super::journal::{AcceptedState, FileChange, Journal};
 use super::outcome::{last_error, report, store_failed};
-use super::plan::{Committed, Member, Plan};
-use super::{Shared, SyncState};
-use crate::store::{Fingerprint, fingerprint};
+use super::plan::{Member, Plan};
+use super::{LastFailure, QUEUE, Shared, SyncState};
+use crate::store::Fingerprint;
 use crate::tool::{Outcome, Run, Tool};
 
 /// Bounds of the wait before a failed base commit is tried again (`acl-server` contract §2.7).
@@ -40,6 +40,7 @@ pub struct Engine {
     pub(super) boot: String,
     /// A batch whose files could not be taken back: until they are, nothing else may begin.
     pub(super) stuck: Option<Vec<FileChange>>,
+    pub(super) shutdown: Shutdown,
     pub(super) readiness: Readiness,
     pub(super) unready: Option<Latch>,
     pub(super) backoff: Backoff,
@@ -49,13 +50,14 @@ pub struct Engine {
 
 impl Engine {
     /// Works until the end is asked for. The batch that runs then is finished, everything behind it is turned away.
-    pub async fn run(mut self, shutdown: Shutdown) {
+    pub async fn run(mut self) {
+        let shutdown = self.shutdown.clone();
         loop {
             let unsynced = self.sync_state() != SyncState::Synced;
             tokio::select! {
                 () = shutdown.wait() => break,
                 change = self.receiver.recv() => match change {
-                    Some(change) => self.collect_and_commit(change, &shutdown).await,
+                    Some(change) => self.collect_and_commit(change).await,
                     None => break,
                 },
                 () = sleep_until(self.retry_at.into()), if unsynced => self.sync_base().await,
@@ -96,18 +98,22 @@ impl Engine {
             .send_replace(if starting { SyncState::Starting } else { state });
     }
 
-    async fn collect_and_commit(&mut self, first: Change, shutdown: &Shutdown) {
+    async fn collect_and_commit(&mut self, first: Change) {
         let mut window = Window::open(Instant::now());
         self.queue.push(first);
-        while let Ok(Some(change)) = timeout_at(window.deadline().into(), self.receiver.recv()).await {
+        while self.queue.len() < QUEUE
+            && let Ok(Some(change)) = timeout_at(window.deadline().into(), self.receiver.recv()).await
+        {
             self.queue.push(change);
             window.arrival(Instant::now());
         }
-        while !self.queue.is_empty() && !shutdown.requested() {
+        while !self.queue.is_empty() && !self.shutdown.requested() {
             let batch = self.queue.seal();
             self.commit(batch).await;
             // What arrived while the tool ran goes with what was left over.
-            while let Ok(change) = self.receiver.try_recv() {
+            while self.queue.len() < QUEUE
+                && let Ok(change) = self.receiver.try_recv()
+            {
                 self.queue.push(change);
             }
         }
@@ -136,7 +142,9 @@ impl Engine {
         }
         self.hide(&files);
         let verdicts = self.carry_out(&members, &files).await;
-        self.shared.in_flight().clear();
+        if self.stuck.is_none() {
+            self.shared.in_flight().clear();
+        }
         for (member, verdict) in members.into_iter().zip(verdicts) {
             answer(member.change, verdict, sealed);
         }
@@ -190,7 +198,7 @@ impl Engine {
         staged: &mut Staged<'_>,
         members: &[Member],
     ) -> io::Result<(bool, Fingerprint)> {
-        // Isolation ends after two tool limits of wall time (`acl-server` contract §2.4).
+        // Isolation ends after two tool limits of wall time (`acl-server` contract §2.4), and when the daemon is to end.
         let deadline = Instant::now() + 2 * self.tool.limit();
         let mut foreign = Fingerprint::default();
         loop {
@@ -203,7 +211,7 @@ impl Engine {
             // Taken before the run: a file that changes during it must not count as accepted.
             foreign = self.shared.store.foreign_fingerprint()?;
             let run = self.run_tool(wanted.len()).await;
-            if Instant::now() >= deadline {
+            if Instant::now() >= deadline || self.shutdown.requested() {
                 isolation.give_up();
             }
             isolation.report(report(run));
@@ -238,12 +246,8 @@ impl Engine {
     ) -> Vec<Verdict> {
         let in_place = files_of(members, isolation.accepted());
         let files = staged.changes();
-        let before = self.committed.clone();
         for (file, _) in files.iter().zip(&in_place).filter(|(_, in_place)| **in_place) {
-            match &file.new {
-                Some(new) => self.committed.insert(file.name.clone(), fingerprint(new)),
-                None => self.committed.remove(&file.name),
-            };
+            self.committed.set(&file.name, file.new.as_deref());
         }
         let ended = staged
             .switch(|file| in_place.get(file).copied().unwrap_or(false))
@@ -254,7 +258,9 @@ impl Engine {
         if let Err(error) = ended {
             // The switch has the new rules and nobody may be told: take the files back and install those again.
             tracing::error!(%error, "the verdict of a batch could not be made durable");
-            self.committed = before;
+            for (file, _) in files.iter().zip(&in_place).filter(|(_, in_place)| **in_place) {
+                self.committed.set(&file.name, file.old.as_deref());
+            }
             self.stuck = Some(files.to_vec());
             self.set_sync(SyncState::Unsynced);
             let _ = self.unstick();
@@ -271,16 +277,12 @@ impl Engine {
             .zip(members)
             .map(|(verdict, member)| verdict.unwrap_or_else(|| member.success.clone()))
             .collect();
-        self.remember_error(verdicts.iter().find_map(last_error));
+        let failure = verdicts.iter().find_map(last_error);
+        *self.shared.last_failure() = failure.map(|error| LastFailure {
+            error,
+            of_base: false,
+        });
         verdicts
-    }
-
-    fn remember_error(&self, error: Option<LastError>) {
-        *self
-            .shared
-            .last_error
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner) = error;
     }
 
     /// Takes back the files of a batch that could not be taken back before.
@@ -290,6 +292,7 @@ impl Engine {
             self.journal.end(None)?;
             self.shared.store.sweep()?;
             self.stuck = None;
+            self.shared.in_flight().clear();
             tracing::info!("the files of a failed batch are back");
         }
         Ok(())
@@ -297,27 +300,7 @@ impl Engine {
 
     /// Commits what is there, so that the switch has what the files say.
     async fn sync_base(&mut self) {
-        let outcome = match self
-            .unstick()
-            .and_then(|()| self.shared.store.foreign_fingerprint())
-        {
-            Ok(foreign) => {
-                let run = self.run_tool(0).await;
-                let state = (run.outcome == Outcome::Accepted).then(|| self.state_with(foreign));
-                let synced = state.is_some();
-                self.remember_error(match report(run) {
-                    Report::Accepted => None,
-                    Report::Refused { code, lines } => Some(LastError {
-                        returncode: Some(code),
-                        lines,
-                    }),
-                    Report::Broken(verdict) => last_error(&verdict),
-                });
-                self.journal.end(state).map(|()| synced)
-            }
-            Err(error) => Err(error),
-        };
-        match outcome {
+        match self.commit_base().await {
             Ok(true) => self.set_sync(SyncState::Synced),
             Ok(false) => self.set_sync(SyncState::Unsynced),
             Err(error) => {
@@ -327,15 +310,32 @@ impl Engine {
         }
     }
 
-    pub(super) fn state_with(&self, foreign: Fingerprint) -> AcceptedState {
-        let mut bytes = foreign.to_vec();
-        for (name, content) in &self.committed {
-            bytes.extend_from_slice(name.as_str().as_bytes());
-            bytes.push(0);
-            bytes.extend_from_slice(content);
+    async fn commit_base(&mut self) -> io::Result<bool> {
+        self.unstick()?;
+        let foreign = self.shared.store.foreign_fingerprint()?;
+        // Other people's files may have changed: from here on the switch may have something else than was accepted.
+        self.journal.end(None)?;
+        let run = self.run_tool(0).await;
+        let state = (run.outcome == Outcome::Accepted).then(|| self.state_with(foreign));
+        let error = match report(run) {
+            Report::Accepted => None,
+            Report::Refused { code, lines } => last_error(&Verdict::BaseRefused { code, lines }),
+            Report::Broken(verdict) => last_error(&verdict),
+        };
+        let mut last = self.shared.last_failure();
+        // A base that succeeds does not make good what became of somebody's change.
+        if error.is_some() || last.as_ref().is_some_and(|failure| failure.of_base) {
+            *last = error.map(|error| LastFailure { error, of_base: true });
         }
+        drop(last);
+        let synced = state.is_some();
+        self.journal.end(state)?;
+        Ok(synced)
+    }
+
+    pub(super) fn state_with(&self, foreign: Fingerprint) -> AcceptedState {
         AcceptedState {
-            fingerprint: fingerprint(&bytes),
+            fingerprint: self.committed.overall(foreign),
             boot: self.boot.clone(),
         }
     }

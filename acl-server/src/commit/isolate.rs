@@ -56,8 +56,8 @@ pub struct Isolation {
     pending: Vec<Vec<usize>>,
     phase: Phase,
     out_of_time: bool,
-    /// What the first run said; a single member is refused with it.
-    first: Option<(i32, Vec<String>)>,
+    /// What the last refusal said.
+    refusal: (i32, Vec<String>),
 }
 
 impl Isolation {
@@ -69,7 +69,7 @@ impl Isolation {
             pending: Vec::new(),
             phase: Phase::All,
             out_of_time: false,
-            first: None,
+            refusal: Default::default(),
         }
     }
 
@@ -102,7 +102,7 @@ impl Isolation {
                 Phase::Done { synced: true }
             }
             (Phase::All, Report::Refused { code, lines }) => {
-                self.first = Some((code, lines));
+                self.refusal = (code, lines);
                 Phase::Base
             }
             (Phase::Base, Report::Accepted) => self.search(),
@@ -114,7 +114,8 @@ impl Isolation {
                 self.next_group(true)
             }
             (Phase::Group(group), Report::Refused { code, lines }) => {
-                self.split(group, code, lines);
+                self.refusal = (code, lines);
+                self.split(group);
                 self.next_group(false)
             }
             (Phase::Final, Report::Accepted) => Phase::Done { synced: true },
@@ -123,16 +124,16 @@ impl Isolation {
 
     /// The base is fine, so at least one member is not.
     fn search(&mut self) -> Phase {
-        let (code, lines) = self.first.take().unwrap_or_default();
-        self.split((0..self.verdicts.len()).collect(), code, lines);
+        self.split((0..self.verdicts.len()).collect());
         // The base run has just succeeded, and nothing is accepted yet.
         self.next_group(true)
     }
 
     /// A refused group: one member is the offender, more are halved.
-    fn split(&mut self, mut group: Vec<usize>, code: i32, lines: Vec<String>) {
+    fn split(&mut self, mut group: Vec<usize>) {
         match group.as_slice() {
             [offender] => {
+                let (code, lines) = self.refusal.clone();
                 if let Some(verdict) = self.verdicts.get_mut(*offender) {
                     *verdict = Some(Verdict::Refused { code, lines });
                 }
@@ -147,9 +148,11 @@ impl Isolation {
     /// `in_place`: the last run succeeded with exactly what is accepted.
     fn next_group(&mut self, in_place: bool) -> Phase {
         if self.out_of_time {
+            let (code, lines) = self.refusal.clone();
+            let undecided = Verdict::Undecided { code, lines };
             for member in self.pending.drain(..).flatten() {
                 if let Some(verdict) = self.verdicts.get_mut(member) {
-                    *verdict = Some(Verdict::Undecided);
+                    *verdict = Some(undecided.clone());
                 }
             }
         }
@@ -262,10 +265,10 @@ mod tests {
         assert_eq!(isolation.step(), Step::Try(vec![0, 1, 2, 3]));
         isolation.report(Report::Accepted);
         assert_eq!(isolation.step(), Step::Finished { synced: true });
-        let undecided = isolation
-            .into_verdicts()
+        let undecided = isolation.into_verdicts();
+        let undecided = undecided
             .iter()
-            .filter(|v| **v == Some(Verdict::Undecided))
+            .filter(|v| matches!(v, Some(Verdict::Undecided { code: 1, .. })))
             .count();
         assert_eq!(undecided, 4);
     }

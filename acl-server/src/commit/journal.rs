@@ -5,16 +5,23 @@
 //! rolled back. A torn last record was never acted upon, so it is dropped. Each batch begins the file anew: what is lost
 //! when that is cut short is only the knowledge that the switch has what the files say, and costs one commit.
 
+use std::borrow::Cow;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+use std::sync::Arc;
 
+use nix::errno::Errno;
+use nix::fcntl::{FallocateFlags, fallocate};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use shared::AclName;
 
 use crate::store::Fingerprint;
+
+/// The content of a file, which the plan, the journal and the readers of a batch share.
+pub type Content = Arc<[u8]>;
 
 /// One file of a batch.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,9 +29,9 @@ pub struct FileChange {
     /// The ACL.
     pub name: AclName,
     /// The file's content before the batch; `None` when there was none.
-    pub old: Option<Vec<u8>>,
+    pub old: Option<Content>,
     /// The file's content if the batch succeeds; `None` to remove it.
-    pub new: Option<Vec<u8>>,
+    pub new: Option<Content>,
 }
 
 /// What the tool last accepted.
@@ -38,8 +45,8 @@ pub struct AcceptedState {
 
 /// One entry of the journal.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-enum Record {
-    Begin(Vec<FileChange>),
+enum Record<'a> {
+    Begin(Cow<'a, [FileChange]>),
     /// The files are final; `None` when it is not known that the switch has them.
     End(Option<AcceptedState>),
 }
@@ -58,7 +65,9 @@ pub struct Recovered {
 pub struct Journal {
     file: File,
     length: u64,
-    last_end: Record,
+    last_end: Option<AcceptedState>,
+    /// A batch is begun and not ended.
+    open: bool,
 }
 
 const MAGIC: &[u8; 8] = b"aclj0001";
@@ -93,20 +102,26 @@ impl Journal {
                 u64::try_from(MAGIC.len()).map_err(io::Error::other)?
             }
         };
-        let last_end = Record::End(recovered.accepted.clone());
-        let mut journal = Self {
+        let journal = Self {
             file,
             length,
-            last_end,
+            last_end: recovered.accepted.clone(),
+            open: recovered.open.is_some(),
         };
         journal.cut()?;
         Ok((journal, recovered))
     }
 
     /// Forgets what follows the last whole record.
-    fn cut(&mut self) -> io::Result<()> {
+    fn cut(&self) -> io::Result<()> {
         self.file.set_len(self.length)?;
-        self.file.seek(SeekFrom::Start(self.length)).map(drop)
+        (&self.file).seek(SeekFrom::Start(self.length)).map(drop)
+    }
+
+    /// Forgets everything: only for a journal whose last batch has ended.
+    fn begin_anew(&mut self) -> io::Result<()> {
+        self.length = MAGIC_LENGTH;
+        self.cut()
     }
 
     /// Makes a batch durable. After this, and not before, its files may change.
@@ -114,15 +129,33 @@ impl Journal {
     /// # Errors
     /// The record cannot be written, for instance because the disk is full; then the batch is not begun.
     pub fn begin(&mut self, changes: &[FileChange]) -> io::Result<()> {
-        self.length = MAGIC_LENGTH;
-        self.cut()?;
-        let begun = self.append(&Record::Begin(changes.to_vec()));
-        if begun.is_err() {
-            // There was room for this before; without it the next start runs the tool once more than it needs to.
-            let last_end = self.last_end.clone();
-            let _ = self.append(&last_end);
+        self.begin_anew()?;
+        let begun = self
+            .append(&Record::Begin(Cow::Borrowed(changes)))
+            .and_then(|()| self.reserve_end());
+        match begun {
+            Ok(()) => self.open = true,
+            Err(_) => {
+                // There was room for this before; without it the next start runs the tool once more than it needs to.
+                let last_end = self.last_end.clone();
+                let _ = self
+                    .begin_anew()
+                    .and_then(|()| self.append(&Record::End(last_end)));
+            }
         }
         begun
+    }
+
+    /// Takes the space for the end of the batch, so that a disk that fills up meanwhile does not undo it.
+    fn reserve_end(&self) -> io::Result<()> {
+        /// A fingerprint, a boot and the frame are far below it.
+        const END: i64 = 512;
+        let at = i64::try_from(self.length).map_err(io::Error::other)?;
+        match fallocate(&self.file, FallocateFlags::FALLOC_FL_KEEP_SIZE, at, END) {
+            Err(Errno::ENOSPC) => Err(Errno::ENOSPC.into()),
+            // A file system that cannot do this may run out of space later.
+            _ => Ok(()),
+        }
     }
 
     /// Makes it durable that the files are final. After this, and not before, verdicts may be told.
@@ -130,13 +163,19 @@ impl Journal {
     /// # Errors
     /// The record cannot be written; then the batch stays open.
     pub fn end(&mut self, accepted: Option<AcceptedState>) -> io::Result<()> {
-        let record = Record::End(accepted);
-        self.append(&record)?;
-        self.last_end = record;
+        if !self.open {
+            // No batch, only what is known of the switch: it replaces what was known, and may be known already.
+            if accepted == self.last_end {
+                return Ok(());
+            }
+            self.begin_anew()?;
+        }
+        self.append(&Record::End(accepted.clone()))?;
+        (self.last_end, self.open) = (accepted, false);
         Ok(())
     }
 
-    fn append(&mut self, record: &Record) -> io::Result<()> {
+    fn append(&mut self, record: &Record<'_>) -> io::Result<()> {
         let framed = frame(record)?;
         let written = self.file.write_all(&framed).and_then(|()| self.file.sync_data());
         match written {
@@ -172,10 +211,17 @@ fn checksum(payload: &[u8]) -> [u8; 8] {
     digest.first_chunk().copied().unwrap_or_default()
 }
 
-fn frame(record: &Record) -> io::Result<Vec<u8>> {
-    let payload = postcard::to_stdvec(record).map_err(io::Error::other)?;
+fn frame(record: &Record<'_>) -> io::Result<Vec<u8>> {
+    // Behind the frame, so that a large batch is in memory once.
+    let mut framed = postcard::to_extend(record, vec![0; FRAME]).map_err(io::Error::other)?;
+    let (frame, payload) = framed
+        .split_at_mut_checked(FRAME)
+        .ok_or(io::ErrorKind::InvalidData)?;
     let length = u32::try_from(payload.len()).map_err(io::Error::other)?;
-    Ok([&length.to_le_bytes(), checksum(&payload).as_slice(), &payload].concat())
+    let (length_field, sum_field) = frame.split_at_mut_checked(4).ok_or(io::ErrorKind::InvalidData)?;
+    length_field.copy_from_slice(&length.to_le_bytes());
+    sum_field.copy_from_slice(&checksum(payload));
+    Ok(framed)
 }
 
 /// Reads records up to the first that is torn; returns what they mean and how many bytes they take.
@@ -185,7 +231,7 @@ fn replay(mut bytes: &[u8]) -> (Recovered, usize) {
         match record {
             Record::Begin(changes) => {
                 recovered = Recovered {
-                    open: Some(changes),
+                    open: Some(changes.into_owned()),
                     accepted: None,
                 }
             }
@@ -197,7 +243,7 @@ fn replay(mut bytes: &[u8]) -> (Recovered, usize) {
     (recovered, used)
 }
 
-fn next_record(bytes: &[u8]) -> Option<(Record, usize)> {
+fn next_record(bytes: &[u8]) -> Option<(Record<'static>, usize)> {
     let (length, rest) = bytes.split_first_chunk::<4>()?;
     let (sum, rest) = rest.split_first_chunk::<8>()?;
     let length = usize::try_from(u32::from_le_bytes(*length)).ok()?;
@@ -215,8 +261,8 @@ mod tests {
     fn change(name: &str, old: Option<&[u8]>, new: Option<&[u8]>) -> FileChange {
         FileChange {
             name: name.parse().unwrap(),
-            old: old.map(<[u8]>::to_vec),
-            new: new.map(<[u8]>::to_vec),
+            old: old.map(Arc::from),
+            new: new.map(Arc::from),
         }
     }
 
@@ -317,6 +363,9 @@ mod tests {
             journal.begin(&[change("a", Some(&body), Some(&body))]).unwrap();
             journal.end(Some(accepted(2))).unwrap();
             assert!(std::fs::metadata(&path).unwrap().len() < 201_000);
+            // Without a batch, too: a base commit that fails again and again.
+            journal.end(None).unwrap();
+            journal.end(Some(accepted(2))).unwrap();
         }
         assert_eq!(Journal::open(&path).unwrap().1.accepted, Some(accepted(2)));
     }

@@ -14,6 +14,8 @@ use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
 use crate::store::{ReadError, Store};
 
+/// What the switch has of ours.
+pub mod committed;
 /// Files of a batch into place and back.
 pub mod apply;
 /// Which changes go together.
@@ -34,6 +36,7 @@ pub mod plan;
 pub mod start;
 
 use change::{Action, Answer, Change, Precondition};
+use journal::Content;
 
 /// Most changes that wait; the next one is turned away. Above the 1,000 clients of the contract's load test.
 const QUEUE: usize = 4096;
@@ -60,6 +63,8 @@ pub enum Rejected {
     NotReady,
     /// The daemon ends.
     ShuttingDown,
+    /// It was queued, and the writer is gone: nobody knows what became of it.
+    Lost,
 }
 
 /// What the API sees of the committer.
@@ -70,18 +75,33 @@ pub struct Committer {
     shared: Arc<Shared>,
 }
 
+/// The committed content of ACLs that are being changed; `None` for those that do not exist yet.
+type InFlight = BTreeMap<AclName, Option<Content>>;
+
 /// What the task lets others see.
 #[derive(Debug)]
 struct Shared {
     store: Store,
     /// The committed content of every ACL that the running batch is changing: readers must not see it half done.
-    in_flight: Mutex<BTreeMap<AclName, Option<Vec<u8>>>>,
-    last_error: Mutex<Option<LastError>>,
+    in_flight: Mutex<InFlight>,
+    last_failure: Mutex<Option<LastFailure>>,
     sync: watch::Sender<SyncState>,
 }
 
+/// What the tool said when it last refused or failed.
+#[derive(Debug)]
+struct LastFailure {
+    error: LastError,
+    /// It was about what was there already, and not about somebody's change.
+    of_base: bool,
+}
+
 impl Shared {
-    fn in_flight(&self) -> MutexGuard<'_, BTreeMap<AclName, Option<Vec<u8>>>> {
+    fn last_failure(&self) -> MutexGuard<'_, Option<LastFailure>> {
+        self.last_failure.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn in_flight(&self) -> MutexGuard<'_, InFlight> {
         // Replaced as a whole, so a panic elsewhere leaves it usable.
         self.in_flight.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -115,7 +135,7 @@ impl Committer {
             mpsc::error::TrySendError::Full(_) => Rejected::Full,
             mpsc::error::TrySendError::Closed(_) => Rejected::ShuttingDown,
         })?;
-        verdict.await.map_err(|_| Rejected::ShuttingDown)
+        verdict.await.map_err(|_| Rejected::Lost)
     }
 
     /// The committed content of an ACL.
@@ -126,7 +146,7 @@ impl Committer {
         // The lock is held while reading: otherwise the batch could begin between the look and the read.
         let in_flight = self.shared.in_flight();
         match in_flight.get(name) {
-            Some(committed) => Ok(committed.clone()),
+            Some(committed) => Ok(committed.as_deref().map(<[u8]>::to_vec)),
             None => self.shared.store.read(name),
         }
     }
@@ -150,10 +170,9 @@ impl Committer {
     /// What the tool said when it last refused or failed; `None` once a later batch has wholly succeeded.
     pub fn last_error(&self) -> Option<LastError> {
         self.shared
-            .last_error
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+            .last_failure()
+            .as_ref()
+            .map(|failure| failure.error.clone())
     }
 
     /// Whether the switch has what the files say.

@@ -38,9 +38,9 @@ pub fn report(run: Run) -> Report {
 /// What `GET /acl/lasterror` says of a verdict; `None` for a successful one.
 pub fn last_error(verdict: &Verdict) -> Option<LastError> {
     let (returncode, lines) = match verdict {
-        Verdict::Refused { code, lines } | Verdict::BaseRefused { code, lines } => {
-            (Some(*code), lines.clone())
-        }
+        Verdict::Refused { code, lines }
+        | Verdict::BaseRefused { code, lines }
+        | Verdict::Undecided { code, lines } => (Some(*code), lines.clone()),
         Verdict::TimedOut { lines } => (
             None,
             [

@@ -1,19 +1,19 @@
 //! What a sealed batch means for the files. Preconditions, "unchanged", 201 or 200 and the number of ACLs are decided
 //! here, against what is committed, and nowhere else.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use shared::AclName;
 
 use super::change::{Action, Change, Precondition, Verdict};
-use super::journal::FileChange;
+use super::committed::{Committed, RuleId, rule_ids};
+use super::journal::{Content, FileChange};
 use crate::store::{ReadError, Store, etag, fingerprint};
 
 /// Most ACLs on one switch (`acl-server` contract §4).
 pub const MAX_ACLS: usize = 10_000;
-
-/// The committed ACLs and the fingerprints of their contents.
-pub type Committed = BTreeMap<AclName, crate::store::Fingerprint>;
+/// Most bytes in all of them: what a batch that removes everything must hold in memory, on a switch CPU.
+pub const MAX_BYTES: usize = 64 << 20;
 
 /// A change that takes part in the commit.
 #[derive(Debug)]
@@ -39,7 +39,7 @@ pub struct Plan {
 
 /// What one change comes to.
 enum Decision {
-    Now(Verdict),
+    Done(Verdict),
     Commit {
         files: Vec<FileChange>,
         success: Verdict,
@@ -51,16 +51,25 @@ impl Plan {
     /// that changes nothing needs no run.
     pub fn new(batch: Vec<Change>, store: &Store, committed: &Committed, synced: bool) -> Self {
         let mut plan = Self::default();
-        let mut count = committed.len();
+        let mut sealing = Sealing {
+            store,
+            committed,
+            synced,
+            acls: committed.len(),
+            bytes: committed.bytes(),
+            touched: HashSet::new(),
+            brought: HashMap::new(),
+        };
         for change in batch {
-            match decide(&change, store, committed, synced, &mut count) {
-                Decision::Now(verdict) => plan.decided.push((change, verdict)),
-                Decision::Commit { files, success } => {
+            match sealing.decide(&change) {
+                Ok(Decision::Done(verdict)) | Err(verdict) => plan.decided.push((change, verdict)),
+                Ok(Decision::Commit { files, success }) => {
                     let start = plan.files.len();
                     plan.files.extend(files);
+                    let files = start..plan.files.len();
                     plan.members.push(Member {
                         change,
-                        files: start..plan.files.len(),
+                        files,
                         success,
                     });
                 }
@@ -70,58 +79,117 @@ impl Plan {
     }
 }
 
-fn decide(
-    change: &Change,
-    store: &Store,
-    committed: &Committed,
+/// What is known while a batch is being sealed: the committed state, and what the members so far would make of it.
+struct Sealing<'a> {
+    store: &'a Store,
+    committed: &'a Committed,
     synced: bool,
-    count: &mut usize,
-) -> Decision {
-    let names: Vec<AclName> = match &change.action {
-        Action::Put { name, .. } | Action::Delete { name } => vec![name.clone()],
-        Action::DeleteAll { prefix } => committed
-            .keys()
-            .filter(|name| name.as_str().starts_with(prefix))
-            .cloned()
-            .collect(),
-    };
-    let mut files = Vec::new();
-    for name in names {
-        let old = match store.read(&name) {
-            Ok(old) => old,
-            Err(error) => return Decision::Now(unreadable(&error)),
+    acls: usize,
+    bytes: usize,
+    /// The ACLs that an earlier member changes: whether their rules stay is for the tool to say.
+    touched: HashSet<AclName>,
+    /// The rules that earlier members bring.
+    brought: HashMap<RuleId, AclName>,
+}
+
+impl Sealing<'_> {
+    fn decide(&mut self, change: &Change) -> Result<Decision, Verdict> {
+        let mut files = Vec::new();
+        for name in self.names(&change.action)? {
+            let old = self.store.read(&name).map_err(|error| unreadable(&error))?;
+            if !holds(&change.precondition, old.as_deref()) {
+                return Err(Verdict::PreconditionFailed {
+                    current: old.as_deref().map(etag),
+                });
+            }
+            let new = match &change.action {
+                Action::Put { content, .. } => Some(Content::from(content.as_slice())),
+                Action::Delete { .. } | Action::DeleteAll { .. } => None,
+            };
+            // The file may have been edited since; then equal bytes are not what the switch has.
+            let as_committed = self.committed.fingerprint(&name) == old.as_deref().map(fingerprint);
+            if old.as_deref() != new.as_deref() || !as_committed {
+                files.push(FileChange {
+                    name,
+                    old: old.map(Content::from),
+                    new,
+                });
+            }
+        }
+        let created = files.iter().any(|file| file.old.is_none() && file.new.is_some());
+        let success = match change.action {
+            Action::Put { .. } if files.is_empty() => Verdict::Unchanged,
+            Action::Put { .. } => Verdict::Installed { created },
+            Action::Delete { .. } | Action::DeleteAll { .. } => Verdict::Removed,
         };
-        if !holds(&change.precondition, old.as_deref()) {
-            return Decision::Now(Verdict::PreconditionFailed {
-                current: old.as_deref().map(etag),
+        if files.is_empty() && self.synced {
+            return Ok(Decision::Done(success));
+        }
+        self.check_room(&files)?;
+        self.check_duplicates(&files)?;
+        self.touched.extend(files.iter().map(|file| file.name.clone()));
+        Ok(Decision::Commit { files, success })
+    }
+
+    fn names(&self, action: &Action) -> Result<Vec<AclName>, Verdict> {
+        match action {
+            Action::Put { name, .. } | Action::Delete { name } => Ok(vec![name.clone()]),
+            Action::DeleteAll { prefix } => {
+                // What was made by hand since is ours too, and what was removed by hand is still on the switch.
+                let on_disk = self.store.names().map_err(|error| unreadable(&error.into()))?;
+                let all: BTreeSet<AclName> = on_disk
+                    .into_iter()
+                    .chain(self.committed.names().cloned())
+                    .collect();
+                Ok(all
+                    .into_iter()
+                    .filter(|name| name.as_str().starts_with(prefix))
+                    .collect())
+            }
+        }
+    }
+
+    /// Counts what the files would make of the number of ACLs and of their bytes.
+    fn check_room(&mut self, files: &[FileChange]) -> Result<(), Verdict> {
+        let (mut acls, mut bytes) = (self.acls, self.bytes);
+        for file in files {
+            let length = |content: &Option<Content>| content.as_deref().map_or(0, <[u8]>::len);
+            acls = (acls + usize::from(file.new.is_some())).saturating_sub(usize::from(file.old.is_some()));
+            bytes = (bytes + length(&file.new)).saturating_sub(length(&file.old));
+        }
+        // What becomes no larger always fits.
+        if acls > MAX_ACLS && acls > self.acls {
+            return Err(Verdict::NoRoom {
+                why: format!("a switch has at most {MAX_ACLS} ACLs"),
             });
         }
-        let new = match &change.action {
-            Action::Put { content, .. } => Some(content.clone()),
-            Action::Delete { .. } | Action::DeleteAll { .. } => None,
-        };
-        // The file may have been edited since; then equal bytes are not what the switch has.
-        let as_committed = committed.get(&name) == old.as_deref().map(fingerprint).as_ref();
-        if old != new || !as_committed {
-            files.push(FileChange { name, old, new });
+        if bytes > MAX_BYTES && bytes > self.bytes {
+            return Err(Verdict::NoRoom {
+                why: format!("the ACLs of a switch have at most {MAX_BYTES} bytes in all"),
+            });
         }
+        (self.acls, self.bytes) = (acls, bytes);
+        Ok(())
     }
-    let created = files.iter().any(|file| file.old.is_none() && file.new.is_some());
-    let success = match change.action {
-        Action::Put { .. } if files.is_empty() => Verdict::Unchanged,
-        Action::Put { .. } => Verdict::Installed { created },
-        Action::Delete { .. } | Action::DeleteAll { .. } => Verdict::Removed,
-    };
-    if files.is_empty() && synced {
-        return Decision::Now(success);
-    }
-    if created {
-        if *count >= MAX_ACLS {
-            return Decision::Now(Verdict::TooMany { limit: MAX_ACLS });
+
+    /// The tool refuses a rule that another ACL has already.
+    fn check_duplicates(&mut self, files: &[FileChange]) -> Result<(), Verdict> {
+        let mut brought = Vec::new();
+        for file in files {
+            for (line, rule) in file.new.iter().flat_map(|content| rule_ids(content)) {
+                let committed = self
+                    .committed
+                    .owner(&rule)
+                    .filter(|owner| !self.touched.contains(*owner));
+                match self.brought.get(&rule).or(committed) {
+                    Some(of) if *of != file.name => return Err(Verdict::Duplicate { line, of: of.clone() }),
+                    _ => brought.push((rule, file.name.clone())),
+                }
+            }
         }
-        *count += 1;
+        self.brought.extend(brought);
+        Ok(())
     }
-    Decision::Commit { files, success }
 }
 
 fn holds(precondition: &Precondition, current: Option<&[u8]>) -> bool {
@@ -144,177 +212,4 @@ fn unreadable(error: &ReadError) -> Verdict {
 }
 
 #[cfg(test)]
-mod tests {
-    use tokio::sync::oneshot;
-
-    use super::*;
-
-    struct Fixture {
-        _directory: tempfile::TempDir,
-        store: Store,
-        committed: Committed,
-    }
-
-    fn fixture(files: &[(&str, &str)]) -> Fixture {
-        let directory = tempfile::tempdir().unwrap();
-        let mut committed = Committed::new();
-        for (name, content) in files {
-            std::fs::write(directory.path().join(format!("50rest-{name}.rules")), content).unwrap();
-            committed.insert(name.parse().unwrap(), fingerprint(content.as_bytes()));
-        }
-        let store = Store::open(directory.path()).unwrap();
-        Fixture {
-            _directory: directory,
-            store,
-            committed,
-        }
-    }
-
-    fn change(action: Action, precondition: Precondition) -> Change {
-        Change {
-            action,
-            precondition,
-            reply: oneshot::channel().0,
-            budget: None,
-        }
-    }
-
-    fn put(name: &str, content: &str) -> Action {
-        Action::Put {
-            name: name.parse().unwrap(),
-            content: content.as_bytes().to_vec(),
-        }
-    }
-
-    fn delete(name: &str) -> Action {
-        Action::Delete {
-            name: name.parse().unwrap(),
-        }
-    }
-
-    impl Fixture {
-        fn plan(&self, action: Action, precondition: Precondition, synced: bool) -> Plan {
-            Plan::new(
-                vec![change(action, precondition)],
-                &self.store,
-                &self.committed,
-                synced,
-            )
-        }
-
-        fn verdict(&self, action: Action, precondition: Precondition) -> Verdict {
-            let plan = self.plan(action, precondition, true);
-            match (plan.decided.into_iter().next(), plan.members.into_iter().next()) {
-                (Some((_, verdict)), None) => verdict,
-                (None, Some(member)) => member.success,
-                other => panic!("{other:?}"),
-            }
-        }
-    }
-
-    #[test]
-    fn created_replaced_unchanged_and_removed_are_told_apart() {
-        let f = fixture(&[("a", "1\n")]);
-        let none = Precondition::default;
-        assert_eq!(
-            f.verdict(put("b", "1\n"), none()),
-            Verdict::Installed { created: true }
-        );
-        assert_eq!(
-            f.verdict(put("a", "2\n"), none()),
-            Verdict::Installed { created: false }
-        );
-        assert_eq!(f.verdict(put("a", "1\n"), none()), Verdict::Unchanged);
-        assert_eq!(f.verdict(delete("a"), none()), Verdict::Removed);
-        assert!(f.plan(delete("zzz"), none(), true).members.is_empty());
-        assert!(f.plan(put("a", "1\n"), none(), true).members.is_empty());
-    }
-
-    #[test]
-    fn nothing_is_taken_for_granted_while_unsynced_or_after_an_edit() {
-        let mut f = fixture(&[("a", "1\n")]);
-        assert_eq!(
-            f.plan(put("a", "1\n"), Precondition::default(), false)
-                .members
-                .len(),
-            1
-        );
-        assert_eq!(
-            f.plan(delete("zzz"), Precondition::default(), false)
-                .members
-                .len(),
-            1
-        );
-        f.committed
-            .insert("a".parse().unwrap(), fingerprint(b"what the switch has\n"));
-        assert_eq!(
-            f.plan(put("a", "1\n"), Precondition::default(), true)
-                .members
-                .len(),
-            1
-        );
-    }
-
-    #[test]
-    fn preconditions_are_decided_against_the_content() {
-        let f = fixture(&[("a", "1\n")]);
-        let absent = || Precondition {
-            if_match: None,
-            absent: true,
-        };
-        let matching = |tag: &str| Precondition {
-            if_match: Some(vec!["\"x\"".to_owned(), tag.to_owned()]),
-            absent: false,
-        };
-        let failed = Verdict::PreconditionFailed {
-            current: Some(etag(b"1\n")),
-        };
-        assert_eq!(f.verdict(put("a", "2\n"), absent()), failed);
-        assert_eq!(
-            f.verdict(put("b", "2\n"), absent()),
-            Verdict::Installed { created: true }
-        );
-        assert_eq!(
-            f.verdict(put("a", "2\n"), matching(&etag(b"1\n"))),
-            Verdict::Installed { created: false }
-        );
-        assert_eq!(f.verdict(delete("a"), matching("*")), Verdict::Removed);
-        assert_eq!(f.verdict(delete("a"), matching(&etag(b"2\n"))), failed);
-        assert_eq!(
-            f.verdict(put("b", "2\n"), matching("*")),
-            Verdict::PreconditionFailed { current: None }
-        );
-    }
-
-    #[test]
-    fn removing_all_takes_every_name_under_the_prefix() {
-        let f = fixture(&[("fm_1", "1\n"), ("fm_2", "2\n"), ("other", "3\n")]);
-        let plan = f.plan(
-            Action::DeleteAll {
-                prefix: "fm_".to_owned(),
-            },
-            Precondition::default(),
-            true,
-        );
-        let names: Vec<_> = plan.files.iter().map(|file| file.name.to_string()).collect();
-        assert_eq!(names, ["fm_1", "fm_2"]);
-        assert_eq!(plan.members[0].files, 0..2);
-        assert!(plan.files.iter().all(|file| file.new.is_none()));
-    }
-
-    #[test]
-    fn the_number_of_acls_is_bounded() {
-        let mut f = fixture(&[("a", "1\n")]);
-        for index in 0..MAX_ACLS - 2 {
-            f.committed.insert(format!("x{index}").parse().unwrap(), [0; 32]);
-        }
-        let batch = ["b", "c", "a"].map(|name| change(put(name, "9\n"), Precondition::default()));
-        let plan = Plan::new(batch.into(), &f.store, &f.committed, true);
-        assert_eq!(
-            plan.members.len(),
-            2,
-            "one more fits, and a replacement always does"
-        );
-        assert_eq!(plan.decided[0].1, Verdict::TooMany { limit: MAX_ACLS });
-    }
-}
+mod tests;

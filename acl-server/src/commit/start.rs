@@ -2,21 +2,22 @@
 #![expect(clippy::disallowed_methods, reason = "a driver: it reads the clock once")]
 
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use shared::backoff::Backoff;
-use shared::life::Readiness;
+use shared::life::{Readiness, Shutdown};
 use tokio::sync::{Semaphore, mpsc, watch};
 
 use super::apply::roll_back;
 use super::batch::Queue;
+use super::committed::Committed;
 use super::engine::{Engine, RETRY};
 use super::journal::{Journal, Recovered};
-use super::plan::Committed;
 use super::{Committer, QUEUE, QUEUE_BYTES, Shared, SyncState};
-use crate::store::{ReadError, Store, fingerprint};
+use crate::store::{ReadError, Store};
 use crate::tool::Tool;
 
 impl Engine {
@@ -30,6 +31,7 @@ impl Engine {
         tool: Tool,
         journal: &Path,
         readiness: Readiness,
+        shutdown: Shutdown,
     ) -> io::Result<(Committer, Self)> {
         tool.wait_for_earlier_run().await?;
         let (journal, recovered) = Journal::open(journal)?;
@@ -43,16 +45,12 @@ impl Engine {
         if let Some(open) = &recovered.open {
             roll_back(&store, open)?;
         }
-        let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id")
-            .unwrap_or_default()
-            .trim()
-            .to_owned();
         let committed = committed_files(&store)?;
         let (sender, receiver) = mpsc::channel(QUEUE);
         let shared = Arc::new(Shared {
             store,
             in_flight: Mutex::default(),
-            last_error: Mutex::default(),
+            last_failure: Mutex::default(),
             sync: watch::Sender::new(SyncState::Starting),
         });
         let budget = Arc::new(Semaphore::new(QUEUE_BYTES));
@@ -70,8 +68,9 @@ impl Engine {
             receiver,
             queue: Queue::default(),
             committed,
-            boot,
+            boot: boot(),
             stuck: None,
+            shutdown,
             readiness,
             backoff: Backoff::new(RETRY.0, RETRY.1, seed),
             retry_at: Instant::now(),
@@ -97,11 +96,18 @@ impl Engine {
     }
 }
 
+/// Names the kernel tables of now: they survive neither a reboot nor the end of a network namespace.
+fn boot() -> String {
+    let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    let namespace = std::fs::metadata("/proc/self/ns/net").map_or(0, |namespace| namespace.ino());
+    format!("{} {namespace}", boot.trim())
+}
+
 fn committed_files(store: &Store) -> io::Result<Committed> {
-    let mut committed = Committed::new();
+    let mut committed = Committed::default();
     for name in store.names()? {
         match store.read(&name) {
-            Ok(Some(content)) => drop(committed.insert(name, fingerprint(&content))),
+            Ok(Some(content)) => committed.set(&name, Some(&content)),
             Ok(None) => {}
             Err(ReadError::Io(error)) => return Err(error),
             Err(error) => tracing::warn!(acl = %name, %error, "left alone"),

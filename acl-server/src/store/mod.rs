@@ -4,12 +4,12 @@
 //! `50rest-NAME.rules` is only ever read. A change is first *staged* beside the target, synced, under names that the
 //! tool does not read; after that, putting new content in place and taking it back are renames, which need no space.
 
-use std::fs::File;
+use std::fs::{File, TryLockError};
 use std::io::{self, Read, Write};
 use std::os::fd::OwnedFd;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use nix::dir::Dir;
+use nix::dir::{Dir, Type};
 use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag, openat, renameat};
 use nix::sys::stat::Mode;
@@ -32,7 +32,6 @@ pub type Fingerprint = [u8; 32];
 #[derive(Debug)]
 pub struct Store {
     dir: OwnedFd,
-    path: PathBuf,
 }
 
 /// Which of the two contents of a staged change.
@@ -80,46 +79,58 @@ fn acl_of(file_name: &str) -> Option<AclName> {
     file_name.strip_prefix(PREFIX)?.strip_suffix(SUFFIX)?.parse().ok()
 }
 
+/// Whether this is a name that `Store` makes for a moment; an editor's own are not.
+fn is_temporary(file_name: &str) -> bool {
+    let name = file_name.strip_prefix('.').unwrap_or_default();
+    let suffixes = [".old", ".new", ".hop"];
+    suffixes
+        .iter()
+        .filter_map(|suffix| name.strip_suffix(suffix))
+        .any(|name| acl_of(name).is_some())
+}
+
 impl Store {
-    /// Opens the directory.
+    /// Opens the directory and locks it against another daemon, for as long as the store lives.
     ///
     /// # Errors
-    /// It does not exist or is no directory.
+    /// It does not exist or is no directory; or `ResourceBusy`: another daemon has it.
     pub fn open(path: &Path) -> io::Result<Self> {
         let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
-        Ok(Self {
-            dir: nix::fcntl::open(path, flags, Mode::empty())?,
-            path: path.to_owned(),
-        })
+        let dir = File::from(nix::fcntl::open(path, flags, Mode::empty())?);
+        match dir.try_lock() {
+            Ok(()) => Ok(Self { dir: dir.into() }),
+            Err(TryLockError::WouldBlock) => Err(io::Error::new(
+                io::ErrorKind::ResourceBusy,
+                "another acl-server has this directory",
+            )),
+            Err(TryLockError::Error(error)) => Err(error),
+        }
     }
 
-    /// The directory's path, for messages.
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
-
-    fn file_names(&self) -> io::Result<Vec<String>> {
+    /// The names in the directory, sorted; those that `wanted` takes by their type.
+    fn file_names(&self, wanted: impl Fn(Option<Type>) -> bool) -> io::Result<Vec<String>> {
         let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
         let mut dir = Dir::openat(&self.dir, ".", flags, Mode::empty())?;
         let mut names = Vec::new();
         for entry in dir.iter() {
+            let entry = entry?;
             // A name that is no UTF-8 is not one of ours, and a foreign one is told apart well enough by its replacement.
-            names.push(entry?.file_name().to_string_lossy().into_owned());
+            if wanted(entry.file_type()) {
+                names.push(entry.file_name().to_string_lossy().into_owned());
+            }
         }
         names.sort_unstable();
         Ok(names)
     }
 
-    /// The names of our ACLs, sorted.
+    /// The names of our ACLs, sorted. What has such a name and is no regular file is none.
     ///
     /// # Errors
     /// The directory cannot be read.
     pub fn names(&self) -> io::Result<Vec<AclName>> {
-        Ok(self
-            .file_names()?
-            .iter()
-            .filter_map(|name| acl_of(name))
-            .collect())
+        // Some file systems do not tell the type; then reading will.
+        let names = self.file_names(|kind| matches!(kind, Some(Type::File) | None))?;
+        Ok(names.iter().filter_map(|name| acl_of(name)).collect())
     }
 
     /// The content of an ACL's file; `None` when there is none.
@@ -155,11 +166,15 @@ impl Store {
     /// # Errors
     /// The file cannot be written, for instance because the disk is full.
     pub fn stage(&self, name: &AclName, version: Version, content: &[u8]) -> io::Result<()> {
-        let temp = temp_name(name, version);
-        self.unlink(&temp)?;
+        self.write_new(&temp_name(name, version), content)
+    }
+
+    /// Writes a temporary file in the place of whatever has its name, and syncs it.
+    fn write_new(&self, name: &str, content: &[u8]) -> io::Result<()> {
+        self.unlink(name)?;
         let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
         let mode = Mode::S_IRUSR | Mode::S_IWUSR | Mode::S_IRGRP | Mode::S_IROTH;
-        let mut file = File::from(openat(&self.dir, temp.as_str(), flags, mode)?);
+        let mut file = File::from(openat(&self.dir, name, flags, mode)?);
         // The daemon's umask may be stricter than what the switch's own tools need to read.
         nix::sys::stat::fchmod(&file, mode)?;
         file.write_all(content)?;
@@ -213,12 +228,8 @@ impl Store {
     fn copy(&self, from: &str, to: &str) -> io::Result<()> {
         let content = self
             .read_file(from, OFlag::O_NOFOLLOW, MAX_FILE)
-            .map_err(io::Error::other)?
-            .unwrap_or_default();
-        let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
-        let mut file = File::from(openat(&self.dir, to, flags, Mode::from_bits_truncate(0o644))?);
-        file.write_all(&content)?;
-        file.sync_data()
+            .map_err(io::Error::other)?;
+        self.write_new(to, &content.ok_or(io::ErrorKind::NotFound)?)
     }
 
     /// Removes an ACL's file, if there is one.
@@ -250,11 +261,9 @@ impl Store {
     /// # Errors
     /// The directory cannot be read or changed.
     pub fn sweep(&self) -> io::Result<usize> {
-        let stray: Vec<_> = self
-            .file_names()?
-            .into_iter()
-            .filter(|name| name.starts_with(TEMP_PREFIX))
-            .collect();
+        // Directories are nobody's temporary files, and of links the link goes.
+        let names = self.file_names(|kind| kind != Some(Type::Directory))?;
+        let stray: Vec<_> = names.into_iter().filter(|name| is_temporary(name)).collect();
         for name in &stray {
             self.unlink(name)?;
         }
@@ -277,7 +286,7 @@ impl Store {
         /// Other tools' files are small; a larger one counts by its beginning.
         const MAX_FOREIGN: u64 = 64 << 20;
         let mut hash = Sha256::new();
-        for name in self.file_names()? {
+        for name in self.file_names(|_| true)? {
             if name.ends_with(SUFFIX) && acl_of(&name).is_none() {
                 // Another tool may link its file from elsewhere, and the ACL tool would follow it too.
                 let content = match self.read_file(&name, OFlag::empty(), MAX_FOREIGN) {

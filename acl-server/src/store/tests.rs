@@ -65,8 +65,13 @@ fn only_our_names_are_ours_and_stray_temporaries_are_swept() {
     store.stage(&name("c"), Version::New, b"x").unwrap();
     store.stage(&name("d"), Version::Old, b"x").unwrap();
     assert_eq!(store.names().unwrap(), [name("a"), name("b")]);
+    // What an editor or an operator leaves looks similar.
+    for file in [".50rest-a.rules.swp", ".50rest-notes.txt", ".50rest-A.rules.new"] {
+        std::fs::write(directory.path().join(file), "x").unwrap();
+    }
+    std::fs::create_dir(directory.path().join(".50rest-backup.rules.old")).unwrap();
     assert_eq!(store.sweep().unwrap(), 2);
-    assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 6);
+    assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 10);
 }
 
 #[test]
@@ -85,6 +90,17 @@ fn no_symbolic_link_is_followed() {
 }
 
 #[test]
+fn only_one_store_has_a_directory() {
+    let (directory, store) = store();
+    assert_eq!(
+        Store::open(directory.path()).unwrap_err().kind(),
+        io::ErrorKind::ResourceBusy
+    );
+    drop(store);
+    Store::open(directory.path()).unwrap();
+}
+
+#[test]
 fn odd_files_of_our_name_do_not_hang_or_fill_memory() {
     let (directory, store) = store();
     nix::unistd::mkfifo(&directory.path().join("50rest-fifo.rules"), Mode::S_IRWXU).unwrap();
@@ -93,6 +109,7 @@ fn odd_files_of_our_name_do_not_hang_or_fill_memory() {
     assert!(matches!(store.read(&name("fifo")), Err(ReadError::Irregular(_))));
     assert!(matches!(store.read(&name("dir")), Err(ReadError::Irregular(_))));
     assert!(matches!(store.read(&name("big")), Err(ReadError::TooLarge(_))));
+    assert_eq!(store.names().unwrap(), [name("big")], "what is no file is no ACL");
 }
 
 #[test]

@@ -1,18 +1,18 @@
 //! The lock that a running tool holds, as its standard input.
 
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use nix::sys::signal::{Signal, killpg};
+use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 /// How often a held lock is looked at.
 const POLL: Duration = Duration::from_millis(20);
 
-/// The file `tool.lock`. Its content is the process group of the run that holds it.
+/// The file `tool.lock`.
 #[derive(Debug)]
 pub struct ToolLock {
     path: PathBuf,
@@ -46,13 +46,27 @@ impl ToolLock {
             .open(&self.path)
     }
 
-    /// Gets the lock. A holder that is still there after `limit` gets SIGTERM, and SIGKILL `grace` later.
+    /// Whether somebody holds the lock.
     ///
     /// # Errors
     /// The file cannot be used.
+    pub fn is_held(&self) -> io::Result<bool> {
+        match self.open()?.try_lock() {
+            Ok(()) => Ok(false),
+            Err(TryLockError::WouldBlock) => Ok(true),
+            Err(TryLockError::Error(error)) => Err(error),
+        }
+    }
+
+    /// Gets the lock. Holders that are still there after `limit` get SIGTERM, and SIGKILL `grace` later.
+    ///
+    /// # Errors
+    /// The file cannot be used; or `TimedOut`: another `grace` later somebody holds it all the same.
     pub async fn acquire(&self, limit: Duration, grace: Duration) -> io::Result<Locked> {
         let mut waited = Duration::ZERO;
-        let (mut asked, mut forced) = (false, false);
+        let mut signals = [(limit, Signal::SIGTERM), (limit + grace, Signal::SIGKILL)]
+            .into_iter()
+            .peekable();
         loop {
             // Opened anew each time: a lock belongs to an open file, and the holder's must not be ours.
             let file = self.open()?;
@@ -64,52 +78,49 @@ impl ToolLock {
             if waited.is_zero() {
                 tracing::info!(lock = %self.path.display(), "an earlier run of the tool goes on: waiting for its end");
             }
-            if waited >= limit && !asked {
-                asked = true;
-                self.signal_holder(&file, Signal::SIGTERM);
+            if let Some((_, signal)) = signals.next_if(|(when, _)| waited >= *when) {
+                for pid in holders(&file)? {
+                    tracing::warn!(pid, %signal, "what an earlier run of the tool left running does not end by itself");
+                    let _ = kill(Pid::from_raw(pid), signal);
+                }
             }
-            if waited >= limit + grace && !forced {
-                forced = true;
-                self.signal_holder(&file, Signal::SIGKILL);
+            if waited >= limit + 2 * grace {
+                let text = format!(
+                    "{} is still held by the processes {:?}",
+                    self.path.display(),
+                    holders(&file)?
+                );
+                return Err(io::Error::new(io::ErrorKind::TimedOut, text));
             }
             tokio::time::sleep(POLL).await;
             waited += POLL;
         }
     }
-
-    /// Signals the recorded process group, if its leader really holds this file: numbers are used again.
-    fn signal_holder(&self, file: &File, signal: Signal) {
-        let mut text = String::new();
-        let recorded = file
-            .take(20)
-            .read_to_string(&mut text)
-            .ok()
-            .and_then(|_| text.trim().parse::<i32>().ok());
-        let Some(pid) = recorded.filter(|pid| *pid > 1) else {
-            tracing::warn!(lock = %self.path.display(), "somebody holds the tool's lock and did not say who");
-            return;
-        };
-        let holds = |pid: i32| -> io::Result<bool> {
-            let held = std::fs::metadata(format!("/proc/{pid}/fd/0"))?;
-            let ours = file.metadata()?;
-            Ok((held.dev(), held.ino()) == (ours.dev(), ours.ino()))
-        };
-        if holds(pid).unwrap_or(false) {
-            tracing::warn!(pid, %signal, "an earlier run of the tool does not end by itself");
-            let _ = killpg(Pid::from_raw(pid), signal);
-        }
-    }
 }
 
-impl Locked {
-    /// Writes down who holds the lock, for a daemon that comes after this one.
-    ///
-    /// # Errors
-    /// The file cannot be written.
-    pub fn record(&self, process_group: u32) -> io::Result<()> {
-        let mut file = &self.file;
-        file.set_len(0)?;
-        file.seek(SeekFrom::Start(0))?;
-        writeln!(file, "{process_group}")
+/// The processes, without this one, that have the file open: the tool, and whatever inherited the file from it.
+fn holders(file: &File) -> io::Result<Vec<i32>> {
+    let ours = file.metadata()?;
+    let mut holders = Vec::new();
+    for process in std::fs::read_dir("/proc")?.flatten() {
+        let Some(pid) = process
+            .file_name()
+            .to_str()
+            .and_then(|name| name.parse::<i32>().ok())
+        else {
+            continue;
+        };
+        // A process that ends meanwhile holds nothing.
+        let Ok(files) = std::fs::read_dir(process.path().join("fd")) else {
+            continue;
+        };
+        let is_ours = |fd: &std::fs::DirEntry| {
+            std::fs::metadata(fd.path())
+                .is_ok_and(|held| (held.dev(), held.ino()) == (ours.dev(), ours.ino()))
+        };
+        if u32::try_from(pid) != Ok(std::process::id()) && files.flatten().any(|fd| is_ours(&fd)) {
+            holders.push(pid);
+        }
     }
+    Ok(holders)
 }

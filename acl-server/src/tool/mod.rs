@@ -29,6 +29,9 @@ const TERM_GRACE: Duration = Duration::from_secs(5);
 /// How long a pipe may stay open after the tool itself has ended: a child of its own may still hold it.
 const DRAIN_GRACE: Duration = Duration::from_secs(1);
 
+/// `EX_TEMPFAIL` (sysexits.h): with it acltool says that somebody else was changing the rules all the time.
+const BUSY: i32 = 75;
+
 /// How to run the tool.
 #[derive(Debug)]
 pub struct Tool {
@@ -93,12 +96,19 @@ impl Tool {
         self.limit
     }
 
-    /// Waits until no earlier run goes on. One that has outlived its limit is ended.
+    /// Waits until no earlier run goes on, for ever if need be. One that has outlived its limit is ended.
     ///
     /// # Errors
     /// The lock file cannot be used.
     pub async fn wait_for_earlier_run(&self) -> io::Result<()> {
-        self.lock.acquire(self.limit, TERM_GRACE).await.map(drop)
+        loop {
+            match self.lock.acquire(self.limit, TERM_GRACE).await {
+                Err(error) if error.kind() == io::ErrorKind::TimedOut => {
+                    tracing::error!(%error, "waiting on");
+                }
+                acquired => return acquired.map(drop),
+            }
+        }
     }
 
     /// Runs the tool once, to its end.
@@ -127,10 +137,11 @@ impl Tool {
                 Outcome::TimedOut
             }
         };
-        // A child of the tool may have stayed behind, with the pipe or, after a time-out, without.
+        // A child of the tool may have stayed behind, with the pipe, with the lock or, after a time-out, without.
         let held = timeout(Duration::ZERO, output.read_all(&mut reader))
             .await
-            .is_err();
+            .is_err()
+            || self.lock.is_held().unwrap_or(false);
         if held || outcome == Outcome::TimedOut {
             tracing::debug!(held, "ending what the tool left running");
             signal_group(group, Signal::SIGKILL);
@@ -163,9 +174,6 @@ impl Tool {
         let child = command.spawn()?;
         // The command still holds the writing end, and would keep the pipe open for ever.
         drop(command);
-        if let Some(pid) = child.id() {
-            locked.record(pid)?;
-        }
         let reader: File = std::os::fd::OwnedFd::from(reader).into();
         Ok((child, pipe::Receiver::from_file(reader)?))
     }
@@ -218,6 +226,7 @@ fn signal_group(group: Option<Pid>, signal: Signal) {
 fn judge(status: ExitStatus, output: &Output) -> Outcome {
     match (status.code(), status.signal()) {
         (Some(0), _) if !output.says_error() => Outcome::Accepted,
+        (Some(BUSY), _) if !output.says_error() => Outcome::NotStarted("the tool is busy".to_owned()),
         (Some(code), _) => Outcome::Refused { code },
         (None, signal) => Outcome::Killed {
             signal: signal.unwrap_or_default(),

@@ -174,8 +174,43 @@ async fn an_earlier_run_beyond_its_limit_is_ended() {
         .process_group(0)
         .spawn()
         .unwrap();
-    locked.record(orphan.id().unwrap()).unwrap();
     drop(locked);
     tool.wait_for_earlier_run().await.unwrap();
     assert_eq!(orphan.wait().await.unwrap().signal(), Some(15));
+}
+
+#[tokio::test]
+async fn a_child_that_keeps_the_lock_is_ended_with_its_run() {
+    let fixture = Fixture::new();
+    let dir = fixture.directory.path().display().to_string();
+    // The shell gives its background children another standard input, so the lock goes by another number.
+    let script = format!("exec 3<&0; sleep 300 >/dev/null 2>&1 & echo $! > {dir}/child; echo done.");
+    let tool = fixture.tool(&script, LONG);
+    assert_eq!(tool.run().await.outcome, Outcome::Accepted);
+    timeout(Duration::from_secs(5), tool.wait_for_earlier_run())
+        .await
+        .unwrap()
+        .unwrap();
+    assert!(!alive(fixture.written_pid("child").unwrap()));
+}
+
+#[tokio::test]
+async fn one_that_left_the_group_with_the_lock_is_ended_by_the_next_run() {
+    let fixture = Fixture::new();
+    let dir = fixture.directory.path().display().to_string();
+    let script = format!(
+        "[ -e {dir}/child ] && echo done. && exit; exec 3<&0; setsid sleep 300 >/dev/null 2>&1 & echo $! > {dir}/child"
+    );
+    let tool = fixture.tool(&script, SHORT);
+    assert_eq!(tool.run().await.outcome, Outcome::Accepted);
+    assert_eq!(tool.run().await.outcome, Outcome::Accepted);
+    assert!(!alive(fixture.written_pid("child").unwrap()));
+}
+
+#[tokio::test]
+async fn a_busy_tool_has_refused_nothing() {
+    let run = Fixture::new()
+        .run("echo 'busy: another acltool is running'; exit 75", LONG)
+        .await;
+    assert!(matches!(run.outcome, Outcome::NotStarted(_)), "{run:?}");
 }
