@@ -154,7 +154,13 @@ pub async fn run(config: Config, sockets: Sockets, shutdown: Shutdown) -> anyhow
     life::notify_stopping();
     // First nothing new, then what is on the switches, last the window through which one can watch.
     tokio::task::spawn_blocking(move || worker.stop()).await?;
-    dispatcher.await?;
+    // What is still on its way to the switches is not wanted any more, however much it is.
+    dispatcher.abort();
+    if let Err(error) = dispatcher.await
+        && error.is_panic()
+    {
+        tracing::error!(%error, "the dispatcher has panicked");
+    }
     if outcome.is_ok() {
         let withdrawing = async { while loops.0.join_next().await.is_some() {} };
         // Each loop has its own limit; this one is for a loop with a bug.

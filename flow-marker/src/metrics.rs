@@ -4,8 +4,9 @@
 //! undefined. The only label that depends on configuration is the agent's address, and it comes from the inventory,
 //! never from the network.
 //!
-//! What is conserved: datagrams received = Σ decoded + Σ rejected + unknown agent, and for every agent
-//! flow samples = Σ `flow_samples_total` over its results.
+//! What is conserved: datagrams received = Σ decoded + Σ rejected + unknown agent; for every agent flow samples =
+//! Σ `flow_samples_total` over its results; elephants = Σ detected − Σ ended, after each tick. A sample whose end is cut
+//! off and whose fields are all there counts by its kind, and once more as damaged.
 
 use std::fmt::Write as _;
 use std::net::IpAddr;
@@ -33,6 +34,10 @@ impl Counter {
     pub fn get(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
     }
+
+    fn shown(&self) -> Option<u64> {
+        Some(self.get())
+    }
 }
 
 /// A number that rises and falls.
@@ -55,6 +60,35 @@ impl Gauge {
     /// The present value.
     pub fn get(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
+    }
+
+    fn shown(&self) -> Option<u64> {
+        Some(self.get())
+    }
+}
+
+/// A statement that is true or false, or not known yet; then it has no series, since neither 0 nor 1 would be true.
+#[derive(Debug, Default)]
+pub struct Fact(AtomicU64);
+
+impl Fact {
+    const KIND: &'static str = "gauge";
+
+    /// It is known now.
+    pub fn set(&self, is_true: bool) {
+        self.0.store(1 + u64::from(is_true), Ordering::Relaxed);
+    }
+
+    /// The present value.
+    pub fn get(&self) -> Option<bool> {
+        match self.0.load(Ordering::Relaxed) {
+            0 => None,
+            known => Some(known > 1),
+        }
+    }
+
+    fn shown(&self) -> Option<u64> {
+        self.get().map(u64::from)
     }
 }
 
@@ -84,8 +118,8 @@ macro_rules! metrics {
                 help: $help,
             },)*];
 
-            fn values(&self) -> Vec<u64> {
-                vec![$(self.$field.get(),)*]
+            fn values(&self) -> Vec<Option<u64>> {
+                vec![$(self.$field.shown(),)*]
             }
         }
     };
@@ -106,7 +140,7 @@ metrics! {
         flows_evicted: Counter = "flows_evicted_total" [] "Flows that lost their place to another one.";
         flows_refused: Counter = "flows_refused_total" [] "Samples whose flow found only larger ones in its place of the table.";
         elephants: Gauge = "elephants" [] "Elephant flows that have not ended.";
-        elephants_refused: Counter = "elephants_refused_total" [] "Samples of flows that are elephants, while the list of elephants was full.";
+        elephants_refused: Counter = "elephants_refused_total" [] "Samples of flows that are elephants, while the list of elephants, or the agent's share of it, was full.";
         events_dropped: Counter = "events_dropped_total" [] "Events that found the way to the controllers full; they are sent again.";
         events_sent: Counter = "events_sent_total" [] "Events handed to the controllers.";
     }
@@ -120,11 +154,13 @@ metrics! {
         samples_flow: Counter = "samples_total" ["kind=\"flow\""] "Samples, by kind.";
         samples_counters: Counter = "samples_total" ["kind=\"counters\""] "Samples, by kind.";
         samples_other: Counter = "samples_total" ["kind=\"other\""] "Samples, by kind.";
+        samples_damaged: Counter = "samples_total" ["kind=\"damaged\""] "Samples, by kind.";
         records_flow: Counter = "records_total" ["kind=\"flow\""] "Records inside samples, by the kind of the sample.";
         records_counters: Counter = "records_total" ["kind=\"counters\""] "Records inside samples, by the kind of the sample.";
         records_skipped: Counter = "records_skipped_total" [] "Records whose structure is not read, skipped by their length.";
         flow_counted: Counter = "flow_samples_total" ["result=\"counted\""] "Flow samples, by what became of them.";
         flow_egress: Counter = "flow_samples_total" ["result=\"egress\""] "Flow samples, by what became of them.";
+        flow_other_port: Counter = "flow_samples_total" ["result=\"other_port\""] "Flow samples, by what became of them.";
         flow_core: Counter = "flow_samples_total" ["result=\"core_port\""] "Flow samples, by what became of them.";
         flow_no_header: Counter = "flow_samples_total" ["result=\"no_header\""] "Flow samples, by what became of them.";
         flow_implausible: Counter = "flow_samples_total" ["result=\"implausible\""] "Flow samples, by what became of them.";
@@ -165,7 +201,7 @@ metrics! {
         removals_failed: Counter = "removals_total" ["result=\"failed\""] "Removals tried, by result.";
         comparisons_done: Counter = "comparisons_total" ["result=\"done\""] "Full comparisons with the switch, by result.";
         comparisons_failed: Counter = "comparisons_total" ["result=\"failed\""] "Full comparisons with the switch, by result.";
-        reachable: Gauge = "switch_reachable" [] "1 when the last request to the switch was answered.";
+        reachable: Fact = "switch_reachable" [] "1 when the last request to the switch was answered; absent before the first.";
     }
 }
 
@@ -214,7 +250,7 @@ impl Metrics {
 }
 
 /// Appends every metric of `meta` once for each of `instances`, which are a label and the values in `meta`'s order.
-fn render(text: &mut String, meta: &[Meta], instances: &[(String, Vec<u64>)]) {
+fn render(text: &mut String, meta: &[Meta], instances: &[(String, Vec<Option<u64>>)]) {
     let mut previous = "";
     for (index, metric) in meta.iter().enumerate() {
         let Meta {
@@ -229,7 +265,9 @@ fn render(text: &mut String, meta: &[Meta], instances: &[(String, Vec<u64>)]) {
             previous = name;
         }
         for (label, values) in instances {
-            let value = values.get(index).copied().unwrap_or_default();
+            let Some(value) = values.get(index).copied().flatten() else {
+                continue;
+            };
             let _ = match (label.as_str(), *labels) {
                 ("", "") => writeln!(text, "{name} {value}"),
                 (one, "") | ("", one) => writeln!(text, "{name}{{{one}}} {value}"),
@@ -266,6 +304,28 @@ mod tests {
             headers.len(),
             headers.iter().collect::<HashSet<_>>().len(),
             "fields of one name must stand together"
+        );
+    }
+
+    #[test]
+    fn what_is_not_known_has_no_series() {
+        let metrics = Metrics::new(["10.0.0.1".parse().unwrap(), "10.0.0.2".parse().unwrap()]);
+        let series = |metrics: &Metrics| {
+            let text = metrics.render();
+            let lines = text
+                .lines()
+                .filter(|l| l.starts_with("flow_marker_switch_reachable"));
+            lines.map(str::to_owned).collect::<Vec<_>>()
+        };
+        assert_eq!(series(&metrics), [] as [&str; 0]);
+        metrics.agents().next().unwrap().reachable.set(false);
+        metrics.agents().nth(1).unwrap().reachable.set(true);
+        assert_eq!(
+            series(&metrics),
+            [
+                "flow_marker_switch_reachable{agent=\"10.0.0.1\"} 0",
+                "flow_marker_switch_reachable{agent=\"10.0.0.2\"} 1"
+            ]
         );
     }
 

@@ -1,23 +1,16 @@
 //! Marks as ACLs of an acl-server. Rule text is made here and nowhere else.
 
 use std::fmt::Write as _;
-use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use shared::AclName;
 use shared::client::{AclClient, ClientConfig, ClientError, Token};
 use shared::wire::AclLines;
-use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use super::{Actuator, Capacity, Change, Control, Failure, Present, Verdict};
 use crate::config::{Platform, Switch};
 use crate::packet::IpProtocol;
-
-/// Requests to one switch at a time. The server carries out in one run of its tool what arrives together, so a burst
-/// must arrive together; its budget of 64 rules takes four rounds at most.
-const CONCURRENT: usize = 16;
 
 /// The ACL that carries out a control: a section, a comment, a rule.
 pub fn lines(platform: Platform, control: &Control) -> AclLines {
@@ -72,8 +65,12 @@ impl AclActuator {
         config.ca_file.clone_from(&switch.ca_file);
         config.cleartext_token = switch.cleartext_token;
         if let Some(path) = &switch.token_file {
-            let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
-            config.token = Some(Token::new(&text));
+            let token = std::fs::read_to_string(path)
+                .map_err(anyhow::Error::from)
+                .and_then(|text| token(&text));
+            let token =
+                token.with_context(|| format!("switch {}: `token_file` {}", switch.agent, path.display()))?;
+            config.token = Some(token);
         }
         let client = AclClient::new(config).with_context(|| format!("switch {}", switch.agent))?;
         Ok(Self {
@@ -82,6 +79,13 @@ impl AclActuator {
             prefix,
         })
     }
+}
+
+/// The token that a file holds.
+fn token(text: &str) -> anyhow::Result<Token> {
+    // Nothing after `Bearer` would look to the server like a wrong token, and to people like a mistake at the server.
+    anyhow::ensure!(!text.trim().is_empty(), "the file is empty");
+    Ok(Token::new(text))
 }
 
 impl Actuator for AclActuator {
@@ -99,17 +103,15 @@ impl Actuator for AclActuator {
             .collect())
     }
 
-    async fn apply(&self, changes: Vec<Change>) -> Vec<(AclName, Verdict)> {
-        let permits = Arc::new(Semaphore::new(CONCURRENT));
+    async fn apply(&self, changes: Vec<Change>) -> Vec<(Change, Verdict)> {
         let mut verdicts = Vec::with_capacity(changes.len());
         // Dropping the set, when the caller gives up, abandons what is under way.
         let mut tasks = JoinSet::new();
         for change in changes {
-            let (client, permits, platform) = (self.client.clone(), Arc::clone(&permits), self.platform);
+            let (client, platform) = (self.client.clone(), self.platform);
             tasks.spawn(async move {
-                let _permit = permits.acquire_owned().await;
                 let verdict = change_one(&client, platform, &change).await;
-                (change.name().clone(), verdict)
+                (change, verdict)
             });
         }
         while let Some(done) = tasks.join_next().await {
@@ -165,9 +167,11 @@ fn failure(error: &ClientError) -> Failure {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
     use crate::actuator::Mark;
-    use crate::config::{Cos, Dscp};
+    use crate::config::{Config, Cos, Dscp};
     use crate::flow::FiveTuple;
 
     fn control(source: &str, destination: &str) -> Control {
@@ -198,6 +202,30 @@ mod tests {
                 "-t mangle -A FORWARD --in-interface swp+ -s 10.100.10.151 -d 10.100.10.152 -p tcp --sport 40000 --dport 5001 -j SETQOS --set-dscp 10 --set-cos 5",
             ]
         );
+    }
+
+    #[test]
+    fn a_token_that_cannot_be_used_is_told_with_its_switch_and_file() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("token");
+        let try_it = || {
+            let text = format!(
+                "[[switch]]\nagent = \"10.0.0.1\"\nacl = \"https://a\"\ntoken_file = {:?}\n",
+                path.display()
+            );
+            let config = Config::parse(Path::new("t"), &text).unwrap();
+            AclActuator::new(&config.switches[0], String::new()).map_err(|e| format!("{e:#}"))
+        };
+        let where_it_is = format!("switch 10.0.0.1: `token_file` {}: ", path.display());
+        let missing = try_it().unwrap_err();
+        assert!(
+            missing.starts_with(&where_it_is) && missing.contains("No such file"),
+            "{missing}"
+        );
+        std::fs::write(&path, "\n").unwrap();
+        assert_eq!(try_it().unwrap_err(), format!("{where_it_is}the file is empty"));
+        std::fs::write(&path, "secret\n").unwrap();
+        assert!(try_it().is_ok());
     }
 
     #[test]

@@ -38,6 +38,11 @@ pub struct Mark {
     pub cos: Option<Cos>,
 }
 
+/// Changes that are made to a switch at a time. The server carries out in one commit what arrives together, so whoever
+/// paces commits must not ask for more than can arrive together. Twice the default budget of 64 rules: all of it is
+/// replaced by one commit. Each change in flight holds a connection.
+pub const BATCH: usize = 128;
+
 /// A change to a switch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Change {
@@ -48,6 +53,11 @@ pub enum Change {
 }
 
 impl Change {
+    /// Whether it installs a control; otherwise it removes one.
+    pub const fn is_install(&self) -> bool {
+        matches!(self, Self::Install(_))
+    }
+
     /// The name of the control that changes.
     pub fn name(&self) -> &AclName {
         match self {
@@ -114,16 +124,20 @@ pub trait Actuator: Send + Sync + 'static {
     /// [`Failure`]: nothing is known.
     fn snapshot(&self) -> impl Future<Output = Result<Vec<Present>, Failure>> + Send;
 
-    /// Makes changes, as far as possible at the same time; one verdict for each.
-    fn apply(&self, changes: Vec<Change>) -> impl Future<Output = Vec<(AclName, Verdict)>> + Send;
+    /// Makes changes, at most [`BATCH`] of them, all at the same time; one verdict for each.
+    fn apply(&self, changes: Vec<Change>) -> impl Future<Output = Vec<(Change, Verdict)>> + Send;
 
     /// Renews the leases of all our controls; `None` when there are no leases.
+    ///
+    /// Nobody calls it yet, because acl-server has no leases yet; it is here so that an actuator is designed with them.
     ///
     /// # Errors
     /// [`Failure`]
     fn renew(&self, ttl: Duration) -> impl Future<Output = Option<Result<(), Failure>>> + Send;
 
     /// How much the switch can hold; `None` when it does not say.
+    ///
+    /// Nobody calls it yet, because acl-server does not tell yet; a budget will be kept below it.
     ///
     /// # Errors
     /// [`Failure`]

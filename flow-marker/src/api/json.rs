@@ -11,7 +11,7 @@ use super::Api;
 use crate::actuator::acl;
 use crate::clock::{Clock, Time};
 use crate::config::{Mode, Role};
-use crate::control::desired::{State, View};
+use crate::control::desired::{Desired, State, View};
 use crate::control::switch::Switch;
 use crate::packet::IpProtocol;
 
@@ -209,10 +209,7 @@ pub(super) fn switches(api: &Api) -> Vec<SwitchState> {
 }
 
 fn switch_state(api: &Api, switch: &Switch, ports: &[(u32, crate::inventory::Port)]) -> SwitchState {
-    let (states, orphans) = switch.read(|desired| {
-        let states: Vec<_> = desired.views().map(|view| view.state).collect();
-        (states, desired.orphans())
-    });
+    let tally = switch.read(Desired::tally);
     let contact = switch.contact();
     let threshold = |speed| api.mark.threshold.of_port(speed, api.mark.threshold_max);
     let port = |(ifindex, port): &(u32, crate::inventory::Port)| PortState {
@@ -231,9 +228,9 @@ fn switch_state(api: &Api, switch: &Switch, ports: &[(u32, crate::inventory::Por
         mode: mode(api.mark.mode),
         reachable: contact.reachable,
         last_error: contact.last_error,
-        installed: states.iter().filter(|s| matches!(s, State::Installed)).count(),
-        desired: states.iter().filter(|s| !matches!(s, State::Releasing)).count(),
-        orphans,
+        installed: tally.installed,
+        desired: tally.desired(),
+        orphans: tally.orphans,
         ports: ports.iter().map(port).collect(),
     }
 }

@@ -70,6 +70,7 @@ async fn readyz(State(api): State<Arc<Api>>) -> Response {
 }
 
 async fn metrics(State(api): State<Arc<Api>>) -> Response {
+    api.switches.iter().for_each(|switch| switch.show());
     let kind = [(header::CONTENT_TYPE, "text/plain; version=0.0.4")];
     (kind, api.metrics.render()).into_response()
 }

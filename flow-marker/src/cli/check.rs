@@ -2,6 +2,8 @@
 
 use std::io::Write;
 
+use shared::units::TimeSpan;
+
 use crate::actuator::acl::{self, AclActuator};
 use crate::actuator::{Control, Mark};
 use crate::config::{Config, Interface, Mode, Role, Switch, Threshold};
@@ -32,10 +34,11 @@ pub(super) fn check(config: &Config, out: &mut dyn Write) -> anyhow::Result<()> 
     writeln!(out, "; exponential average over 1 s")?;
     writeln!(
         out,
-        "at most {} rules on a switch, named {}_mark_…, each for at least {:?}; only flows with DSCP {}{}",
+        "at most {} rules on a switch, named {}_mark_…, each for at least {}; changed at most every {} after a burst of three; only flows with DSCP {}{}",
         mark.max_rules,
         config.id,
-        mark.hold,
+        TimeSpan(mark.hold),
+        TimeSpan(mark.commit_interval),
         mark.only_dscp,
         if mark.udp { ", TCP and UDP" } else { ", TCP only" },
     )?;

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
-use shared::life::{self, Shutdown};
+use shared::life::Shutdown;
 use shared::telemetry::{self, Format};
 
 use crate::app::{self, Sockets};
@@ -139,17 +139,8 @@ fn run(args: &RunArgs) -> anyhow::Result<()> {
         .enable_all()
         .build()?;
     runtime.block_on(async {
-        let (trigger, shutdown) = Shutdown::new();
-        let signals = tokio::spawn(async move {
-            match life::termination().await {
-                Ok(signal) => tracing::info!(signal, "ending"),
-                Err(error) => tracing::error!(%error, "no signal handlers, ending"),
-            }
-            trigger.trigger();
-        });
-        let outcome = app::run(config, sockets, shutdown).await;
-        signals.abort();
-        outcome
+        let shutdown = Shutdown::on_termination();
+        app::run(config, sockets, shutdown).await
     })
 }
 

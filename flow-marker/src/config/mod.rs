@@ -18,8 +18,8 @@ use shared::config::{ConfigError, Reason, Unbuilt};
 use shared::units::{BitRate, TimeSpan};
 use toml::Spanned;
 
+use values::{AclUrl, Agent, CommitInterval, Id, MaxRules, Optional};
 pub use values::{Cos, Dscp, Interface, Mode, Platform, Profile, Role, Threshold, is_interface_name};
-use values::{Id, Optional};
 
 /// Where the configuration is unless `--config` says otherwise.
 pub const DEFAULT_PATH: &str = "/etc/flow-marker/flow-marker.toml";
@@ -139,37 +139,17 @@ impl Reason for Leases {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct SwitchTable {
-    agent: Spanned<IpAddr>,
+    agent: Spanned<Agent>,
     acl: Spanned<AclUrl>,
     token_file: Option<Spanned<PathBuf>>,
-    ca_file: Option<PathBuf>,
-    #[serde(default)]
-    cleartext_token: bool,
+    ca_file: Option<Spanned<PathBuf>>,
+    cleartext_token: Option<Spanned<bool>>,
     #[serde(default)]
     platform: Platform,
     #[serde(default)]
     interface: Interface,
     #[serde(default)]
     ports: HashMap<Spanned<String>, Port>,
-}
-
-/// A URL, since that type does not read itself.
-#[derive(Debug, Deserialize)]
-#[serde(try_from = "String")]
-struct AclUrl(Url);
-
-impl TryFrom<String> for AclUrl {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        let expected = "an acl-server's address is http://HOST:PORT or https://HOST:PORT";
-        let url: Url = text.parse().map_err(|e| format!("{text:?}: {e}; {expected}"))?;
-        let plain = url.username().is_empty() && url.password().is_none() && url.query().is_none();
-        match url.scheme() {
-            "http" | "https" if url.has_host() && plain => Ok(Self(url)),
-            _ => Err(format!("{text:?}: {expected}")),
-        }
-    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -184,8 +164,8 @@ struct MarkTable {
     hold: TimeSpan,
     #[serde(rename = "ttl")]
     _ttl: Option<Unbuilt<Leases>>,
-    max_rules: Spanned<usize>,
-    commit_interval: TimeSpan,
+    max_rules: MaxRules,
+    commit_interval: CommitInterval,
     udp: bool,
     only_dscp: Spanned<Dscp>,
     exclude: Vec<values::Excluded>,
@@ -202,8 +182,8 @@ impl Default for MarkTable {
             cos: Spanned::new(0..0, Optional(Some(Cos::ELEPHANT))),
             hold: TimeSpan(Duration::from_secs(10)),
             _ttl: None,
-            max_rules: Spanned::new(0..0, 64),
-            commit_interval: TimeSpan(Duration::from_secs(1)),
+            max_rules: MaxRules(64),
+            commit_interval: CommitInterval(TimeSpan(Duration::from_secs(1))),
             udp: false,
             only_dscp: Spanned::new(0..0, Dscp::BEST_EFFORT),
             exclude: Vec::new(),
@@ -250,7 +230,7 @@ fn mistake<T>(at: &Spanned<T>, message: impl Into<String>) -> Mistake {
 fn check(file: File) -> Result<Config, Mistake> {
     let mut switches: Vec<Switch> = Vec::with_capacity(file.switch.len());
     for table in file.switch {
-        let agent = table.agent.get_ref().to_canonical();
+        let agent = table.agent.get_ref().0;
         if let Some(other) = switches.iter().find(|s| s.agent == agent) {
             let message = format!(
                 "`agent`: {agent} is the agent of two switches, {} and {}",
@@ -277,53 +257,72 @@ fn check(file: File) -> Result<Config, Mistake> {
 
 fn switch(table: SwitchTable, agent: IpAddr) -> Result<Switch, Mistake> {
     let acl = table.acl.get_ref().0.clone();
+    let cleartext_token = table.cleartext_token.as_ref().is_some_and(|c| *c.get_ref());
+    if let Some(cleartext) = &table.cleartext_token
+        && cleartext_token
+        && table.token_file.is_none()
+    {
+        let message = "`cleartext_token`: there is no `token_file`, so no token would travel at all";
+        return Err(mistake(cleartext, message));
+    }
+    if let Some(ca_file) = &table.ca_file
+        && acl.scheme() == "http"
+    {
+        let message = format!("`ca_file`: no certificate is checked at {acl}; use https, or leave it out");
+        return Err(mistake(ca_file, message));
+    }
     if let Some(token) = &table.token_file
         && acl.scheme() == "http"
-        && !table.cleartext_token
+        && !cleartext_token
     {
         let message = format!(
             "`token_file`: the token would travel to {acl} in clear text; use https, or say `cleartext_token = true`"
         );
         return Err(mistake(token, message));
     }
-    let mut ports = BTreeMap::new();
-    for (index, port) in table.ports {
-        // 30 bits: the others of an sFlow interface say what kind of value it is (sFlow v5 §5.3).
-        let number = index
-            .get_ref()
-            .parse()
-            .ok()
-            .filter(|n| (1..0x3FFF_FFFF).contains(n));
-        let Some(number) = number else {
-            let message = format!(
-                "`{}`: the key of a port is its ifIndex, 1 to 1073741822",
-                index.get_ref()
-            );
-            return Err(mistake(&index, message));
-        };
-        if let Some(name) = &port.name
-            && !is_interface_name(name)
-        {
-            let message = format!("`name`: {name:?} is not the name of an interface, such as \"swp1\"");
-            return Err(mistake(&index, message));
-        }
-        ports.insert(number, port);
-    }
+    let ports = ports(table.ports)?;
     Ok(Switch {
         agent,
         acl,
         token_file: table.token_file.map(Spanned::into_inner),
-        ca_file: table.ca_file,
-        cleartext_token: table.cleartext_token,
+        ca_file: table.ca_file.map(Spanned::into_inner),
+        cleartext_token,
         platform: table.platform,
         interface: table.interface,
         ports,
     })
 }
 
+fn ports(table: HashMap<Spanned<String>, Port>) -> Result<BTreeMap<u32, Port>, Mistake> {
+    /// What an sFlow interface says when it means the device itself (sFlow v5 §5).
+    const INTERNAL: u32 = 0x3FFF_FFFF;
+    let mut ports = BTreeMap::new();
+    for (key, port) in table {
+        let text = key.get_ref();
+        // Written in one way only, so that no two keys are the same port: TOML sees to the rest.
+        let number = text
+            .parse()
+            .ok()
+            .filter(|n: &u32| *n != 0 && *n != INTERNAL && n.to_string() == *text);
+        let Some(number) = number else {
+            let message = format!(
+                "`{text}`: the key of a port is its ifIndex in plain digits, 1 to {}, but not {INTERNAL}",
+                u32::MAX
+            );
+            return Err(mistake(&key, message));
+        };
+        if let Some(name) = &port.name
+            && !is_interface_name(name)
+        {
+            let message = format!("`name`: {name:?} is not the name of an interface, such as \"swp1\"");
+            return Err(mistake(&key, message));
+        }
+        ports.insert(number, port);
+    }
+    Ok(ports)
+}
+
 fn mark(table: MarkTable) -> Result<Mark, Mistake> {
-    /// The largest table of any switch has about 12 000 entries; beyond it a budget is a typing error.
-    const MOST_RULES: usize = 10_000;
     let (dscp, cos) = (table.dscp.0, table.cos.get_ref().0);
     if dscp.is_none() && cos.is_none() {
         let message = "`cos`: with `dscp = \"off\"` and `cos = \"off\"` a mark would set nothing";
@@ -336,13 +335,6 @@ fn mark(table: MarkTable) -> Result<Mark, Mistake> {
         );
         return Err(mistake(&table.only_dscp, message));
     }
-    let max_rules = *table.max_rules.get_ref();
-    if !(1..=MOST_RULES).contains(&max_rules) {
-        return Err(mistake(
-            &table.max_rules,
-            format!("`max_rules`: 1 to {MOST_RULES}"),
-        ));
-    }
     Ok(Mark {
         mode: table.mode,
         threshold: table.threshold,
@@ -351,8 +343,8 @@ fn mark(table: MarkTable) -> Result<Mark, Mistake> {
         dscp,
         cos,
         hold: table.hold.0,
-        max_rules,
-        commit_interval: table.commit_interval.0,
+        max_rules: table.max_rules.0,
+        commit_interval: table.commit_interval.0.0,
         udp: table.udp,
         only_dscp,
         exclude: table.exclude.into_iter().map(|e| e.0).collect(),

@@ -139,7 +139,7 @@ fn mistakes_name_their_line() {
         ),
         (
             "[mark]\nmax_rules = 0\n".to_owned(),
-            "/etc/fm.toml:2:13: `max_rules`: 1 to",
+            "/etc/fm.toml:2:13: `max_rules`: 0 is not 1 to 10000",
         ),
         (
             "[mark]\nthreshold = \"fast\"\n".to_owned(),
@@ -157,6 +157,103 @@ fn mistakes_name_their_line() {
         let error = error(&text);
         assert!(error.starts_with(expected), "{text}\n{error}");
     }
+}
+
+#[test]
+fn what_cannot_be_meant_is_refused() {
+    let with = |line: &str| format!("{SWITCH}{line}\n");
+    let https = SWITCH.replace("http:", "https:");
+    for (text, expected) in [
+        (
+            "[mark]\nmax_rules = -1\n".to_owned(),
+            "`max_rules`: -1 is not 1 to 10000",
+        ),
+        (
+            "[mark]\nmax_rules = \"64\"\n".to_owned(),
+            "expected a whole number",
+        ),
+        ("[mark]\ndscp = 1.5\n".to_owned(), "expected a number, or \"off\""),
+        (
+            "[mark]\nonly_dscp = \"x\"\n".to_owned(),
+            "expected a whole number",
+        ),
+        (
+            "[mark]\ncommit_interval = \"0s\"\n".to_owned(),
+            "`commit_interval`: a commit may stop traffic",
+        ),
+        (
+            "[mark]\nexclude = [\"10.0.0.1/8\"]\n".to_owned(),
+            "write \"10.0.0.0/8\" or \"10.0.0.1\"",
+        ),
+        (
+            SWITCH.replace("\"10.0.0.233\"", "\"0.0.0.0\""),
+            "2:9: `agent`: 0.0.0.0 is no address",
+        ),
+        (
+            SWITCH.replace("\"10.0.0.233\"", "\"::ffff:0.0.0.0\""),
+            "`agent`: 0.0.0.0 is no address",
+        ),
+        (
+            SWITCH.replace("\"10.0.0.233\"", "\"::\""),
+            "`agent`: :: is no address",
+        ),
+        (
+            SWITCH.replace("\"10.0.0.233\"", "\"224.0.0.1\""),
+            "`agent`: 224.0.0.1 is no address",
+        ),
+        (
+            with("cleartext_token = true"),
+            "4:19: `cleartext_token`: there is no `token_file`",
+        ),
+        (
+            with("ca_file = \"/ca.pem\""),
+            "4:11: `ca_file`: no certificate is checked",
+        ),
+    ] {
+        let error = error(&text);
+        assert!(error.contains(expected), "{text}\n{error}");
+        for word in ["usize", "i64", "u32"] {
+            assert!(!error.contains(word), "{error}");
+        }
+    }
+    assert!(parse(&format!("{https}ca_file = \"/ca.pem\"\n")).is_ok());
+    assert!(parse(&with("cleartext_token = false")).is_ok());
+}
+
+#[test]
+fn a_secret_in_an_address_is_not_repeated() {
+    for address in [
+        "http://admin:s3cret@10.0.0.1:8080",
+        "http://s3cret@10.0.0.1:8080",
+        "http://admin:s3cret@:x",
+        "http://10.0.0.1:8080/?token=s3cret",
+        "http://10.0.0.1:8080/#s3cret",
+        "http://10.0.0.1:8080/#",
+    ] {
+        let error = error(&SWITCH.replace("http://10.0.0.233:8080", address));
+        assert!(
+            error.contains("3:7: `acl`: ") && error.contains("token_file"),
+            "{address}: {error}"
+        );
+        assert!(!error.contains("s3cret"), "{error}");
+    }
+}
+
+#[test]
+fn a_port_is_written_in_one_way() {
+    let port = |key: &str| format!("[switch.ports.{key}]\nspeed = \"1G\"\n");
+    for key in ["03", "\"+3\"", "\" 3\"", "0", "-1", "1073741823", "4294967296"] {
+        let error = error(&format!("{SWITCH}{}", port(key)));
+        assert!(
+            error.contains("the key of a port is its ifIndex in plain digits"),
+            "{key}: {error}"
+        );
+    }
+    assert!(error(&format!("{SWITCH}{}{}", port("3"), port("3"))).contains("duplicate key"));
+    // Expanded samples have all 32 bits.
+    let config = parse(&format!("{SWITCH}{}{}", port("1073741824"), port("4294967295"))).unwrap();
+    let ports: Vec<_> = config.switches[0].ports.keys().copied().collect();
+    assert_eq!(ports, [1 << 30, u32::MAX]);
 }
 
 #[test]
@@ -209,6 +306,7 @@ fn the_packaged_example_is_right_where_it_is_commented_out() {
         .collect();
     let config = parse(&all.join("\n")).unwrap();
     let (switch, default) = (&config.switches[0], parse("").unwrap());
+    assert!(config.switches[1].ca_file.is_some());
     assert!(switch.ports.contains_key(&3) && switch.cleartext_token && switch.token_file.is_some());
     // Settings with a default show it; one has none.
     let mark = Mark {

@@ -1,11 +1,13 @@
 //! The values that keys may have. Each reads itself and says what would have been right.
 
 use std::fmt;
+use std::net::IpAddr;
 
 use ipnet::IpNet;
+use reqwest::Url;
 use serde::de::{Error, Visitor};
 use serde::{Deserialize, Deserializer};
-use shared::units::{BitRate, Percent};
+use shared::units::{BitRate, Percent, TimeSpan};
 
 /// What the names of our ACLs start with.
 #[derive(Debug, Clone, Deserialize)]
@@ -203,6 +205,61 @@ impl<'de> Deserialize<'de> for Profile {
 }
 
 /// A small number with a limit.
+/// A whole number. TOML has no other kind, so what people read need not name one of ours.
+pub(super) fn whole_number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
+    struct Whole;
+
+    impl Visitor<'_> for Whole {
+        type Value = i64;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a whole number")
+        }
+
+        fn visit_i64<E: Error>(self, number: i64) -> Result<i64, E> {
+            Ok(number)
+        }
+    }
+
+    deserializer.deserialize_i64(Whole)
+}
+
+/// Our ACLs on one switch at most.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct MaxRules(pub(super) usize);
+
+impl MaxRules {
+    /// The largest table of any switch has about 12 000 entries; beyond it a budget is a typing error.
+    const MOST: usize = 10_000;
+}
+
+impl<'de> Deserialize<'de> for MaxRules {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let number = whole_number(deserializer)?;
+        usize::try_from(number)
+            .ok()
+            .filter(|n| (1..=Self::MOST).contains(n))
+            .map(Self)
+            .ok_or_else(|| D::Error::custom(format_args!("{number} is not 1 to {}", Self::MOST)))
+    }
+}
+
+/// The time between changes to one switch.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct CommitInterval(pub(super) TimeSpan);
+
+impl<'de> Deserialize<'de> for CommitInterval {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let span = TimeSpan::deserialize(deserializer)?;
+        if span.0.is_zero() {
+            return Err(D::Error::custom(
+                "a commit may stop traffic, so they are always paced; write a time span above zero such as \"100ms\"",
+            ));
+        }
+        Ok(Self(span))
+    }
+}
+
 macro_rules! small {
     ($(#[$meta:meta])* $name:ident 0..=$max:literal $(, $(#[$cmeta:meta])* $constant:ident = $value:literal)*) => {
         $(#[$meta])*
@@ -231,7 +288,7 @@ macro_rules! small {
 
         impl<'de> Deserialize<'de> for $name {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                let number = i64::deserialize(deserializer)?;
+                let number = whole_number(deserializer)?;
                 u8::try_from(number)
                     .ok()
                     .and_then(Self::new)
@@ -290,6 +347,49 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Optional<T> {
     }
 }
 
+/// The base URL of an acl-server.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(try_from = "String")]
+pub(super) struct AclUrl(pub(super) Url);
+
+impl TryFrom<String> for AclUrl {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        const EXPECTED: &str = "an acl-server's address is http://HOST:PORT or https://HOST:PORT";
+        // Errors are logged, and `@`, `?` and `#` are where people put secrets.
+        if text.contains(['@', '?', '#']) {
+            return Err(format!(
+                "{EXPECTED}, without user, password, `?` or `#`: credentials do not belong in it, use `token_file`"
+            ));
+        }
+        let url: Url = text.parse().map_err(|e| format!("{text:?}: {e}; {EXPECTED}"))?;
+        match url.scheme() {
+            "http" | "https" if url.has_host() => Ok(Self(url)),
+            _ => Err(format!("{text:?}: {EXPECTED}")),
+        }
+    }
+}
+
+/// The address that an agent calls itself.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(try_from = "IpAddr")]
+pub(super) struct Agent(pub(super) IpAddr);
+
+impl TryFrom<IpAddr> for Agent {
+    type Error = String;
+
+    fn try_from(address: IpAddr) -> Result<Self, String> {
+        let address = address.to_canonical();
+        if address.is_unspecified() || address.is_multicast() {
+            return Err(format!(
+                "{address} is no address of one switch; an agent that sends it has no agent address configured"
+            ));
+        }
+        Ok(Self(address))
+    }
+}
+
 /// A prefix, or an address as a prefix of full length.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Excluded(pub(super) IpNet);
@@ -297,15 +397,20 @@ pub(super) struct Excluded(pub(super) IpNet);
 impl<'de> Deserialize<'de> for Excluded {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        let address = || {
-            text.parse()
-                .ok()
-                .map(|address: std::net::IpAddr| IpNet::from(address))
-        };
-        text.parse().ok().or_else(address).map(Self).ok_or_else(|| {
+        let address = || text.parse().ok().map(|address: IpAddr| IpNet::from(address));
+        let net: IpNet = text.parse().ok().or_else(address).ok_or_else(|| {
             D::Error::custom(format_args!(
                 "{text:?} is not a prefix such as \"10.0.0.0/8\" or \"2001:db8::/32\" (ports and groups are not built into this version)"
             ))
-        })
+        })?;
+        if net != net.trunc() {
+            // One host or its whole network? They differ in what is protected.
+            return Err(D::Error::custom(format_args!(
+                "{text:?} has an address beyond its length; write \"{}\" or \"{}\"",
+                net.trunc(),
+                net.addr()
+            )));
+        }
+        Ok(Self(net))
     }
 }

@@ -14,12 +14,16 @@ use shared::life::Shutdown;
 
 use crate::actuator::{Actuator, Change, Failure, Verdict};
 use crate::clock::{Clock, Time};
-use crate::control::desired::{Desired, Noted, Plan, View};
+use crate::control::desired::{Noted, Plan, View};
 use crate::control::pace::Pace;
 use crate::control::switch::Switch;
 
 /// Between two full comparisons: a switch that lost its files has them again after about this long.
 const COMPARE: Duration = Duration::from_secs(5);
+
+/// Between two looks at what is desired: a burst of elephants costs some looks, not one each, since a look is as long
+/// as the list. Far below what a commit takes.
+const LOOK: Duration = Duration::from_millis(10);
 
 /// What withdrawing may take in all: half of what systemd's hurried users wait, and long enough for one commit.
 pub const WITHDRAW: Duration = Duration::from_secs(5);
@@ -46,18 +50,17 @@ pub async fn run<A: Actuator>(
         backoff: Backoff::new(BACKOFF.0, BACKOFF.1, RandomState::new().hash_one(0_u64)),
         compare_at: Time::START,
         not_before: Time::START,
+        look_at: Time::START,
     };
     while !shutdown.requested() {
         reconciler.step(&shutdown).await;
     }
-    if tokio::time::timeout(WITHDRAW, reconciler.withdraw())
-        .await
-        .is_err()
-        || !reconciler.is_clean()
-    {
+    // Cut short or not, what counts is what is left.
+    let _ = tokio::time::timeout(WITHDRAW, reconciler.withdraw()).await;
+    if let Some(left) = reconciler.left_behind() {
         tracing::warn!(
             switch = %reconciler.switch.config.agent,
-            "marks stay on the switch, which did not confirm their removal; the next start removes them"
+            "{left}; the next start takes them over or removes them"
         );
     }
 }
@@ -72,6 +75,8 @@ struct Reconciler<A> {
     compare_at: Time,
     /// The switch is left alone until then.
     not_before: Time,
+    /// What is desired is not looked at until then.
+    look_at: Time,
 }
 
 /// What `future` returns, or nothing when the end comes first.
@@ -86,6 +91,14 @@ impl<A: Actuator> Reconciler<A> {
     /// Does what is due, or waits until something is.
     async fn step(&mut self, shutdown: &Shutdown) {
         let now = self.clock.now();
+        // Before this nothing can be done, whatever changes meanwhile.
+        let earliest = self.compare_at.min(self.pace.ready_at());
+        let earliest = earliest.max(self.not_before).max(self.look_at);
+        if earliest > now {
+            unless_shutdown(shutdown, tokio::time::sleep(earliest.since(now))).await;
+            return;
+        }
+        self.look_at = now + LOOK;
         let plan = self.switch.read(|desired| desired.plan(now));
         let mut wake = self.compare_at;
         if !plan.changes.is_empty() {
@@ -133,30 +146,22 @@ impl<A: Actuator> Reconciler<A> {
         }
     }
 
-    /// Carries a plan out.
-    async fn apply(&mut self, plan: Plan) {
+    /// Carries a plan out; returns how many of its changes were made.
+    async fn apply(&mut self, plan: Plan) -> usize {
         let now = self.clock.now();
         self.switch.edit(|desired| desired.begin(now, &plan));
-        let installs: Vec<_> = plan
-            .changes
-            .iter()
-            .map(|c| matches!(c, Change::Install(_)))
-            .collect();
-        let names: Vec<_> = plan.changes.iter().map(|c| c.name().clone()).collect();
         let verdicts = self.actuator.apply(plan.changes).await;
         let now = self.clock.now();
-        let mut failure = None;
-        for (name, verdict) in verdicts {
-            let install = names
-                .iter()
-                .zip(&installs)
-                .any(|(n, install)| *n == name && *install);
-            self.count(install, &verdict);
-            if let Verdict::Failed(why) = &verdict {
-                failure = Some(why.clone());
+        let (mut failure, mut made) = (None, 0);
+        for (change, verdict) in verdicts {
+            self.count(&change, &verdict);
+            match &verdict {
+                Verdict::Installed { .. } | Verdict::Removed => made += 1,
+                Verdict::Failed(why) => failure = Some(why.clone()),
+                Verdict::Refused { .. } => {}
             }
-            let noted = self.switch.edit(|desired| desired.verdict(now, &name, verdict));
-            self.log(&noted);
+            let noted = self.switch.edit(|desired| desired.verdict(now, &change, verdict));
+            self.log(&change, &noted);
         }
         // A verdict that is missing is a failure too.
         self.switch.edit(|desired| desired.abandon(now));
@@ -164,6 +169,7 @@ impl<A: Actuator> Reconciler<A> {
             Some(failure) => self.failed(now, &failure),
             None => self.answered(),
         }
+        made
     }
 
     /// Removes everything of ours, again and again until it is gone.
@@ -176,16 +182,23 @@ impl<A: Actuator> Reconciler<A> {
             if plan.changes.is_empty() {
                 return;
             }
-            self.apply(plan).await;
-            if self.is_clean() {
-                return;
+            // As long as it gets on, the next batch follows at once.
+            if self.apply(plan).await == 0 {
+                tokio::time::sleep(BACKOFF.0).await;
             }
-            tokio::time::sleep(BACKOFF.0).await;
         }
     }
 
-    fn is_clean(&self) -> bool {
-        self.switch.read(Desired::is_clean)
+    /// What may be on the switch of ours; `None` when there is nothing.
+    fn left_behind(&self) -> Option<&'static str> {
+        self.switch
+            .read(|desired| match (desired.is_clean(), desired.was_compared()) {
+                (false, _) => Some("marks stay on the switch, which did not confirm their removal"),
+                (true, false) => {
+                    Some("marks from before this start may be on the switch, which never said what it has")
+                }
+                (true, true) => None,
+            })
     }
 
     fn answered(&mut self) {
@@ -210,9 +223,9 @@ impl<A: Actuator> Reconciler<A> {
         }
     }
 
-    fn count(&self, install: bool, verdict: &Verdict) {
+    fn count(&self, change: &Change, verdict: &Verdict) {
         let m = &self.switch.metrics;
-        match (install, verdict) {
+        match (change.is_install(), verdict) {
             (true, Verdict::Refused { .. }) => &m.installs_refused,
             (true, Verdict::Failed(_)) => &m.installs_failed,
             (true, _) => &m.installs_done,
@@ -223,7 +236,8 @@ impl<A: Actuator> Reconciler<A> {
         .inc();
     }
 
-    fn log(&self, noted: &Noted) {
+    fn log(&self, change: &Change, noted: &Noted) {
+        let name = change.name();
         let switch = self.switch.config.agent;
         let after =
             |view: &View, time: Option<Time>| time.unwrap_or_default().since(view.cause.detected).as_millis();
@@ -231,22 +245,27 @@ impl<A: Actuator> Reconciler<A> {
             Noted::Installed(view) => tracing::info!(
                 %switch,
                 flow = %view.control.flow,
-                name = %view.control.name,
+                %name,
                 after_ms = after(view, view.times.installed),
                 "mark installed"
             ),
-            Noted::Removed(Some(view)) => tracing::info!(
+            Noted::Removed(view) => tracing::info!(
                 %switch,
                 flow = %view.control.flow,
-                name = %view.control.name,
+                %name,
                 lived_s = view.times.removed.unwrap_or_default().since(view.times.installed.unwrap_or_default()).as_secs(),
                 "mark removed"
             ),
-            Noted::Removed(None) => tracing::info!(%switch, "a mark that nobody wants was removed"),
+            Noted::Vacated => tracing::info!(
+                %switch,
+                %name,
+                "mark removed whose flow goes on; it is installed again when there is a place"
+            ),
+            Noted::OrphanRemoved => tracing::info!(%switch, %name, "a mark that nobody wants was removed"),
             Noted::Refused(Some(view)) => tracing::warn!(
                 %switch,
                 flow = %view.control.flow,
-                name = %view.control.name,
+                %name,
                 reason = view.error.as_deref().unwrap_or_default(),
                 "switch refuses the change; tried again in a minute"
             ),
@@ -254,3 +273,6 @@ impl<A: Actuator> Reconciler<A> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

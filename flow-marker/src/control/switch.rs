@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 
 use crate::config;
-use crate::control::desired::{Desired, Limits, State, View};
+use crate::control::desired::{Desired, Limits, View};
 use crate::metrics;
 
 /// Controls that are over, the newest last.
@@ -83,12 +83,11 @@ impl Switch {
         self.desired.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Reads or changes the desired state, and counts what has become of it.
+    /// Reads or changes the desired state.
     pub fn edit<T>(&self, change: impl FnOnce(&mut Desired) -> T) -> T {
         let mut desired = self.lock();
         let result = change(&mut desired);
         let finished = desired.take_finished();
-        self.count(&desired);
         drop(desired);
         if !finished.is_empty() {
             self.history.add(self.index, finished);
@@ -127,37 +126,29 @@ impl Switch {
         if let Err(why) = outcome {
             contact.last_error = Some(why.to_owned());
         }
-        self.metrics.reachable.set(u64::from(reachable));
+        self.metrics.reachable.set(reachable);
         before != Some(reachable)
     }
 
-    fn count(&self, desired: &Desired) {
-        let mut counts = [0_usize; 7];
-        for view in desired.views() {
-            let [wanted, installed, observed, refused, failed, releasing, over] = &mut counts;
-            *match view.state {
-                State::Wanted => wanted,
-                State::Installed => installed,
-                State::Observed => observed,
-                State::Refused => refused,
-                State::Failed => failed,
-                State::Releasing | State::Released => releasing,
-                State::OverBudget => over,
-            } += 1;
-        }
+    /// Shows in the metrics what has become of the desired state. To be called before they are read: an edit does not
+    /// count, so that many of them cost no more than their number.
+    pub fn show(&self) {
+        let tally = self.read(Desired::tally);
         let m = &self.metrics;
-        let gauges = [
-            &m.wanted,
-            &m.installed,
-            &m.observed,
-            &m.refused,
-            &m.failed,
-            &m.releasing,
-            &m.over_budget,
-        ];
-        for (gauge, count) in gauges.into_iter().zip(counts) {
+        for (gauge, count) in [
+            (&m.wanted, tally.wanted),
+            (&m.installed, tally.installed),
+            (&m.observed, tally.observed),
+            (&m.refused, tally.refused),
+            (&m.failed, tally.failed),
+            (&m.releasing, tally.releasing),
+            (&m.over_budget, tally.over_budget),
+            (&m.orphans, tally.orphans),
+        ] {
             gauge.set_len(count);
         }
-        m.orphans.set_len(desired.orphans());
     }
 }
+
+#[cfg(test)]
+pub(super) mod tests;

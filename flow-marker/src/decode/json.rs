@@ -245,6 +245,8 @@ fn ipv4(object: Object, ip: &Ip) -> Object {
         .text("IPProtocol", ip.protocol.map_or(0, |protocol| protocol.0))
         .text("IPTOS", traffic_class(ip))
         .text("IPTTL", ip.ttl);
+    // The number that the packet carries, read in network order: the real value, not its bytes as they
+    // lie in a little-endian machine's memory.
     match ip.identification {
         Some(identification) => object.text("IPID", identification),
         None => object,

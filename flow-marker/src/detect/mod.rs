@@ -15,10 +15,14 @@ use std::time::Duration;
 use shared::units::BitRate;
 
 use crate::clock::Time;
-use crate::flow::{Average, Fingerprint, FlowHasher, FlowKey, Table, Touched};
+use crate::flow::{AgentId, Fingerprint, FlowHasher, FlowKey, Table, Touched};
 
 /// Time constant of the average.
 const TAU: Duration = Duration::from_secs(1);
+
+/// A flow below this share of the threshold is as good as silent: one that falls there from above has ended, and what
+/// one was that rises from there is no evidence.
+const IDLE: f64 = 0.1;
 
 /// One flow sample, reduced to what detection needs.
 #[derive(Debug, Clone, Copy)]
@@ -92,7 +96,7 @@ pub enum Outcome {
     Known,
     /// The flow is an elephant from now on.
     Fired,
-    /// It would be one, but there are too many.
+    /// It would be one, but there are too many, or too many of its agent.
     Full,
 }
 
@@ -100,7 +104,6 @@ pub enum Outcome {
 #[derive(Debug)]
 struct Fired {
     elephant: Elephant,
-    rate: Average,
     last: Time,
     silence: Duration,
     /// The start has been delivered.
@@ -113,6 +116,8 @@ pub struct Detector {
     hasher: FlowHasher,
     table: Table,
     fired: HashMap<Fingerprint, Fired>,
+    /// How many of them each agent has.
+    fired_of: HashMap<AgentId, usize>,
     max_fired: usize,
 }
 
@@ -130,6 +135,7 @@ impl Detector {
             hasher,
             table: Table::new(flows, TAU),
             fired: HashMap::new(),
+            fired_of: HashMap::new(),
             max_fired: elephants,
         }
     }
@@ -144,10 +150,11 @@ impl Detector {
         self.fired.len()
     }
 
-    /// The present rate of an elephant.
-    pub fn rate(&self, now: Time, key: &FlowKey) -> Option<BitRate> {
-        let fired = self.fired.get(&self.hasher.fingerprint(key))?;
-        Some(bits(fired.rate.at(now, TAU)))
+    /// Whether one more elephant of `agent` fits. One agent gets a quarter of the places at most: one that is broken, or
+    /// that somebody forges, must not take them from all others.
+    fn has_place(&self, agent: AgentId) -> bool {
+        let of_agent = self.fired_of.get(&agent).copied().unwrap_or_default();
+        self.fired.len() < self.max_fired && of_agent < self.max_fired / 4
     }
 
     /// Counts a sample. `deliver` gets the start of an elephant at once; it says whether it could take it.
@@ -163,7 +170,8 @@ impl Detector {
             fired.count(now, seen);
             return Outcome::Known;
         }
-        let touched = self.table.touch(fingerprint, now, seen.weight);
+        let idle = seen.threshold.map_or(0.0, |t| t.as_f64() / 8.0 * IDLE);
+        let touched = self.table.touch(fingerprint, now, seen.weight, idle);
         let outcome = match touched {
             Touched::Known(_) | Touched::Added(_) => Outcome::Counted,
             Touched::Displaced(_) => Outcome::Displaced,
@@ -176,7 +184,7 @@ impl Detector {
         if entry.rate.at(now, TAU) * 8.0 < threshold.as_f64() {
             return outcome;
         }
-        if self.fired.len() >= self.max_fired {
+        if !self.has_place(seen.key.agent) {
             return Outcome::Full;
         }
         let elephant = Elephant {
@@ -195,19 +203,21 @@ impl Detector {
         let told = deliver(&Event::Started(elephant));
         let fired = Fired {
             elephant,
-            rate: entry.rate,
             last: now,
             silence: silence(threshold, f64::from(entry.largest)),
             told,
         };
         self.table.remove(fingerprint);
         self.fired.insert(fingerprint, fired);
+        *self.fired_of.entry(seen.key.agent).or_default() += 1;
         Outcome::Fired
     }
 
     /// Offers what was not delivered yet and finds out which elephants have ended. To be called about ten times a
-    /// second; `deliver` says whether it could take the event.
-    pub fn poll(&mut self, now: Time, mut deliver: impl FnMut(&Event) -> bool) {
+    /// second; `deliver` says whether it could take the event. Returns the agents of the elephants that are over, once
+    /// for each, whether anybody was told of them or not.
+    pub fn poll(&mut self, now: Time, mut deliver: impl FnMut(&Event) -> bool) -> Vec<AgentId> {
+        let mut over = Vec::new();
         self.fired.retain(|_, fired| {
             if now.since(fired.last) >= fired.silence {
                 let ended = Event::Ended {
@@ -215,13 +225,23 @@ impl Detector {
                     last_sample: fired.last,
                 };
                 // Nobody was told of its start, so nobody need hear of its end.
-                return fired.told && !deliver(&ended);
+                let stays = fired.told && !deliver(&ended);
+                if !stays {
+                    over.push(fired.elephant.key.agent);
+                }
+                return stays;
             }
             if !fired.told {
                 fired.told = deliver(&Event::Started(fired.elephant));
             }
             true
         });
+        for agent in &over {
+            if let Some(count) = self.fired_of.get_mut(agent) {
+                *count = count.saturating_sub(1);
+            }
+        }
+        over
     }
 }
 
@@ -229,7 +249,6 @@ impl Fired {
     #[expect(clippy::cast_precision_loss, reason = "a weight is an estimate")]
     fn count(&mut self, now: Time, seen: &Observation) {
         let weight = seen.weight as f64;
-        self.rate.add(now, weight, TAU);
         self.last = self.last.max(now);
         // Larger frames, or coarser sampling, make longer gaps.
         self.silence = self
@@ -239,14 +258,14 @@ impl Fired {
 }
 
 /// How long a flow is silent before it has ended: so long that a flow at a tenth of the threshold R would have been
-/// sampled with probability 1 − ε, when a sample stands for W bytes: ln(1/ε) / λ(0.1·R), λ(r) = r / (8·W).
+/// sampled with probability 1 − ε, when a sample stands for W bytes: ln(1/ε) / λ(0.1·R), λ(r) = r / (8·W) ([`IDLE`]).
 ///
 /// ε = 0.001 makes that 8.3 s at R = 100 Mbit/s, one in 1000 and 1500-byte frames. The bounds are 2 s, twice as long as
 /// an agent may hold samples back, and 10 s: with samples so coarse that this cuts in, a live flow may be called ended,
 /// and is found again.
 fn silence(threshold: BitRate, largest_weight: f64) -> Duration {
     const LN_1_OVER_EPSILON: f64 = 6.907_755;
-    let seconds = LN_1_OVER_EPSILON * 8.0 * largest_weight / (0.1 * threshold.as_f64().max(1.0));
+    let seconds = LN_1_OVER_EPSILON * 8.0 * largest_weight / (IDLE * threshold.as_f64().max(1.0));
     Duration::from_secs_f64(seconds.clamp(2.0, Table::FORGET.as_secs_f64()))
 }
 

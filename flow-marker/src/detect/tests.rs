@@ -196,10 +196,11 @@ fn what_was_not_delivered_is_offered_again_while_it_is_true() {
     detector.poll(at(0.2), |event| panic!("{event:?} after it was delivered"));
     // Its end is offered until it is taken, and withdrawn when the flow comes back.
     for _ in 0..3 {
-        detector.poll(at(30.0), |event| {
+        let over = detector.poll(at(30.0), |event| {
             assert!(matches!(event, Event::Ended { .. }));
             false
         });
+        assert!(over.is_empty(), "not before it is told");
     }
     detector.observe(at(30.0), &heavy, &mut take);
     detector.poll(at(30.1), |event| panic!("{event:?} of a flow that came back"));
@@ -220,7 +221,8 @@ fn an_elephant_nobody_heard_of_ends_in_silence() {
         ..seen(1)
     };
     detector.observe(at(0.0), &heavy, &mut |_| false);
-    detector.poll(at(60.0), |event| panic!("{event:?}"));
+    let over = detector.poll(at(60.0), |event| panic!("{event:?}"));
+    assert_eq!(over, [AgentId(0)], "it is over all the same");
     assert_eq!(detector.elephants(), 0);
 }
 
@@ -255,7 +257,8 @@ fn random_keys_fill_neither_memory_nor_the_place_of_elephants() {
         };
         detector.observe(at(1.0 + f64::from(n) * 1e-6), &forged, &mut take);
     }
-    assert_eq!((detector.elephants(), detector.table().capacity()), (64, 1 << 10));
+    // A quarter of the list is one agent's share.
+    assert_eq!((detector.elephants(), detector.table().capacity()), (16, 1 << 10));
     assert_eq!(detector.observe(at(1.2), &seen(1), &mut take), Outcome::Known);
     let full = Observation {
         weight: 1 << 40,
@@ -265,6 +268,55 @@ fn random_keys_fill_neither_memory_nor_the_place_of_elephants() {
         detector.observe(at(1.2), &full, &mut take),
         Outcome::Full,
         "said, not silent"
+    );
+    // Other agents have their own share, until the list is full.
+    let fired: Vec<_> = (1..=5)
+        .map(|agent| {
+            let of_agent = |n| Observation {
+                key: FlowKey {
+                    agent: AgentId(agent),
+                    ..key(n)
+                },
+                weight: 1 << 50,
+                ..heavy
+            };
+            (0..20)
+                .filter(|&n| detector.observe(at(1.3), &of_agent(n), &mut take) == Outcome::Fired)
+                .count()
+        })
+        .collect();
+    assert_eq!(fired, [16, 16, 16, 0, 0]);
+    // What has ended makes room for the same agent.
+    assert_eq!(detector.poll(at(60.0), |_| true).len(), 64);
+    assert_eq!(detector.observe(at(60.0), &full, &mut take), Outcome::Fired);
+}
+
+#[test]
+fn an_old_mouse_that_becomes_an_elephant_has_recent_evidence() {
+    let mut detector = detector();
+    let mut found = Vec::new();
+    // Ten minutes with a sample every two seconds, 6 % of the threshold; then a hundred a second.
+    let mouse = (0..300).map(|n| 2.0 * f64::from(n));
+    let elephant = (0..100).map(|n| 600.0 + 0.01 * f64::from(n));
+    for now in mouse.chain(elephant) {
+        detector.observe(at(now), &seen(1), &mut |event| {
+            found.push(event.clone());
+            true
+        });
+    }
+    let [Event::Started(elephant)] = found[..] else {
+        panic!("{found:?}")
+    };
+    let Evidence {
+        first_sample,
+        bytes,
+        samples,
+        ..
+    } = elephant.evidence;
+    assert_eq!(first_sample, at(600.0));
+    assert!(
+        samples < 12 && bytes == u64::from(samples) * W,
+        "{samples} {bytes}"
     );
 }
 

@@ -84,12 +84,12 @@ impl fmt::Display for FiveTuple {
     }
 }
 
-/// A flow as one data source of one agent sees it. Rates of different agents or data sources are never added.
+/// A flow as it enters an agent by one port. Rates of different agents or ports are never added.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FlowKey {
     /// Who sampled.
     pub agent: AgentId,
-    /// Where it sampled.
+    /// The port that it enters by, whether that or something in its place samples.
     pub source: DataSource,
     /// What it sampled.
     pub tuple: FiveTuple,

@@ -15,13 +15,15 @@ pub struct Average {
 }
 
 impl Average {
-    /// Decays to `now` and adds a sample.
+    /// Decays to `now` and adds a sample. Returns the rate just before it.
     ///
     /// A sample that is older than the last one counts as simultaneous with it: time never runs backwards.
     #[inline]
-    pub fn add(&mut self, now: Time, weight: f64, tau: Duration) {
-        self.value = self.at(now, tau) + weight / tau.as_secs_f64();
+    pub fn add(&mut self, now: Time, weight: f64, tau: Duration) -> f64 {
+        let before = self.at(now, tau);
+        self.value = before + weight / tau.as_secs_f64();
         self.at = self.at.max(now);
+        before
     }
 
     /// The rate at `now`, without changing anything.

@@ -18,11 +18,11 @@ pub struct Entry {
     fingerprint: Fingerprint,
     /// Bytes per second.
     pub rate: Average,
-    /// First sample since the flow was last silent for [`Table::FORGET`].
+    /// First sample of the evidence: since then the flow was never as good as silent (see [`Table::touch`]).
     pub first: Time,
-    /// Bytes that the samples since then stand for.
+    /// Bytes that the samples of the evidence stand for.
     pub bytes: u64,
-    /// Samples since then.
+    /// Samples of the evidence.
     pub samples: u32,
     /// The most bytes that one sample stood for.
     pub largest: f32,
@@ -44,7 +44,7 @@ impl Entry {
         largest: 0.0,
     };
 
-    fn count(&mut self, now: Time, weight: u64, tau: Duration) {
+    fn count(&mut self, now: Time, weight: u64, idle: f64, tau: Duration) {
         if now.since(self.rate.last()) >= Table::FORGET {
             *self = Self {
                 fingerprint: self.fingerprint,
@@ -52,7 +52,11 @@ impl Entry {
                 ..Self::EMPTY
             };
         }
-        self.rate.add(now, weight as f64, tau);
+        let before = self.rate.add(now, weight as f64, tau);
+        // A flow that has just begun is slow too, but only for one time constant.
+        if before < idle && now.since(self.first) >= tau {
+            (self.first, self.bytes, self.samples) = (now, 0, 0);
+        }
         self.bytes = self.bytes.saturating_add(weight);
         self.samples = self.samples.saturating_add(1);
         self.largest = self.largest.max(weight as f32);
@@ -129,11 +133,14 @@ impl Table {
     }
 
     /// Counts a sample that stands for `weight` bytes of a flow.
-    pub fn touch(&mut self, fingerprint: Fingerprint, now: Time, weight: u64) -> Touched {
+    ///
+    /// `idle` is a rate in bytes per second below which the flow is as good as silent: its evidence starts anew, so that
+    /// a mouse of an hour that becomes an elephant is not reported with the bytes of that hour.
+    pub fn touch(&mut self, fingerprint: Fingerprint, now: Time, weight: u64, idle: f64) -> Touched {
         let tau = self.tau;
         let set = self.set(fingerprint);
         if let Some(entry) = set.iter_mut().find(|e| e.fingerprint == fingerprint) {
-            entry.count(now, weight, tau);
+            entry.count(now, weight, idle, tau);
             return Touched::Known(*entry);
         }
         let mut new = Entry {
@@ -141,7 +148,7 @@ impl Table {
             first: now,
             ..Entry::EMPTY
         };
-        new.count(now, weight, tau);
+        new.count(now, weight, idle, tau);
         if let Some(free) = set.iter_mut().find(|e| e.fingerprint == 0) {
             *free = new;
             self.len += 1;
@@ -190,15 +197,15 @@ mod tests {
     #[test]
     fn a_flow_keeps_its_evidence_until_it_is_forgotten() {
         let mut table = table(64);
-        assert!(matches!(table.touch(9, ms(100), 1500), Touched::Added(_)));
-        let Touched::Known(entry) = table.touch(9, ms(600), 9000) else {
+        assert!(matches!(table.touch(9, ms(100), 1500, 0.0), Touched::Added(_)));
+        let Touched::Known(entry) = table.touch(9, ms(600), 9000, 0.0) else {
             panic!("it was there")
         };
         assert_eq!(
             (entry.first, entry.bytes, entry.samples, entry.largest),
             (ms(100), 10_500, 2, 9000.0)
         );
-        let entry = *table.touch(9, ms(10_600), 40).entry().unwrap();
+        let entry = *table.touch(9, ms(10_600), 40, 0.0).entry().unwrap();
         assert_eq!(
             (entry.first, entry.bytes, entry.samples, entry.largest),
             (ms(10_600), 40, 1, 40.0)
@@ -207,6 +214,38 @@ mod tests {
         table.remove(9);
         table.remove(9);
         assert!(table.is_empty());
+    }
+
+    #[test]
+    fn the_evidence_of_a_flow_begins_when_it_rises() {
+        let mut table = table(64);
+        // An hour at two samples in three seconds, a quarter of what is idle.
+        let mut last = Touched::Refused;
+        for n in 0..2400 {
+            last = table.touch(9, ms(n * 1500), 1000, 2700.0);
+        }
+        let rise = last.entry().unwrap().first;
+        assert_eq!(rise, ms(2399 * 1500));
+        for n in 0..100 {
+            last = table.touch(9, ms(3_600_000 + n * 20), 1000, 2700.0);
+        }
+        let entry = last.entry().unwrap();
+        assert_eq!(
+            (entry.first, entry.samples, entry.bytes),
+            (ms(3_600_000), 100, 100_000)
+        );
+    }
+
+    #[test]
+    fn the_evidence_of_a_flow_that_rises_at_once_is_whole() {
+        let mut table = table(64);
+        // Two hundred fine samples a second, each far below what is idle: the first ones count as well.
+        let mut last = Touched::Refused;
+        for n in 0..2000 {
+            last = table.touch(9, ms(n * 5), 10, 500.0);
+        }
+        let entry = last.entry().unwrap();
+        assert_eq!((entry.first, entry.samples), (ms(0), 2000));
     }
 
     #[test]
@@ -219,7 +258,7 @@ mod tests {
             if n % 3000 == 0 {
                 assert!(
                     table
-                        .touch(elephant, Time::from_nanos(n * 500), 1_500_000)
+                        .touch(elephant, Time::from_nanos(n * 500), 1_500_000, 0.0)
                         .entry()
                         .is_some()
                 );
@@ -229,9 +268,10 @@ mod tests {
                 u128::from(state) << 64 | u128::from(state >> 7),
                 Time::from_nanos(n * 500),
                 60_000,
+                0.0,
             );
         }
-        let entry = *table.touch(elephant, ms(100), 0).entry().unwrap();
+        let entry = *table.touch(elephant, ms(100), 0, 0.0).entry().unwrap();
         assert!(entry.samples > 60, "{entry:?}");
         assert_eq!((table.capacity(), table.len()), (256, 256));
     }
@@ -240,10 +280,13 @@ mod tests {
     fn stale_entries_lose_and_larger_ones_do_not() {
         let mut table = table(4);
         for n in 1..=4 {
-            table.touch(n, ms(0), 1_000_000);
+            table.touch(n, ms(0), 1_000_000, 0.0);
         }
-        assert_eq!(table.touch(5, ms(1), 1000), Touched::Refused);
-        assert!(matches!(table.touch(5, ms(7_000), 1000), Touched::Displaced(_)));
+        assert_eq!(table.touch(5, ms(1), 1000, 0.0), Touched::Refused);
+        assert!(matches!(
+            table.touch(5, ms(7_000), 1000, 0.0),
+            Touched::Displaced(_)
+        ));
         assert_eq!(table.len(), 4);
     }
 }

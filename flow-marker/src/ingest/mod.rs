@@ -9,7 +9,6 @@ mod pipeline;
 mod socket;
 mod worker;
 
-pub use direction::ingress_port;
 pub use pipeline::{Notice, Pipeline};
 pub use socket::bind;
 pub use worker::{Worker, spawn};

@@ -8,12 +8,12 @@ use crate::clock::Time;
 use crate::config::{Config, Interface, Role, Threshold, is_interface_name};
 use crate::detect::{Detector, Event, Observation, Outcome};
 use crate::flow::{AgentId, FiveTuple, FlowHasher, FlowKey};
-use crate::ingest::direction::ingress_port;
+use crate::ingest::direction::{Direction, direction};
 use crate::inventory::{Inventory, Port, PortBoard};
 use crate::metrics::{self, Metrics};
 use crate::packet::{Header, Layer, Stop};
 use crate::sflow::{
-    CounterRecord, CounterSample, Datagram, Fault, FlowRecord, FlowSample, RawHeader, Sample,
+    CounterRecord, CounterSample, DataSource, Datagram, Fault, FlowRecord, FlowSample, RawHeader, Sample,
 };
 
 /// An event with what a controller needs to know besides.
@@ -50,6 +50,20 @@ struct AgentState {
 /// The longest IPv6 packet without jumbo payload (40 + 65 535 bytes), as segmentation offload hands them to a virtual
 /// switch, and 64 bytes of link layer. A longer frame is a damaged or forged number.
 const MAX_FRAME: u32 = 40 + 65_535 + 64;
+
+/// The most that one sample may stand for, as time at line rate. Agents that sample so coarsely that a whole port makes
+/// fewer than one sample in ten seconds find no elephants anyway; a number beyond it is damaged or forged, and would
+/// make an elephant of one packet.
+const MAX_LINE_SECONDS: u64 = 10;
+
+/// Where a port's speed is not known, it is not faster than the fastest Ethernet there is (IEEE 802.3dj).
+const FASTEST_PORT: BitRate = BitRate::from_bits_per_second(1_600_000_000_000);
+
+/// Whether one sample of a port of this speed can stand for so many bytes.
+fn is_plausible(weight: u64, speed: Option<BitRate>) -> bool {
+    let speed = speed.unwrap_or(FASTEST_PORT).bits_per_second();
+    weight.saturating_mul(8) <= speed.saturating_mul(MAX_LINE_SECONDS)
+}
 
 impl Pipeline {
     /// A pipeline for a configuration. What becomes known of ports is shown on `board`.
@@ -113,7 +127,10 @@ impl Pipeline {
                     self.counter_sample(agent, &metrics, &sample, &mut damaged);
                 }
                 Ok(Sample::Other { .. }) => metrics.samples_other.inc(),
-                Err(_) => damaged = true,
+                Err(_) => {
+                    metrics.samples_damaged.inc();
+                    damaged = true;
+                }
             }
         }
         if damaged {
@@ -129,17 +146,11 @@ impl Pipeline {
             agents,
             ..
         } = self;
-        detector.poll(now, |event| {
-            let ended = matches!(event, Event::Ended { .. });
-            let delivered = deliver(notice(inventory, event));
-            if ended
-                && delivered
-                && let Some(state) = agents.get(index(agent_of(event)))
-            {
+        for agent in detector.poll(now, |event| deliver(notice(inventory, event))) {
+            if let Some(state) = agents.get(index(agent)) {
                 state.metrics.ended.inc();
             }
-            delivered
-        });
+        }
         let process = &self.metrics.process;
         process.flows_tracked.set_len(self.detector.table().len());
         process.elephants.set_len(self.detector.elephants());
@@ -165,8 +176,10 @@ impl Pipeline {
         raw: Option<RawHeader<'_>>,
         deliver: &mut impl FnMut(Notice) -> bool,
     ) {
-        let Some(port) = ingress_port(sample) else {
-            return metrics.flow_egress.inc();
+        let port = match direction(sample.source, sample.input, sample.output) {
+            Direction::Ingress(port) => port,
+            Direction::Egress => return metrics.flow_egress.inc(),
+            Direction::OtherPort => return metrics.flow_other_port.inc(),
         };
         let known = self.inventory.switch(agent).and_then(|switch| switch.port(port));
         if known.is_some_and(|port| port.role == Role::Core) {
@@ -175,7 +188,11 @@ impl Pipeline {
         let Some(raw) = raw else {
             return metrics.flow_no_header.inc();
         };
-        if sample.sampling_rate == 0 || !(1..=MAX_FRAME).contains(&raw.frame_length) {
+        let weight = u64::from(sample.sampling_rate) * u64::from(raw.frame_length);
+        if weight == 0
+            || raw.frame_length > MAX_FRAME
+            || !is_plausible(weight, known.and_then(|port| port.speed))
+        {
             return metrics.flow_implausible.inc();
         }
         let header = Header::parse(raw.protocol, raw.header);
@@ -190,11 +207,12 @@ impl Pipeline {
         let seen = Observation {
             key: FlowKey {
                 agent,
-                source: sample.source,
+                // Not the sample's source, which may be one for all ports.
+                source: DataSource::interface(port),
                 tuple,
             },
             port,
-            weight: u64::from(sample.sampling_rate) * u64::from(raw.frame_length),
+            weight,
             dscp: ip.dscp,
             threshold: self.threshold(agent, known, metrics),
         };
@@ -307,13 +325,6 @@ fn index(agent: AgentId) -> usize {
     usize::try_from(agent.0).unwrap_or(usize::MAX)
 }
 
-const fn agent_of(event: &Event) -> AgentId {
-    match event {
-        Event::Started(elephant) => elephant.key.agent,
-        Event::Ended { key, .. } => key.agent,
-    }
-}
-
 fn notice(inventory: &Inventory, event: &Event) -> Notice {
     let port_name = match event {
         Event::Started(elephant) => inventory
@@ -327,3 +338,6 @@ fn notice(inventory: &Inventory, event: &Event) -> Notice {
         port_name,
     }
 }
+
+#[cfg(test)]
+mod tests;

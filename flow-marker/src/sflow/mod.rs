@@ -24,4 +24,4 @@ pub use record::{Decode, Records};
 pub use sample::{CounterSample, DataSource, FlowSample, Interface, Sample, SourceClass};
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

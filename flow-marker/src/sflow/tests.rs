@@ -1,6 +1,6 @@
 //! The decoder against datagrams that the `build` module makes, whole and damaged.
 
-mod build;
+pub(crate) mod build;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 

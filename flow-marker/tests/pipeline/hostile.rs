@@ -3,9 +3,9 @@
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
+use crate::support::acl_server::AclServer;
 use crate::support::daemon::{Daemon, eventually};
 use crate::support::datagram::{Datagram, Flow};
-use tokio::net::TcpListener;
 
 const AGENT: &str = "10.0.0.233";
 
@@ -32,31 +32,30 @@ async fn garbage_is_counted_and_nothing_is_lost_on_the_way() {
         .strange()
         .flow_sample(1, 1, 1, &flow)
         .bytes();
-    let mut sent = 0_u64;
-    let mut send = |bytes: &[u8]| {
-        daemon.send(bytes);
-        sent += 1;
-    };
-    for length in 0..whole.len() {
-        send(&whole[..length]);
-    }
+    let mut all: Vec<_> = (0..whole.len()).map(|length| whole[..length].to_vec()).collect();
     let mut state = 7;
     for at in 0..whole.len() {
         let mut damaged = whole.clone();
         damaged[at] ^= random(&mut state) as u8 | 1;
-        send(&damaged);
+        all.push(damaged);
     }
     for length in 0..300 {
         let noise: Vec<_> = (0..length).map(|_| random(&mut state) as u8).collect();
-        send(&noise);
+        all.push(noise);
     }
-    send(&Datagram::new("10.9.9.9").flow_sample(1, 1, 1, &flow).bytes());
+    all.push(Datagram::new("10.9.9.9").flow_sample(1, 1, 1, &flow).bytes());
 
-    let received = eventually("all received", || async {
-        let received = daemon.metric("flow_marker_datagrams_received_total").await;
-        (received == sent).then_some(received)
-    })
-    .await;
+    let mut received = 0;
+    // No more at once than the smallest receive buffer holds that a kernel grants by default.
+    for some in all.chunks(64) {
+        some.iter().for_each(|bytes| daemon.send(bytes));
+        let sent = received + some.len() as u64;
+        received = eventually("all received", || async {
+            let received = daemon.metric("flow_marker_datagrams_received_total").await;
+            (received == sent).then_some(received)
+        })
+        .await;
+    }
     let decoded = daemon
         .metric(&format!(
             "flow_marker_datagrams_decoded_total{{agent=\"{AGENT}\"}}"
@@ -81,6 +80,7 @@ async fn garbage_is_counted_and_nothing_is_lost_on_the_way() {
     for result in [
         "counted",
         "egress",
+        "other_port",
         "core_port",
         "no_header",
         "implausible",
@@ -92,26 +92,45 @@ async fn garbage_is_counted_and_nothing_is_lost_on_the_way() {
     }
     let samples = format!("flow_marker_samples_total{{agent=\"{AGENT}\",kind=\"flow\"}}");
     assert_eq!(results, daemon.metric(&samples).await);
+    let damaged = format!("flow_marker_samples_total{{agent=\"{AGENT}\",kind=\"damaged\"}}");
+    assert!(daemon.metric(&damaged).await > 100, "samples cut in the middle");
+    let text = daemon.get("/metrics").await;
+    assert!(
+        !text.contains("flow_marker_switch_reachable{"),
+        "nobody was asked"
+    );
     daemon.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn only_the_inventory_is_contacted_whatever_a_datagram_says() {
-    let stranger = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    // The configured switch is elsewhere; the datagrams say that the agent is the listener's address.
-    let daemon = Daemon::start(&config("http://127.0.0.1:1", "")).await;
-    for agent in ["127.0.0.1", "::1", "::ffff:127.0.0.1"] {
-        daemon.elephant(agent, &Flow::tcp("10.1.0.1", "10.2.0.1", 1));
+    // Two servers of the inventory. What is said in the name of anybody else must reach neither, and what is said in the
+    // name of one of them only that one.
+    let (named, other) = (AclServer::start().await, AclServer::start().await);
+    let inventory = format!(
+        "[[switch]]\nagent = \"10.0.0.234\"\nacl = \"{}\"\n{}",
+        other.url(),
+        config(&named.url(), "")
+    );
+    let daemon = Daemon::start(&inventory).await;
+    // The addresses of the servers, of the sender, and one of the subnet.
+    let flow = |port| Flow::tcp("10.1.0.1", "10.2.0.1", port);
+    for (port, agent) in (1..).zip(["127.0.0.1", "::1", "::ffff:127.0.0.1", "10.0.0.235"]) {
+        daemon.elephant(agent, &flow(port));
     }
     let unknown = "flow_marker_datagrams_unknown_agent_total";
     eventually("counted", || async {
-        (daemon.metric(unknown).await == 60).then_some(())
+        (daemon.metric(unknown).await == 80).then_some(())
     })
     .await;
-    assert_eq!(daemon.json("/controls/json").await, serde_json::json!([]));
+    daemon.elephant(AGENT, &flow(9));
+    let control = daemon.control("installed").await;
+    assert_eq!(control["flow"]["sport"], 9);
+    assert_eq!(daemon.json("/controls/json").await.as_array().unwrap().len(), 1);
+    let name = control["name"].as_str().unwrap();
+    assert_eq!(named.lock().changes, [format!("PUT {name}")]);
     daemon.stop().await;
-    let contacted = tokio::time::timeout(std::time::Duration::from_millis(100), stranger.accept()).await;
-    assert!(contacted.is_err(), "{contacted:?}");
+    assert_eq!(other.lock().changes, [] as [&str; 0]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -142,8 +161,8 @@ async fn fragments_egress_samples_and_guarded_flows_make_no_mark() {
         },
     );
     for _ in 0..20 {
-        // Source port 1, input port 2: sampled where it leaves.
-        daemon.send(&Datagram::new(AGENT).flow_sample(1, 2, 1000, &flow).bytes());
+        // Input port 2, output port 9: sampled where it leaves.
+        daemon.send(&Datagram::new(AGENT).flow_sample(9, 2, 1000, &flow).bytes());
     }
     let counter = |name: &str, label: &str| format!("flow_marker_{name}{{agent=\"{AGENT}\",{label}}}");
     let egress = counter("flow_samples_total", "result=\"egress\"");
@@ -181,6 +200,50 @@ async fn a_bridge_samples_for_its_ports() {
         );
     }
     assert_eq!(daemon.control("observed").await["port"]["ifindex"], 3);
+    daemon.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flow_that_crosses_two_ports_of_a_bridge_is_two_flows() {
+    let daemon = Daemon::start(&config("http://127.0.0.1:1", "").replace("\"act\"", "\"observe\"")).await;
+    let flow = Flow::tcp("10.1.0.1", "10.2.0.1", 1);
+    // In by 3, and after a router in by 5: 9 Mbyte each, where 12.5 at once make an elephant.
+    for input in [3, 5].repeat(6) {
+        let sample = Datagram::new(AGENT).flow_sample(2 << 24 | 1000, input, 1000, &flow);
+        daemon.send(&sample.bytes());
+    }
+    let counted = format!("flow_marker_flow_samples_total{{agent=\"{AGENT}\",result=\"counted\"}}");
+    eventually("counted", || async {
+        (daemon.metric(&counted).await == 12).then_some(())
+    })
+    .await;
+    let detected = format!("flow_marker_elephants_detected_total{{agent=\"{AGENT}\"}}");
+    assert_eq!(daemon.metric(&detected).await, 0);
+    daemon.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sample_that_no_port_can_carry_and_one_of_a_third_port_count_for_nothing() {
+    let daemon = Daemon::start(&config("http://127.0.0.1:1", "").replace("\"act\"", "\"observe\"")).await;
+    let flow = Flow::tcp("10.1.0.1", "10.2.0.1", 1);
+    daemon.send(&Datagram::new(AGENT).counters(1, 1_000_000_000, "swp1").bytes());
+    for sample in [
+        // 1.5 Gbyte in one sample of a port of 1 Gbit/s, and 6.4 Tbyte on a port of which nothing is known.
+        Datagram::new(AGENT).flow_sample(1, 1, 1_000_000, &flow),
+        Datagram::new(AGENT).flow_sample(2, 2, u32::MAX, &flow),
+        // Sampled at 7, in by 1001, out by 9.
+        Datagram::new(AGENT).flow_sample(7, 1001, 100_000, &flow),
+    ] {
+        daemon.send(&sample.bytes());
+    }
+    let result =
+        |name: &str| format!("flow_marker_flow_samples_total{{agent=\"{AGENT}\",result=\"{name}\"}}");
+    eventually("counted", || async {
+        (daemon.metric(&result("other_port")).await == 1).then_some(())
+    })
+    .await;
+    assert_eq!(daemon.metric(&result("implausible")).await, 2);
+    assert_eq!(daemon.metric(&result("counted")).await, 0);
     daemon.stop().await;
 }
 

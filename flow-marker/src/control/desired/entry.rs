@@ -53,8 +53,8 @@ pub(super) enum Presence {
 /// Why a control is not as it should be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Trouble {
-    /// The switch does not want it.
-    Refused { why: String, retry: Time },
+    /// The switch does not want it installed, or not removed. That says nothing about the other change.
+    Refused { install: bool, why: String, retry: Time },
     /// The switch did not answer; the loop decides when it is asked again.
     Failed { why: String },
 }
@@ -128,6 +128,7 @@ pub(super) struct Entry {
     pub(super) presence: Presence,
     /// While a change is under way: what was known before.
     pub(super) in_flight: Option<Presence>,
+    /// What went wrong last; see [`Entry::trouble`].
     pub(super) trouble: Option<Trouble>,
     pub(super) times: Times,
     pub(super) timing: Option<ServerTiming>,
@@ -178,6 +179,15 @@ impl Entry {
         !self.sources.is_empty()
     }
 
+    /// What is wrong, as far as it concerns what is wanted now. That the switch did not remove a control is nothing
+    /// wrong with one that is wanted again, and the other way round.
+    pub(super) fn trouble(&self) -> Option<&Trouble> {
+        self.trouble.as_ref().filter(|trouble| match trouble {
+            Trouble::Refused { install, .. } => *install == self.is_wanted(),
+            Trouble::Failed { .. } => true,
+        })
+    }
+
     /// Wanted and in need of a place on the switch.
     pub(super) fn waits(&self) -> bool {
         self.is_wanted() && self.presence == Presence::Absent
@@ -187,8 +197,8 @@ impl Entry {
         self.cause.evidence.rate
     }
 
-    /// When this control may be changed again.
-    pub(super) fn due(&self, limits: &Limits, withdrawing: bool) -> Time {
+    /// When this control may be installed, or else removed.
+    pub(super) fn due(&self, limits: &Limits, withdrawing: bool, to_install: bool) -> Time {
         if withdrawing {
             return Time::START;
         }
@@ -197,7 +207,7 @@ impl Entry {
             _ => Time::START,
         };
         match &self.trouble {
-            Some(Trouble::Refused { retry, .. }) => held.max(*retry),
+            Some(Trouble::Refused { install, retry, .. }) if *install == to_install => held.max(*retry),
             _ => held,
         }
     }
@@ -220,8 +230,8 @@ impl Entry {
         };
     }
 
-    pub(super) fn view(&self, mode: Mode, over_budget: bool) -> View {
-        let state = match (&self.trouble, &self.presence) {
+    pub(super) fn state(&self, mode: Mode, over_budget: bool) -> State {
+        match (self.trouble(), &self.presence) {
             _ if mode == Mode::Observe => State::Observed,
             _ if !self.is_wanted() => State::Releasing,
             (Some(Trouble::Refused { .. }), _) => State::Refused,
@@ -229,14 +239,17 @@ impl Entry {
             (None, Presence::Installed(_)) => State::Installed,
             (None, _) if over_budget => State::OverBudget,
             (None, _) => State::Wanted,
-        };
+        }
+    }
+
+    pub(super) fn view(&self, mode: Mode, over_budget: bool) -> View {
         View {
             control: Arc::clone(&self.control),
             cause: Arc::clone(&self.cause),
-            state,
+            state: self.state(mode, over_budget),
             times: self.times,
             timing: self.timing,
-            error: self.trouble.as_ref().map(|t| t.why().to_owned()),
+            error: self.trouble().map(|t| t.why().to_owned()),
         }
     }
 

@@ -9,21 +9,23 @@
 //! are on the switch because of us; a control stays for `hold` once it is installed.
 
 mod entry;
+mod tally;
 
-use std::collections::BTreeMap;
 use std::collections::btree_map::Entry as Slot;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use shared::AclName;
 
-use crate::actuator::{Change, Present, Verdict};
+use crate::actuator::{BATCH, Change, Present, Verdict};
 use crate::clock::Time;
 use crate::config::Mode;
 use crate::sflow::DataSource;
 
 pub use entry::{Cause, State, Times, View, Wish};
 use entry::{Entry, Presence, Trouble};
+pub use tally::Tally;
 
 /// The numbers that the state machine works by.
 #[derive(Debug, Clone, Copy)]
@@ -40,9 +42,11 @@ impl Limits {
     /// A refusal will be the same in a second; after a minute somebody may have changed something.
     pub const REFUSED_RETRY: Duration = Duration::from_secs(60);
 
-    /// How long a control that we find and do not want is left alone. After a restart the elephants that were marked
-    /// are detected again within about 6 s (p99 of a flow just at the threshold), so their marks never go away.
-    pub const GRACE: Duration = Duration::from_secs(10);
+    /// How long a control that we find and do not want is left alone, so that after a restart the marks of elephants
+    /// that go on never go away. Such an elephant is detected again when the speed of its port is known, which comes
+    /// with the port's counters, every 30 s with most agents, and then within about 6.5 s (p99 of a flow just at the
+    /// threshold). The rest is margin.
+    pub const GRACE: Duration = Duration::from_secs(45);
 }
 
 /// A control of ours that nobody wants: from our life before a restart, or made by hand under our prefix.
@@ -59,9 +63,13 @@ pub enum Noted {
     Installed(Box<View>),
     /// A control is on the switch again, or still.
     Confirmed,
-    /// A control has gone from the switch.
-    Removed(Option<Box<View>>),
-    /// The switch does not want the change.
+    /// A control has gone from the switch, and is over.
+    Removed(Box<View>),
+    /// A control has gone from the switch whose flow goes on, or has come back meanwhile.
+    Vacated,
+    /// A control that nobody wanted has gone from the switch.
+    OrphanRemoved,
+    /// The switch does not want the change; `None` when that is no news, or does not matter any more.
     Refused(Option<Box<View>>),
     /// Not carried out, or nobody knows.
     Failed,
@@ -70,7 +78,7 @@ pub enum Noted {
 /// What to do next.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Plan {
-    /// Changes to be made now.
+    /// Changes to be made now, at most [`BATCH`]; when these are made, there may be more.
     pub changes: Vec<Change>,
     /// When there will be more to do, if nothing happens before.
     pub wake: Option<Time>,
@@ -91,6 +99,8 @@ pub struct Desired {
     /// Controls that are over, for whoever keeps the history.
     finished: Vec<View>,
     withdrawing: bool,
+    /// The switch has told once what it has.
+    compared: bool,
 }
 
 impl Desired {
@@ -102,6 +112,7 @@ impl Desired {
             orphans: BTreeMap::new(),
             finished: Vec::new(),
             withdrawing: false,
+            compared: false,
         }
     }
 
@@ -164,17 +175,19 @@ impl Desired {
         if self.limits.mode == Mode::Observe {
             return plan;
         }
-        let excess = self.excess(now);
+        let excess = self.excess();
         for (name, entry) in &self.entries {
-            let due = entry.due(&self.limits, self.withdrawing);
-            let change = match (entry.is_wanted(), &entry.presence) {
-                (false, _) => Change::Remove(name.clone()),
-                (true, Presence::Unknown) if excess.contains(&name) => Change::Remove(name.clone()),
-                (true, Presence::Unknown) => Change::Install(Arc::clone(&entry.control)),
+            let install = match (entry.is_wanted(), &entry.presence) {
+                (false, _) => false,
+                (true, Presence::Unknown) => !excess.contains(name),
                 (true, Presence::Absent | Presence::Installed(_)) => continue,
             };
+            let due = entry.due(&self.limits, self.withdrawing, install);
             if due <= now {
-                plan.changes.push(change);
+                plan.changes.push(match install {
+                    true => Change::Install(Arc::clone(&entry.control)),
+                    false => Change::Remove(name.clone()),
+                });
             } else {
                 plan.wake_at(due);
             }
@@ -187,22 +200,21 @@ impl Desired {
             }
         }
         self.plan_new(now, &mut plan);
+        plan.changes.truncate(BATCH);
         plan
     }
 
     /// Wanted controls that are on the switch beyond `max_rules`, the smallest flows first. We do not put them there:
     /// they are from a life with a larger budget, or made by hand.
-    fn excess(&self, now: Time) -> Vec<&AclName> {
+    fn excess(&self) -> HashSet<&AclName> {
         // What is to be removed counts until it is gone, as in `free`.
         let on_switch = self.entries.values().filter(|e| e.presence != Presence::Absent);
         let excess = on_switch.count().saturating_sub(self.limits.max_rules);
         if excess == 0 {
-            return Vec::new();
+            return HashSet::new();
         }
-        // One that may not be changed yet cannot give way; then another one must.
         let unsure = |e: &&Entry| e.is_wanted() && e.presence == Presence::Unknown;
-        let due = |e: &&Entry| e.due(&self.limits, self.withdrawing) <= now;
-        let mut unsure: Vec<_> = self.entries.values().filter(unsure).filter(due).collect();
+        let mut unsure: Vec<_> = self.entries.values().filter(unsure).collect();
         unsure.sort_by_key(|entry| entry.rate());
         unsure
             .into_iter()
@@ -216,7 +228,7 @@ impl Desired {
     fn plan_new(&self, now: Time, plan: &mut Plan) {
         let mut waiting = Vec::new();
         for entry in self.entries.values().filter(|e| e.waits()) {
-            let due = entry.due(&self.limits, self.withdrawing);
+            let due = entry.due(&self.limits, self.withdrawing, true);
             if due <= now {
                 waiting.push(entry);
             } else {
@@ -247,7 +259,7 @@ impl Desired {
     pub fn begin(&mut self, now: Time, plan: &Plan) {
         for change in &plan.changes {
             if let Some(entry) = self.entries.get_mut(change.name()) {
-                entry.begin(now, matches!(change, Change::Install(_)));
+                entry.begin(now, change.is_install());
             }
         }
     }
@@ -264,7 +276,8 @@ impl Desired {
     }
 
     /// What the switch said about one change.
-    pub fn verdict(&mut self, now: Time, name: &AclName, verdict: Verdict) -> Noted {
+    pub fn verdict(&mut self, now: Time, change: &Change, verdict: Verdict) -> Noted {
+        let name = change.name();
         let Some(entry) = self.entries.get_mut(name) else {
             return self.orphan_verdict(now, name, &verdict);
         };
@@ -283,16 +296,18 @@ impl Desired {
             Verdict::Removed => {
                 entry.presence = Presence::Absent;
                 entry.trouble = None;
-                Noted::Removed(self.finish(now, name))
+                self.finish(now, name).map_or(Noted::Vacated, Noted::Removed)
             }
             Verdict::Refused { why } => {
                 // A refusal changes nothing on the switch.
                 entry.presence = before.unwrap_or(Presence::Unknown);
                 let news = entry.trouble.as_ref().is_none_or(|t| t.why() != why);
                 entry.trouble = Some(Trouble::Refused {
+                    install: change.is_install(),
                     why,
                     retry: now + Limits::REFUSED_RETRY,
                 });
+                let news = news && entry.trouble().is_some();
                 let view = news.then(|| Box::new(entry.view(self.limits.mode, false)));
                 self.finish(now, name);
                 Noted::Refused(view)
@@ -309,7 +324,7 @@ impl Desired {
         match verdict {
             Verdict::Removed => {
                 self.orphans.remove(name);
-                Noted::Removed(None)
+                Noted::OrphanRemoved
             }
             Verdict::Refused { .. } => {
                 if let Some(orphan) = self.orphans.get_mut(name) {
@@ -324,6 +339,7 @@ impl Desired {
 
     /// What the switch has, all of it that carries our prefix.
     pub fn snapshot(&mut self, now: Time, present: Vec<Present>) {
+        self.compared = true;
         let mut present: BTreeMap<_, _> = present.into_iter().map(|p| (p.name, p.etag)).collect();
         let names: Vec<_> = self.entries.keys().cloned().collect();
         for name in names {
@@ -353,13 +369,13 @@ impl Desired {
         let mut waiting: Vec<_> = self
             .entries
             .values()
-            .filter(|e| e.waits() && e.trouble.is_none())
+            .filter(|e| e.waits() && e.trouble().is_none())
             .collect();
         waiting.sort_by_key(|entry| std::cmp::Reverse(entry.rate()));
-        let over: Vec<_> = waiting
+        let over: HashSet<_> = waiting
             .iter()
             .skip(self.free())
-            .map(|e| e.control.name.clone())
+            .map(|e| &e.control.name)
             .collect();
         self.entries
             .iter()
@@ -369,6 +385,11 @@ impl Desired {
     /// Controls of ours on the switch that nobody wants.
     pub fn orphans(&self) -> usize {
         self.orphans.len()
+    }
+
+    /// Whether the switch has ever told what it has.
+    pub const fn was_compared(&self) -> bool {
+        self.compared
     }
 
     /// Whether nothing of ours is on the switch, as far as is known.

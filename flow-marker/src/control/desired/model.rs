@@ -20,7 +20,7 @@ struct Model {
 
 impl Model {
     /// Carries out a change as an acl-server does; `lost` loses the reply, before or after the deed.
-    fn carry_out(&mut self, change: &Change, refuse: &BTreeSet<u16>, lost: Lost) -> Verdict {
+    fn carry_out(&mut self, change: &Change, refuse: &Refuse, lost: Lost) -> Verdict {
         let lost_reply = Verdict::Failed(Failure {
             why: "timeout".to_owned(),
             retry_after: None,
@@ -30,9 +30,10 @@ impl Model {
         }
         let name = change.name();
         let verdict = match change {
-            Change::Install(control) if refuse.contains(&control.flow.source_port) => {
+            Change::Install(control) if refuse.installs.contains(&control.flow.source_port) => {
                 Verdict::Refused { why: "no".to_owned() }
             }
+            Change::Remove(_) if refuse.removals => Verdict::Refused { why: "no".to_owned() },
             Change::Install(_) => {
                 self.foreign.remove(name);
                 self.switch.insert(name.clone(), "rule".to_owned());
@@ -59,6 +60,13 @@ impl Model {
     }
 }
 
+/// What the switch does not want.
+#[derive(Default)]
+struct Refuse {
+    installs: BTreeSet<u16>,
+    removals: bool,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Lost {
     No,
@@ -81,6 +89,7 @@ enum Op {
     /// Somebody writes an ACL under our prefix.
     Tamper(u16),
     Refuse(u16, bool),
+    RefuseRemovals(bool),
 }
 
 fn op() -> impl Strategy<Value = Op> {
@@ -96,13 +105,14 @@ fn op() -> impl Strategy<Value = Op> {
         1 => Just(Op::Wipe),
         1 => number.clone().prop_map(Op::Tamper),
         1 => (number, any::<bool>()).prop_map(|(n, refuse)| Op::Refuse(n, refuse)),
+        1 => any::<bool>().prop_map(Op::RefuseRemovals),
     ]
 }
 
 struct World {
     desired: Desired,
     model: Model,
-    refuse: BTreeSet<u16>,
+    refuse: Refuse,
     now: u64,
 }
 
@@ -114,7 +124,7 @@ impl World {
             let lost = if n == loses { lost } else { Lost::No };
             let before = self.model.switch.len();
             let verdict = self.model.carry_out(change, &self.refuse, lost);
-            self.desired.verdict(at(self.now), change.name(), verdict);
+            self.desired.verdict(at(self.now), change, verdict);
             let ours = self
                 .model
                 .switch
@@ -155,18 +165,29 @@ impl World {
                 self.model.switch.insert(name(n), "by hand".to_owned());
                 self.model.foreign.insert(name(n));
             }
-            Op::Refuse(n, true) => drop(self.refuse.insert(n)),
-            Op::Refuse(n, false) => drop(self.refuse.remove(&n)),
+            Op::Refuse(n, true) => drop(self.refuse.installs.insert(n)),
+            Op::Refuse(n, false) => drop(self.refuse.installs.remove(&n)),
+            Op::RefuseRemovals(refuse) => self.refuse.removals = refuse,
         }
         // A flow that has not ended is never forgotten.
         for n in &self.model.wanted {
             assert!(self.desired.entries.contains_key(&name(*n)), "{n} is wanted");
         }
+        let views: Vec<_> = self.desired.views().collect();
+        let over = views
+            .iter()
+            .filter(|view| view.state == State::OverBudget)
+            .count();
+        let tally = self.desired.tally();
+        assert_eq!(
+            (tally.over_budget, tally.desired() + tally.releasing),
+            (over, views.len())
+        );
     }
 
     /// Nothing fails any more, and time passes: the switch must have what is wanted, as far as it fits, and no more.
     fn settle(&mut self) {
-        self.refuse.clear();
+        self.refuse = Refuse::default();
         for _ in 0..4 {
             self.now += 70;
             self.step(&Op::Compare);
@@ -204,7 +225,7 @@ proptest! {
         let mut world = World {
             desired: Desired::new(limits()),
             model: Model::default(),
-            refuse: BTreeSet::new(),
+            refuse: Refuse::default(),
             now: 1,
         };
         for op in &ops {

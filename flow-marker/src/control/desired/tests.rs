@@ -108,7 +108,7 @@ fn carry_out(desired: &mut Desired, seconds: u64, verdict: &Verdict) -> Vec<Note
                 (Change::Remove(_), Verdict::Installed { .. }) => Verdict::Removed,
                 _ => verdict.clone(),
             };
-            desired.verdict(at(seconds), change.name(), verdict)
+            desired.verdict(at(seconds), change, verdict)
         })
         .collect()
 }
@@ -167,8 +167,75 @@ fn a_flow_that_comes_back_while_its_mark_is_being_removed_gets_it_again() {
     let removal = desired.plan(at(20));
     desired.begin(at(20), &removal);
     desired.want(wish(1, 100));
-    desired.verdict(at(21), &name(1), Verdict::Removed);
+    let noted = desired.verdict(at(21), &removal.changes[0], Verdict::Removed);
+    assert_eq!(noted, Noted::Vacated);
     assert_eq!(plan(&desired, 21), ["+1"]);
+}
+
+#[test]
+fn a_removal_that_is_refused_does_not_concern_a_flow_that_came_back() {
+    let refusal = Verdict::Refused {
+        why: "busy".to_owned(),
+    };
+    // It comes back before the refusal, or after it.
+    for before in [true, false] {
+        let mut desired = with_one_installed();
+        desired.release(at(3), &name(1), PORT, at(2));
+        let removal = desired.plan(at(20));
+        desired.begin(at(20), &removal);
+        if before {
+            desired.want(wish(1, 100));
+        }
+        let noted = desired.verdict(at(21), &removal.changes[0], refusal.clone());
+        assert_eq!(matches!(noted, Noted::Refused(Some(_))), !before);
+        desired.want(wish(1, 100));
+        let view = desired.views().next().unwrap();
+        assert_eq!((view.state, view.error), (State::Installed, None));
+        assert_eq!(desired.plan(at(21)), Plan::default());
+        // The switch loses it: nothing keeps it from being installed again.
+        desired.snapshot(at(22), vec![]);
+        assert_eq!(plan(&desired, 22), ["+1"]);
+    }
+}
+
+#[test]
+fn one_too_many_whose_removal_is_refused_is_not_written_either() {
+    let mut desired = Desired::new(limits());
+    for n in 1..=4 {
+        desired.snapshot(at(0), (1..=n).map(|n| present(n, "\"x\"")).collect());
+        desired.want(wish(n, 100 + u64::from(n)));
+    }
+    // All four are there from a life with a larger budget; the smallest gives way.
+    let first = desired.plan(at(1));
+    assert_eq!(plan(&desired, 1), ["-1", "+2", "+3", "+4"]);
+    desired.begin(at(1), &first);
+    for change in &first.changes {
+        let verdict = match change.is_install() {
+            true => installed("\"a\""),
+            false => Verdict::Refused {
+                why: "busy".to_owned(),
+            },
+        };
+        desired.verdict(at(1), change, verdict);
+    }
+    let later = desired.plan(at(2));
+    assert_eq!((later.changes, later.wake), (vec![], Some(at(61))));
+    assert_eq!(plan(&desired, 61), ["-1"]);
+}
+
+#[test]
+fn an_installation_that_is_refused_does_not_delay_a_removal() {
+    let mut desired = Desired::new(limits());
+    desired.want(wish(1, 100));
+    carry_out(&mut desired, 1, &failed());
+    let installation = desired.plan(at(2));
+    desired.begin(at(2), &installation);
+    desired.release(at(3), &name(1), PORT, at(2));
+    let refusal = Verdict::Refused {
+        why: "422".to_owned(),
+    };
+    desired.verdict(at(4), &installation.changes[0], refusal);
+    assert_eq!(plan(&desired, 4), ["-1"], "it may be there since the first try");
 }
 
 #[test]
@@ -179,7 +246,7 @@ fn a_flow_that_ends_while_its_mark_is_being_installed_loses_it() {
     desired.begin(at(1), &installation);
     desired.release(at(2), &name(1), PORT, at(1));
     assert_eq!(states(&desired), [State::Releasing], "it may be there by now");
-    desired.verdict(at(3), &name(1), installed("\"a\""));
+    desired.verdict(at(3), &installation.changes[0], installed("\"a\""));
     assert_eq!(plan(&desired, 13), ["-1"]);
 }
 
@@ -301,18 +368,75 @@ fn what_we_left_behind_has_time_to_be_wanted_again() {
     let mut desired = Desired::new(limits());
     desired.snapshot(at(1), vec![present(1, "\"a\""), present(2, "\"b\"")]);
     assert_eq!(desired.orphans(), 2);
-    assert_eq!(desired.plan(at(1)).wake, Some(at(11)));
+    assert_eq!(desired.plan(at(1)).wake, Some(at(46)));
     desired.want(wish(1, 100));
     assert_eq!(plan(&desired, 2), ["+1"], "a PUT that changes nothing makes sure");
     carry_out(&mut desired, 2, &installed("\"a\""));
     desired.snapshot(at(6), vec![present(1, "\"a\""), present(2, "\"b\"")]);
     assert_eq!(
-        plan(&desired, 11),
+        plan(&desired, 46),
         ["-2"],
         "the grace is counted from the first sight"
     );
-    carry_out(&mut desired, 11, &installed(""));
+    assert_eq!(
+        carry_out(&mut desired, 46, &installed("")),
+        [Noted::OrphanRemoved]
+    );
     assert_eq!(desired.orphans(), 0);
+}
+
+#[test]
+fn what_we_left_behind_is_there_until_counters_have_told_the_speeds() {
+    let mut desired = Desired::new(limits());
+    desired.snapshot(at(0), vec![present(1, "\"a\"")]);
+    // Counters every 30 s, and 6.5 s to detect a flow just at the threshold.
+    for second in 0..=37 {
+        assert_eq!(plan(&desired, second), [] as [&str; 0], "at {second} s");
+    }
+    desired.want(wish(1, 100));
+    assert_eq!(plan(&desired, 37), ["+1"]);
+}
+
+#[test]
+fn a_plan_is_one_batch_and_the_rest_follows() {
+    let mut desired = Desired::new(Limits {
+        max_rules: 1000,
+        ..limits()
+    });
+    for n in 0..300 {
+        desired.want(wish(n, u64::from(n)));
+    }
+    let sizes = [1, 2, 3, 4].map(|second| carry_out(&mut desired, second, &installed("\"a\"")).len());
+    assert_eq!(sizes, [128, 128, 44, 0]);
+    assert!(states(&desired).iter().all(|state| *state == State::Installed));
+}
+
+#[test]
+fn what_is_counted_is_what_is_seen() {
+    let mut desired = Desired::new(limits());
+    for (n, mbps) in [(1, 100), (2, 400), (3, 200), (4, 300), (5, 50)] {
+        desired.want(wish(n, mbps));
+    }
+    desired.snapshot(at(1), vec![present(8, "\"a\"")]);
+    let count = |desired: &Desired, state| states(desired).iter().filter(|s| **s == state).count();
+    for second in 1..=3 {
+        let tally = desired.tally();
+        for (state, number) in [
+            (State::Wanted, tally.wanted),
+            (State::Installed, tally.installed),
+            (State::Refused, tally.refused),
+            (State::Releasing, tally.releasing),
+            (State::OverBudget, tally.over_budget),
+        ] {
+            assert_eq!(number, count(&desired, state), "{state:?} at {second} s");
+        }
+        assert_eq!(tally.desired() + tally.releasing, states(&desired).len());
+        assert_eq!(tally.orphans, 1);
+        match second {
+            1 => drop(carry_out(&mut desired, second, &installed("\"a\""))),
+            _ => desired.release(at(second), &name(2), PORT, at(1)),
+        }
+    }
 }
 
 #[test]

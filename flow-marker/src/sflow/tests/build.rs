@@ -2,11 +2,11 @@
 
 use std::net::IpAddr;
 
-pub(super) fn words(words: &[u32]) -> Vec<u8> {
+pub(crate) fn words(words: &[u32]) -> Vec<u8> {
     words.iter().flat_map(|word| word.to_be_bytes()).collect()
 }
 
-pub(super) fn structure(format: u32, body: &[u8]) -> Vec<u8> {
+pub(crate) fn structure(format: u32, body: &[u8]) -> Vec<u8> {
     let mut bytes = words(&[format, u32::try_from(body.len()).unwrap()]);
     bytes.extend(body);
     bytes
@@ -20,7 +20,7 @@ fn opaque(bytes: &[u8]) -> Vec<u8> {
 }
 
 /// Datagram 44 of sub-agent 3, sent 5 s after the agent started.
-pub(super) fn datagram(agent: IpAddr, samples: &[Vec<u8>]) -> Vec<u8> {
+pub(crate) fn datagram(agent: IpAddr, samples: &[Vec<u8>]) -> Vec<u8> {
     let mut bytes = match agent {
         IpAddr::V4(agent) => [words(&[5, 1]), agent.octets().to_vec()].concat(),
         IpAddr::V6(agent) => [words(&[5, 2]), agent.octets().to_vec()].concat(),
@@ -37,7 +37,7 @@ fn with_records(mut body: Vec<u8>, records: &[Vec<u8>]) -> Vec<u8> {
 }
 
 /// Sequence 11, 1:100, pool 2200, 1 drop.
-pub(super) fn compact_flow(source: u32, input: u32, output: u32, records: &[Vec<u8>]) -> Vec<u8> {
+pub(crate) fn compact_flow(source: u32, input: u32, output: u32, records: &[Vec<u8>]) -> Vec<u8> {
     structure(
         1,
         &with_records(words(&[11, source, 100, 2200, 1, input, output]), records),
@@ -45,7 +45,7 @@ pub(super) fn compact_flow(source: u32, input: u32, output: u32, records: &[Vec<
 }
 
 /// Sequence 13, 1:200, pool 4400, no drops.
-pub(super) fn expanded_flow(
+pub(crate) fn expanded_flow(
     [class, index]: [u32; 2],
     [input_format, input]: [u32; 2],
     [output_format, output]: [u32; 2],
@@ -67,12 +67,12 @@ pub(super) fn expanded_flow(
 }
 
 /// The header of an Ethernet frame of 1518 bytes.
-pub(super) fn raw_header(header: &[u8]) -> Vec<u8> {
+pub(crate) fn raw_header(header: &[u8]) -> Vec<u8> {
     structure(1, &[words(&[1, 1518, 4]), opaque(header)].concat())
 }
 
 /// Sequence 12; the generic counters, a record that is not decoded, the name.
-pub(super) fn counters(port: u32, speed: u32, name: &str) -> Vec<u8> {
+pub(crate) fn counters(port: u32, speed: u32, name: &str) -> Vec<u8> {
     // 64-bit counters as two words each: speed, in octets 2^40, out octets 2^41.
     let generic = [
         port,

@@ -1,0 +1,136 @@
+//! Against a switch made here that keeps what it is told, slowly, or does not answer at all.
+
+use std::collections::BTreeSet;
+use std::sync::Mutex;
+
+use shared::AclName;
+use shared::wire::ServerTiming;
+
+use super::*;
+use crate::actuator::{BATCH, Capacity, Present};
+use crate::config::Mode;
+use crate::control::switch::tests::{switch, wish};
+
+#[derive(Default)]
+struct Inner {
+    acls: Mutex<BTreeSet<AclName>>,
+    /// How many changes came together, each time.
+    batches: Mutex<Vec<usize>>,
+    dead: bool,
+}
+
+#[derive(Default, Clone)]
+struct Fake(Arc<Inner>);
+
+fn dead() -> Failure {
+    Failure {
+        why: "connection refused".to_owned(),
+        retry_after: None,
+    }
+}
+
+impl Actuator for Fake {
+    async fn snapshot(&self) -> Result<Vec<Present>, Failure> {
+        if self.0.dead {
+            return Err(dead());
+        }
+        let present = |name: &AclName| Present {
+            name: name.clone(),
+            etag: "rule".to_owned(),
+        };
+        Ok(self.0.acls.lock().unwrap().iter().map(present).collect())
+    }
+
+    async fn apply(&self, changes: Vec<Change>) -> Vec<(Change, Verdict)> {
+        self.0.batches.lock().unwrap().push(changes.len());
+        // A commit.
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        let mut acls = self.0.acls.lock().unwrap();
+        let one = |change: Change| {
+            let verdict = match &change {
+                _ if self.0.dead => Verdict::Failed(dead()),
+                Change::Install(control) => {
+                    acls.insert(control.name.clone());
+                    Verdict::Installed {
+                        etag: Some("rule".to_owned()),
+                        timing: ServerTiming::default(),
+                    }
+                }
+                Change::Remove(name) => {
+                    acls.remove(name);
+                    Verdict::Removed
+                }
+            };
+            (change, verdict)
+        };
+        changes.into_iter().map(one).collect()
+    }
+
+    async fn renew(&self, _: Duration) -> Option<Result<(), Failure>> {
+        None
+    }
+
+    async fn capacity(&self) -> Result<Option<Capacity>, Failure> {
+        Ok(None)
+    }
+}
+
+#[tokio::test]
+async fn every_commit_is_paced_and_withdrawing_is_not() {
+    let (fake, switch) = (Fake::default(), Arc::new(switch(Mode::Act, 10_000)));
+    for n in 0..300 {
+        switch.edit(|desired| desired.want(wish(n)));
+    }
+    let (trigger, shutdown) = Shutdown::new();
+    // A burst of three, and then nothing more in this test.
+    let interval = Duration::from_secs(3600);
+    let clock = Clock::start();
+    let running = tokio::spawn(run(Arc::clone(&switch), fake.clone(), clock, interval, shutdown));
+    while fake.0.acls.lock().unwrap().len() < 300 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    assert_eq!(*fake.0.batches.lock().unwrap(), [BATCH, BATCH, 300 - 2 * BATCH]);
+    switch.edit(|desired| desired.want(wish(300)));
+    switch.notify();
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert_eq!(
+        fake.0.acls.lock().unwrap().len(),
+        300,
+        "each of the three was one"
+    );
+    trigger.trigger();
+    tokio::time::timeout(WITHDRAW, running).await.unwrap().unwrap();
+    assert!(fake.0.acls.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn what_may_be_left_behind_is_said() {
+    let reconciler = |fake: Fake| Reconciler {
+        switch: Arc::new(switch(Mode::Act, 64)),
+        actuator: fake,
+        clock: Clock::start(),
+        pace: Pace::new(Duration::from_secs(1)),
+        backoff: Backoff::new(BACKOFF.0, BACKOFF.1, 0),
+        compare_at: Time::START,
+        not_before: Time::START,
+        look_at: Time::START,
+    };
+    let dead = Fake(Arc::new(Inner {
+        dead: true,
+        ..Inner::default()
+    }));
+    let mut silent = reconciler(dead);
+    silent.compare().await;
+    silent.withdraw().await;
+    assert!(silent.left_behind().unwrap().contains("never said what it has"));
+
+    let mut healthy = reconciler(Fake::default());
+    healthy.compare().await;
+    assert_eq!(healthy.left_behind(), None);
+    healthy.switch.edit(|desired| desired.want(wish(1)));
+    let plan = healthy.switch.read(|desired| desired.plan(healthy.clock.now()));
+    assert_eq!(healthy.apply(plan).await, 1);
+    assert!(healthy.left_behind().unwrap().contains("did not confirm"));
+    healthy.withdraw().await;
+    assert_eq!(healthy.left_behind(), None);
+}

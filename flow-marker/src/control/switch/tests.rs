@@ -1,0 +1,94 @@
+use std::path::Path;
+use std::time::Duration;
+
+use super::*;
+use crate::actuator::{Control, Mark};
+use crate::clock::Time;
+use crate::config::{Config, Dscp, Mode};
+use crate::control::desired::{Cause, Wish};
+use crate::detect::Evidence;
+use crate::flow::FiveTuple;
+use crate::packet::IpProtocol;
+use crate::sflow::DataSource;
+
+/// A switch whose acl-server nobody asks.
+pub(in crate::control) fn switch(mode: Mode, max_rules: usize) -> Switch {
+    let text = "[[switch]]\nagent = \"10.0.0.1\"\nacl = \"http://a\"\n";
+    let config = Config::parse(Path::new("t"), text).unwrap();
+    let limits = Limits {
+        mode,
+        hold: Duration::ZERO,
+        max_rules,
+    };
+    Switch::new(
+        config.switches[0].clone(),
+        0,
+        limits,
+        Arc::default(),
+        Arc::default(),
+    )
+}
+
+pub(in crate::control) fn wish(n: u16) -> Wish {
+    let rate = "100M".parse().unwrap();
+    Wish {
+        control: Arc::new(Control {
+            name: format!("fm_mark_{n}").parse().unwrap(),
+            flow: FiveTuple {
+                source: "10.0.0.1".parse().unwrap(),
+                destination: "10.0.0.2".parse().unwrap(),
+                protocol: IpProtocol::TCP,
+                source_port: n,
+                destination_port: 80,
+            },
+            interface: "swp+".to_owned(),
+            mark: Mark {
+                dscp: Some(Dscp::ELEPHANT),
+                cos: None,
+            },
+        }),
+        source: DataSource::interface(1),
+        cause: Arc::new(Cause {
+            agent: "10.0.0.1".parse().unwrap(),
+            port: 1,
+            port_name: None,
+            detected: Time::START,
+            evidence: Evidence {
+                bytes: 1,
+                samples: 1,
+                first_sample: Time::START,
+                rate,
+                threshold: rate,
+            },
+        }),
+    }
+}
+
+/// With a step of work for every pair of elephants this would take minutes, and hours with one for every triple.
+#[test]
+fn many_elephants_cost_no_more_than_their_number() {
+    const MANY: u16 = 20_000;
+    for mode in [Mode::Act, Mode::Observe] {
+        let switch = switch(mode, 64);
+        for n in 0..MANY {
+            switch.edit(|desired| desired.want(wish(n)));
+        }
+        switch.show();
+        let (m, many) = (&switch.metrics, u64::from(MANY));
+        let shown = [m.wanted.get(), m.over_budget.get(), m.observed.get()];
+        assert_eq!(
+            shown,
+            match mode {
+                Mode::Act => [64, many - 64, 0],
+                Mode::Observe => [0, 0, many],
+            }
+        );
+        assert_eq!(switch.read(|desired| desired.views().count()), usize::from(MANY));
+        for n in 0..MANY {
+            let wish = wish(n);
+            switch.edit(|desired| desired.release(Time::START, &wish.control.name, wish.source, Time::START));
+        }
+        switch.show();
+        assert_eq!((m.wanted.get(), m.over_budget.get(), m.observed.get()), (0, 0, 0));
+    }
+}
