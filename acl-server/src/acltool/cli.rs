@@ -14,7 +14,8 @@ use crate::rules::Family;
 /// -V is needed.
 #[derive(Debug, Parser)]
 #[command(name = "acltool", disable_version_flag = true, max_term_width = 100)]
-#[command(group(ArgGroup::new("action").required(true).args(["install", "flush", "list", "version", "zero"])))]
+#[command(override_usage = "acltool <-i|-F <TYPE>|-L <TYPE>|-V> [OPTIONS]")]
+#[command(group(ArgGroup::new("action").args(["install", "flush", "list", "version"])))]
 pub(super) struct Args {
     /// Install the rule files; rules of an earlier run that are not in them are removed.
     #[arg(short = 'i')]
@@ -45,6 +46,7 @@ pub(super) struct Args {
     /// Say more.
     #[arg(short = 'v')]
     verbose: bool,
+    // An action of the real tool: it needs none beside it and is refused by its own name.
     #[arg(short = 'Z', value_name = "TYPE", hide = true)]
     zero: Option<Which>,
     #[arg(long = "last-good", hide = true)]
@@ -106,10 +108,14 @@ impl Args {
             let text = format!("{option} is an option of cl-acltool that acltool does not have");
             return Err(Self::command().error(ErrorKind::UnknownArgument, text));
         }
-        Ok(match (self.flush, self.list, self.version) {
-            (Some(which), ..) => Action::Flush { which },
-            (_, Some(which), _) => Action::List { which },
-            (.., true) => Action::Version,
+        Ok(match (self.flush, self.list) {
+            (Some(which), _) => Action::Flush { which },
+            (_, Some(which)) => Action::List { which },
+            _ if self.version => Action::Version,
+            _ if !self.install => {
+                let text = "one of -i, -F, -L and -V is needed";
+                return Err(Self::command().error(ErrorKind::MissingRequiredArgument, text));
+            }
             _ => Action::Install {
                 selection: match (self.policy_file, self.policy_dir) {
                     (Some(file), _) => Selection::File(file),
@@ -155,6 +161,7 @@ mod tests {
         ));
         assert!(matches!(action("acltool -V"), Ok(Action::Version)));
         for bad in [
+            "acltool",
             "acltool -v",
             "acltool -i -V",
             "acltool -i -L all",
@@ -165,6 +172,15 @@ mod tests {
             assert_eq!(action(bad).expect_err(bad).exit_code(), 2, "{bad}");
         }
         assert_eq!(action("acltool -i -p f -P d").expect_err("both").exit_code(), 2);
+    }
+
+    #[test]
+    fn the_help_shows_what_there_is() {
+        let help = Args::command().render_help().to_string();
+        assert!(help.contains("<-i|-F <TYPE>|-L <TYPE>|-V>"), "{help}");
+        for option in ["-Z", "-N", "-x", "--last-good"] {
+            assert!(!help.contains(option), "{option} is in {help}");
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
-//! What the tool says after `error: `.
+//! What the tool says after `error: ` or `busy: `.
 
-use super::netfilter::{LockError, RunError};
+use super::lock::LockError;
+use super::netfilter::RunError;
 use super::origin::{Origin, PolicyFile};
 
 /// A failure, in the wording of the real tool where that is known.
@@ -33,6 +34,15 @@ pub(super) enum Failure {
 }
 
 impl Failure {
+    /// Whether it was only the wrong moment: somebody else holds a lock, and nothing was changed. The same run may
+    /// succeed later.
+    pub(super) fn is_busy(&self) -> bool {
+        matches!(
+            self,
+            Self::Lock(LockError::Busy { .. }) | Self::Run(RunError::Locked { .. })
+        )
+    }
+
     /// A failure of one line of a file.
     pub(super) fn rule(file: &PolicyFile, line: u32, message: &str) -> Self {
         Self::Rule {

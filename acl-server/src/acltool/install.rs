@@ -64,15 +64,9 @@ pub(super) fn install(plan: &Plan, kernel: &mut impl Netfilter) -> Result<Report
         let _held = kernel.hold_signals();
         for (n, step) in steps.iter().enumerate() {
             if let Err(error) = kernel.restore(step.family, &step.input.text, false) {
-                let cause = Box::new(explained(&step.input, error));
+                let cause = explained(&step.input, error);
                 let touched = steps.get(..=n).unwrap_or(&steps);
-                let undo = roll_back(touched, kernel);
-                let failure = if undo.is_empty() {
-                    Failure::RolledBack { cause }
-                } else {
-                    Failure::Stuck { cause, undo }
-                };
-                return Err(vec![failure]);
+                return Err(vec![undone(cause, roll_back(touched, kernel))]);
             }
         }
     }
@@ -91,6 +85,20 @@ fn roll_back(touched: &[Step], kernel: &mut impl Netfilter) -> Vec<RunError> {
         kernel.restore(step.family, &transition(&now, &step.old.wanted()).text, false)
     };
     touched.iter().rev().filter_map(|step| back(step).err()).collect()
+}
+
+/// What to say once the way back has been tried.
+fn undone(cause: Failure, undo: Vec<RunError>) -> Failure {
+    if !undo.is_empty() {
+        let cause = Box::new(cause);
+        return Failure::Stuck { cause, undo };
+    }
+    // Everything is as before and nobody refused anything.
+    if cause.is_busy() {
+        return cause;
+    }
+    let cause = Box::new(cause);
+    Failure::RolledBack { cause }
 }
 
 /// The failure of the rule that iptables-restore complains about, if it is one.

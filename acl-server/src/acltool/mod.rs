@@ -7,7 +7,8 @@
 //!
 //! Options, exit codes and wording are those of the real tool, as far as they are known: 0 and `done.` at the end, 1 and
 //! `error: …`, 2 for a command line that is not understood. What cannot be expressed in the kernel is refused with a
-//! reason, never left out.
+//! reason, never left out. One exit code is its own: 75 (`EX_TEMPFAIL`, `sysexits.h`) and `busy: …` when another run, or
+//! another user of iptables, holds a lock for too long; then nothing was changed and nothing is wrong with the rules.
 //!
 //! Each rule carries the comment `FILE:LINE #ID`. `ID` is a digest of the compiled rule and its file, by which the next
 //! run finds the counters of a rule that has not changed. Packets that pass between reading and writing are not counted.
@@ -19,6 +20,7 @@ mod compile;
 mod failure;
 mod install;
 mod list;
+mod lock;
 mod netfilter;
 mod origin;
 mod police;
@@ -35,7 +37,8 @@ use cli::{Action, Args, Which};
 use compile::{Compiled, compile};
 use failure::Failure;
 use install::{Plan, install};
-use netfilter::{Iptables, Lock};
+use lock::Lock;
+use netfilter::Iptables;
 use origin::{PolicyFile, shown};
 use source::Defaults;
 use terminal::Terminal;
@@ -70,8 +73,18 @@ pub fn run(args: impl IntoIterator<Item = OsString>, out: &mut dyn Write, err: &
         Ok(()) => 0,
         Err(failures) => {
             terminal.complain(&failures);
-            1
+            status(&failures)
         }
+    }
+}
+
+/// The exit status of a run that did not do its work.
+fn status(failures: &[Failure]) -> u8 {
+    const EX_TEMPFAIL: u8 = 75;
+    if failures.iter().all(Failure::is_busy) {
+        EX_TEMPFAIL
+    } else {
+        1
     }
 }
 

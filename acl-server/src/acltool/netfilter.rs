@@ -1,14 +1,11 @@
-//! Running iptables: the only file that starts processes, takes the lock and holds signals back.
+//! Running iptables: the only file that starts processes and holds signals back.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{self, Seek, Write};
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Output, Stdio};
-use std::time::Duration;
 
-use nix::errno::Errno;
-use nix::fcntl::{FcntlArg, FdFlag, Flock, FlockArg, fcntl};
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::signal::{SigSet, Signal};
 
@@ -36,6 +33,9 @@ pub(super) enum RunError {
     /// It could not be started or fed.
     #[error("cannot run {program}: {reason}")]
     Start { program: String, reason: String },
+    /// iptables' own lock was not to be had; nothing was changed.
+    #[error("{program}: another program holds the lock of iptables (waited {WAIT} s)")]
+    Locked { program: String },
     /// It ended with another status than 0.
     #[error("{program}: {text}")]
     Refused { program: String, text: String },
@@ -50,7 +50,7 @@ impl RunError {
             Self::Refused { text, .. } => {
                 text.contains("not supported") || text.contains("do you need to insmod")
             }
-            Self::Start { .. } => false,
+            Self::Start { .. } | Self::Locked { .. } => false,
         }
     }
 
@@ -73,25 +73,17 @@ impl RunError {
     }
 }
 
-/// Why there is no lock.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(super) enum LockError {
-    /// Another run holds it.
-    #[error("another acltool is running in this network namespace (waited {seconds} s)")]
-    Busy { seconds: u64 },
-    /// The namespace cannot be opened or locked.
-    #[error("cannot lock the network namespace: {0}")]
-    Broken(String),
-}
-
 /// The installed programs.
 pub(super) struct Iptables {
-    /// Directories that are searched, as in `PATH`.
+    /// Directories that are searched, as in `PATH`: absolute ones only.
     path: OsString,
 }
 
 /// How long to wait for another program that holds iptables' own lock.
 const WAIT: &str = "10";
+
+/// In what iptables-legacy says when that time is over (status 4); iptables-nft has no such lock.
+const LOCKED: &str = "holding the xtables lock";
 
 fn program(family: Family, suffix: &str) -> String {
     format!(
@@ -107,9 +99,18 @@ fn program(family: Family, suffix: &str) -> String {
 impl Iptables {
     /// The programs in `PATH`, and where distributions put them: not every `PATH` of root names `sbin`.
     pub(super) fn from_environment() -> Self {
-        let mut path = std::env::var_os("PATH").unwrap_or_default();
-        path.push(":/usr/sbin:/sbin:/usr/bin:/bin");
-        Self { path }
+        Self::with_path(&std::env::var_os("PATH").unwrap_or_default())
+    }
+
+    /// An empty or relative entry is the current directory, or below it: whoever owns that would choose what root runs.
+    fn with_path(path: &OsStr) -> Self {
+        let mut absolute = OsString::new();
+        for directory in std::env::split_paths(path).filter(|directory| directory.is_absolute()) {
+            absolute.push(directory);
+            absolute.push(":");
+        }
+        absolute.push("/usr/sbin:/sbin:/usr/bin:/bin");
+        Self { path: absolute }
     }
 
     #[cfg(test)]
@@ -148,9 +149,11 @@ impl Iptables {
         if output.status.success() {
             return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
         }
-        Err(RunError::Refused {
-            program: program.to_owned(),
-            text: complaint(&output),
+        let (program, text) = (program.to_owned(), complaint(&output));
+        Err(if text.contains(LOCKED) {
+            RunError::Locked { program }
+        } else {
+            RunError::Refused { program, text }
         })
     }
 
@@ -240,47 +243,6 @@ impl Drop for HeldSignals {
     }
 }
 
-/// Held by the one run that may change rules in this network namespace.
-///
-/// The lock is on the namespace itself, so that there is no file to leave behind. Programs that are started inherit it:
-/// should this process be killed, the next run waits for them too.
-#[derive(Debug)]
-pub(super) struct Lock(#[expect(dead_code, reason = "held, not read")] Flock<File>);
-
-impl Lock {
-    /// Longest wait for another run, in twentieths of a second: half the time limit that daemons give this tool.
-    const TRIES: u64 = 600;
-
-    /// Waits for the lock.
-    pub(super) fn take() -> Result<Self, LockError> {
-        let mut file =
-            File::open("/proc/self/ns/net").map_err(|error| LockError::Broken(error.to_string()))?;
-        for _ in 0..Self::TRIES {
-            match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
-                Ok(lock) => {
-                    fcntl(&*lock, FcntlArg::F_SETFD(FdFlag::empty()))
-                        .map_err(|error| LockError::Broken(error.to_string()))?;
-                    return Ok(Self(lock));
-                }
-                Err((back, Errno::EWOULDBLOCK)) => file = back,
-                Err((_, error)) => return Err(LockError::Broken(error.to_string())),
-            }
-            pause();
-        }
-        Err(LockError::Busy {
-            seconds: Self::TRIES / 20,
-        })
-    }
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "a command line tool: one thread, and nothing to do meanwhile"
-)]
-fn pause() {
-    std::thread::sleep(Duration::from_millis(50));
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -290,6 +252,13 @@ mod tests {
             program: "iptables-restore".to_owned(),
             text: text.to_owned(),
         }
+    }
+
+    fn program_in(directory: &std::path::Path, name: &str, script: &str) {
+        use std::os::unix::fs::PermissionsExt;
+        let path = directory.join(name);
+        std::fs::write(&path, script).expect("a script");
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).expect("executable");
     }
 
     #[test]
@@ -335,13 +304,10 @@ mod tests {
 
     #[test]
     fn a_program_is_fed_and_its_complaint_is_one_line() {
-        use std::os::unix::fs::PermissionsExt;
         let directory = tempfile::tempdir().expect("a directory");
         let script =
             "#!/bin/sh\n/bin/cat >\"${0%/*}/got\"; echo; printf '\\033 %s \\nTry `x\\n' \"$*\" >&2; exit 3\n";
-        let path = directory.path().join("iptables-restore");
-        std::fs::write(&path, script).expect("a script");
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).expect("executable");
+        program_in(directory.path(), "iptables-restore", script);
         // Larger than any pipe.
         let input = "x\n".repeat(200_000);
         let error = Iptables::in_directory(directory.path())
@@ -353,9 +319,30 @@ mod tests {
     }
 
     #[test]
-    fn a_lock_excludes() {
-        let _lock = Lock::take().expect("the lock");
-        let file = File::open("/proc/self/ns/net").expect("the namespace");
-        assert!(Flock::lock(file, FlockArg::LockExclusiveNonblock).is_err());
+    fn the_lock_of_iptables_is_told_from_a_refusal() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let script = "#!/bin/sh\necho 'Another app is currently holding the xtables lock; still 0s 5us time ahead to have a \
+                      chance to grab the lock...' >&2\n\
+                      echo 'Another app is currently holding the xtables lock. Stopped waiting after 10s.' >&2; exit 4\n";
+        program_in(directory.path(), "iptables-restore", script);
+        let error = Iptables::in_directory(directory.path())
+            .restore(Family::V4, "", false)
+            .expect_err("status 4");
+        assert!(matches!(error, RunError::Locked { .. }), "{error}");
+        assert!(!error.is_absent());
+        assert_eq!(error.line(), None);
+    }
+
+    #[test]
+    fn the_current_directory_is_never_searched() {
+        let path = |text: &str| Iptables::with_path(OsStr::new(text)).path;
+        let system = "/usr/sbin:/sbin:/usr/bin:/bin";
+        for text in ["", ":", ".", "::bin:./x:..", "x"] {
+            assert_eq!(path(text), system, "{text:?}");
+        }
+        assert_eq!(
+            path("/opt/a::.:/opt/b:"),
+            format!("/opt/a:/opt/b:{system}").as_str()
+        );
     }
 }

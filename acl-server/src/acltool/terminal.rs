@@ -16,9 +16,11 @@ impl Terminal<'_> {
         let _ = writeln!(self.out, "{text}").and_then(|()| self.out.flush());
     }
 
+    /// One line for each; a wrong moment is no error.
     pub(super) fn complain(&mut self, failures: &[Failure]) {
         for failure in failures {
-            let _ = writeln!(self.err, "error: {failure}");
+            let kind = if failure.is_busy() { "busy" } else { "error" };
+            let _ = writeln!(self.err, "{kind}: {failure}");
         }
     }
 }

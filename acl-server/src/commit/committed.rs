@@ -99,18 +99,10 @@ pub fn rule_ids(content: &[u8]) -> impl Iterator<Item = (u32, RuleId)> + use<> {
     let text = String::from_utf8_lossy(content);
     let lines: Vec<&str> = text.lines().collect();
     let rules: Vec<_> = rules::parse(&lines)
-        .map(|policy| canonical(&policy))
+        .map(|policy| policy.canonical_rules().collect())
         .unwrap_or_default();
     rules.into_iter().map(|(line, rule): (u32, String)| {
         let digest = fingerprint(rule.as_bytes());
         (line, digest.first_chunk().copied().unwrap_or_default())
     })
-}
-
-fn canonical(policy: &rules::Policy) -> Vec<(u32, String)> {
-    let ip = policy
-        .rules()
-        .map(|(line, rule)| (line, format!("{:?} {rule}", rule.family)));
-    ip.chain(policy.eb_rules().map(|(line, rule)| (line, format!("eb {rule}"))))
-        .collect()
 }

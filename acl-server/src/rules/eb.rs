@@ -1,22 +1,26 @@
-//! Rules of `[ebtables]`: known by their structure only.
+//! The grammar of a rule of `[ebtables]`. Its words are kept as they are, once every one of them is known.
+//!
+//! ebtables takes `-M/x`, `--modpr /x` and `--atomic-fi /x` for options that load a program or write a file, wherever they
+//! stand. So there is no list of what is forbidden: an option is one of [`eb_options`], in full, and its operand is read.
 
 use std::fmt;
 
-use super::error::Fault;
+use super::error::{Fault, expected};
 use super::line::Word;
 use super::words::{Words, place, refusal};
+use super::{eb_options, target_options};
 
-/// A rule of `[ebtables]`: its words, variables replaced, without any of the known traps.
+/// A rule of `[ebtables]`: its words, variables replaced.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct EbRule {
     words: Vec<String>,
-    chains: usize,
+    entries: u64,
 }
 
 impl EbRule {
-    /// Entries in hardware, as far as the structure tells: one for each chain.
+    /// Entries in hardware: each chain and each pair of interfaces is one of its own.
     pub fn entries(&self) -> u64 {
-        u64::try_from(self.chains).unwrap_or(u64::MAX)
+        self.entries
     }
 }
 
@@ -26,68 +30,68 @@ impl fmt::Display for EbRule {
     }
 }
 
-/// Targets; those of the switch are lower case here.
-const TARGETS: [&str; 8] = [
-    "ACCEPT",
-    "DROP",
-    "span",
-    "erspan",
-    "police",
-    "tricolorpolice",
-    "setclass",
-    "mark",
-];
-
-/// Options of ebtables that name a file, or change more than one rule.
-const NEVER: [&str; 8] = [
-    "--atomic-file",
-    "--atomic-init",
-    "--atomic-save",
-    "--atomic-commit",
-    "--among-dst-file",
-    "--among-src-file",
-    "--concurrent",
-    "--init-table",
-];
-
 pub(super) fn rule(words: &[Word<'_>]) -> Result<EbRule, Fault> {
     let mut rest = Words::new(words);
-    let (table, chains) = place(&mut rest)?;
+    let (table, list) = place(&mut rest)?;
     if let Some(table) = table.filter(|table| !matches!(&*table.text, "filter" | "nat" | "broute")) {
         return Err(table.expected("the table filter, nat or broute"));
     }
-    let names: Vec<_> = chains.text.split(',').collect();
-    let known = |name: &&str| {
-        matches!(
-            *name,
-            "INPUT" | "FORWARD" | "OUTPUT" | "PREROUTING" | "POSTROUTING" | "BROUTING"
-        )
-    };
-    if names.len() > 6 || !names.iter().all(known) {
-        return Err(chains.expected("chains such as INPUT, FORWARD or OUTPUT"));
-    }
-    let mut jumped = false;
-    while let Some(word) = rest.next() {
-        if let Some(reason) = refusal(&word.text) {
-            return Err(word.fault(reason));
-        }
-        if NEVER.contains(&&*word.text) {
-            return Err(word.fault("options that take a file or a command are never allowed"));
-        }
+    let mut entries = chains(list)?;
+    let mut seen: Vec<&'static str> = Vec::new();
+    loop {
+        let Some(word) = rest.next() else {
+            return Err(rest.end("found the end of the line; expected -j and a target"));
+        };
         if matches!(&*word.text, "-j" | "--jump") {
-            let target = rest.value(word, "a target")?;
-            if jumped || !TARGETS.contains(&&*target.text) {
-                return Err(target.expected(&format!("one target: {}", TARGETS.join(", "))));
-            }
-            jumped = true;
+            target_options::read_eb(word, &mut rest)?;
+            break;
+        }
+        let Some((name, operand)) = eb_options::find(&word.text) else {
+            return Err(unknown(word));
+        };
+        if seen.contains(&name) {
+            return Err(word.fault(format!("{} is given twice; expected once", word.text)));
+        }
+        seen.push(name);
+        if let Some(read) = operand {
+            entries = entries.saturating_mul(rest.parsed(word, "a value", read)?);
         }
     }
-    if !jumped {
-        return Err(rest.end("found the end of the line; expected -j and a target"));
-    }
-    let chains = names.len();
     Ok(EbRule {
         words: words.iter().map(|word| word.text.clone().into_owned()).collect(),
-        chains,
+        entries,
     })
+}
+
+/// How many chains there are in the list.
+fn chains(list: &Word<'_>) -> Result<u64, Fault> {
+    const CHAINS: [&str; 6] = [
+        "INPUT",
+        "FORWARD",
+        "OUTPUT",
+        "PREROUTING",
+        "POSTROUTING",
+        "BROUTING",
+    ];
+    let mut seen = Vec::new();
+    for name in list.text.split(',') {
+        let Some(known) = CHAINS.into_iter().find(|known| *known == name) else {
+            return Err(list.fault(expected(name, "chains such as INPUT, FORWARD or OUTPUT")));
+        };
+        if seen.contains(&known) {
+            return Err(list.fault(format!("chain {known} is in the list twice")));
+        }
+        seen.push(known);
+    }
+    Ok(u64::try_from(seen.len()).unwrap_or(u64::MAX))
+}
+
+fn unknown(word: &Word<'_>) -> Fault {
+    match refusal(&word.text) {
+        Some(reason) => word.fault(reason),
+        None => word.expected(
+            "-p, -i, -o, -s, -d, --ip-src, --vlan-id or another option of ebtables that is known here, in full and apart \
+             from its value, then -j; options that take a file or a command are never allowed",
+        ),
+    }
 }

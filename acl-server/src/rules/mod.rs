@@ -10,7 +10,9 @@
 //! Input is hostile. Work is linear in the input, lists and variables are bounded, nothing here panics, and what is
 //! quoted in a message is escaped and cut.
 
+mod canonical;
 mod eb;
+mod eb_options;
 mod error;
 mod header;
 mod interface;

@@ -9,7 +9,7 @@ use super::line::{Kind, Variables, classify};
 use super::rule::{Family, Rule};
 use super::section::Section;
 use super::target::Target;
-use super::{eb, header};
+use super::{canonical, eb, header};
 
 /// One line, understood.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,11 +51,6 @@ impl fmt::Display for Statement {
 pub struct Policy(Vec<Statement>);
 
 impl Policy {
-    /// Every statement, in order.
-    pub fn statements(&self) -> &[Statement] {
-        &self.0
-    }
-
     /// The rules of `[iptables]` and `[ip6tables]`, each with its line, counted from 1.
     pub fn rules(&self) -> impl Iterator<Item = (u32, &Rule)> {
         self.0
@@ -78,19 +73,31 @@ impl Policy {
             })
     }
 
-    /// Lines that are rules, of every section.
-    pub fn rule_count(&self) -> usize {
-        self.rules().count() + self.eb_rules().count()
+    /// Each rule of every section with its line, counted from 1, as one text that begins with its section's program
+    /// (`iptables -t mangle -A FORWARD …`).
+    ///
+    /// The texts of two rules are equal when the rules mean the same, whatever the order of their lists and conditions and
+    /// whatever their comments. A rule of `[ebtables]` is its words.
+    pub fn canonical_rules(&self) -> impl Iterator<Item = (u32, String)> + '_ {
+        self.0.iter().enumerate().filter_map(|(n, statement)| {
+            let text = match statement {
+                Statement::Rule(rule) => canonical::text(rule),
+                Statement::EbRule(rule) => format!("ebtables {rule}"),
+                _ => return None,
+            };
+            Some((position(n + 1), text))
+        })
     }
 
-    /// Entries in hardware, after lists are multiplied out.
+    /// Entries in hardware, after lists are multiplied out: what an answer about capacity is made of, once there is one.
     pub fn entries(&self) -> u64 {
         let ip = self.rules().map(|(_, rule)| rule.entries());
         ip.chain(self.eb_rules().map(|(_, rule)| rule.entries()))
             .fold(0, u64::saturating_add)
     }
 
-    /// The statements as lines, variables replaced; they parse to an equal policy.
+    /// The statements as lines, variables replaced; they parse to an equal policy. Nothing writes rules yet: that reading
+    /// and writing are each other's inverse is how the tests know that no part of a rule is lost in reading.
     pub fn render(&self) -> Vec<String> {
         self.0.iter().map(ToString::to_string).collect()
     }
@@ -240,15 +247,8 @@ fn log_alone(line: u32) -> RuleError {
 fn refuse_duplicates(policy: &Policy) -> Result<(), RuleError> {
     // The default hasher is seeded, so that nobody can choose rules that collide.
     let mut seen = HashMap::new();
-    let mut seen_eb = HashMap::new();
-    for (n, statement) in policy.0.iter().enumerate() {
-        let line = position(n + 1);
-        let first = match statement {
-            Statement::Rule(rule) => seen.insert(rule, line),
-            Statement::EbRule(rule) => seen_eb.insert(rule, line),
-            _ => None,
-        };
-        if let Some(first) = first {
+    for (line, text) in policy.canonical_rules() {
+        if let Some(first) = seen.insert(text, line) {
             let message = format!("duplicate rule at lineno {line}: it says what line {first} says already");
             return Err(Fault::new(1, message).at_line(line));
         }

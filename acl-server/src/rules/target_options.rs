@@ -2,6 +2,7 @@
 
 use std::net::Ipv4Addr;
 
+use super::eb_options::bits;
 use super::error::{Fault, expected, number};
 use super::interface::Interface;
 use super::line::Word;
@@ -72,14 +73,54 @@ pub(super) fn read<'w>(
     table: Table,
 ) -> Result<Target, Fault> {
     let target = words.value(jump, "a target")?;
-    let mut options = |known: &[&str]| Options::read(target, words, known);
     match &*target.text {
-        "ACCEPT" => options(&[]).map(|_| Target::Accept),
-        "DROP" => options(&[]).map(|_| Target::Drop),
         "SETQOS" | "DSCP" if table != Table::Mangle => {
             let message = format!("{} works in the table mangle only; expected -t mangle before -A", target.text);
             Err(target.fault(message))
         }
+        "ERSPAN" if family == Family::V6 => {
+            Err(target.fault("found ERSPAN in [ip6tables]; it mirrors IPv4 only, expected it in [iptables]"))
+        }
+        "RETURN" | "QUEUE" | "NFQUEUE" => Err(target.expected("a target that is in hardware, such as ACCEPT or DROP")),
+        name => with_options(name, target, words)?.ok_or_else(|| {
+            target.expected(
+                "one of the targets ACCEPT, DROP, SETQOS, DSCP, SETCLASS, POLICE, TRICOLORPOLICE, SPAN, ERSPAN, LOG (jumps \
+                 to other chains are not in hardware)",
+            )
+        }),
+    }
+}
+
+/// Reads what follows `-j` in `[ebtables]`, to the end of the line. The targets of the switch are lower case there.
+pub(super) fn read_eb<'w>(jump: &Word<'_>, words: &mut Words<'w, '_>) -> Result<(), Fault> {
+    let target = words.value(jump, "a target")?;
+    let name = match &*target.text {
+        "ACCEPT" => "ACCEPT",
+        "DROP" => "DROP",
+        "span" => "SPAN",
+        "erspan" => "ERSPAN",
+        "police" => "POLICE",
+        "tricolorpolice" => "TRICOLORPOLICE",
+        "setclass" => "SETCLASS",
+        "mark" => return mark(target, words),
+        _ => {
+            let what = "one target: ACCEPT, DROP, span, erspan, police, tricolorpolice, setclass or mark";
+            return Err(target.expected(what));
+        }
+    };
+    with_options(name, target, words).map(drop)
+}
+
+/// The target that has this name in `[iptables]`, with its options; none if there is no such target.
+fn with_options<'w, 'a>(
+    name: &str,
+    target: &'w Word<'a>,
+    words: &mut Words<'w, 'a>,
+) -> Result<Option<Target>, Fault> {
+    let mut options = |known: &[&str]| Options::read(target, words, known);
+    Ok(Some(match name {
+        "ACCEPT" => options(&[]).map(|_| Target::Accept)?,
+        "DROP" => options(&[]).map(|_| Target::Drop)?,
         "SETQOS" => {
             let options = options(&["--set-dscp", "--set-cos"])?;
             let dscp = options.get("--set-dscp", Dscp::parse)?;
@@ -87,32 +128,57 @@ pub(super) fn read<'w>(
             if dscp.is_none() && cos.is_none() {
                 return Err(options.missing("--set-dscp or --set-cos"));
             }
-            Ok(Target::SetQos { dscp, cos })
+            Target::SetQos { dscp, cos }
         }
-        "DSCP" => options(&["--set-dscp"])?.need("--set-dscp", Dscp::parse).map(Target::Dscp),
-        "SETCLASS" => options(&["--class"])?.need("--class", Cos::parse).map(Target::SetClass),
+        "DSCP" => Target::Dscp(options(&["--set-dscp"])?.need("--set-dscp", Dscp::parse)?),
+        "SETCLASS" => Target::SetClass(options(&["--class"])?.need("--class", Cos::parse)?),
         "POLICE" => {
-            police(&options(&["--set-mode", "--set-rate", "--set-burst", "--set-class"])?).map(Target::Police)
+            let options = options(&["--set-mode", "--set-rate", "--set-burst", "--set-class"])?;
+            Target::Police(police(&options)?)
         }
-        "TRICOLORPOLICE" => tri_color(&options(&TRI_COLOR)?).map(Target::TriColorPolice),
-        "SPAN" => options(&["--dport"])?.need("--dport", mirror_port).map(Target::Span),
-        "ERSPAN" if family == Family::V6 => {
-            Err(target.fault("found ERSPAN in [ip6tables]; it mirrors IPv4 only, expected it in [iptables]"))
-        }
+        "TRICOLORPOLICE" => Target::TriColorPolice(tri_color(&options(&TRI_COLOR)?)?),
+        "SPAN" => Target::Span(options(&["--dport"])?.need("--dport", mirror_port)?),
         "ERSPAN" => {
             let options = options(&["--src-ip", "--dst-ip"])?;
             let source = options.need("--src-ip", address)?;
-            Ok(Target::ErSpan { source, destination: options.need("--dst-ip", address)? })
+            let destination = options.need("--dst-ip", address)?;
+            Target::ErSpan { source, destination }
         }
         "LOG" => {
             let prefix = options(&["--log-prefix"])?.get("--log-prefix", log_prefix)?;
-            Ok(Target::Log { prefix })
+            Target::Log { prefix }
         }
-        "RETURN" | "QUEUE" | "NFQUEUE" => Err(target.expected("a target that is in hardware, such as ACCEPT or DROP")),
-        _ => Err(target.expected(
-            "one of the targets ACCEPT, DROP, SETQOS, DSCP, SETCLASS, POLICE, TRICOLORPOLICE, SPAN, ERSPAN, LOG (jumps to \
-             other chains are not in hardware)",
-        )),
+        _ => return Ok(None),
+    }))
+}
+
+/// `mark` of ebtables(8): one change of the packet's mark, and what then happens.
+fn mark<'w, 'a>(target: &'w Word<'a>, words: &mut Words<'w, 'a>) -> Result<(), Fault> {
+    const CHANGES: [&str; 8] = [
+        "--mark-set",
+        "--set-mark",
+        "--mark-or",
+        "--or-mark",
+        "--mark-and",
+        "--and-mark",
+        "--mark-xor",
+        "--xor-mark",
+    ];
+    const VERDICT: &str = "--mark-target";
+    let known: Vec<_> = CHANGES.into_iter().chain([VERDICT]).collect();
+    let options = Options::read(target, words, &known)?;
+    options.get(VERDICT, |text| match text {
+        "ACCEPT" | "DROP" | "CONTINUE" => Ok(()),
+        _ => Err(expected(text, "ACCEPT, DROP or CONTINUE")),
+    })?;
+    let mut changes = 0;
+    for name in CHANGES {
+        changes += u32::from(options.get(name, |text| bits(text, u32::MAX))?.is_some());
+    }
+    match changes {
+        0 => Err(options.missing("--mark-set, --mark-or, --mark-and or --mark-xor")),
+        1 => Ok(()),
+        _ => Err(target.fault("found several changes of one mark; expected one")),
     }
 }
 

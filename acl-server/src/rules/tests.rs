@@ -1,5 +1,7 @@
 //! What rule files mean, what is refused, and that nothing hostile gets further.
 
+mod canonical;
+mod ebtables;
 mod generated;
 mod grammar;
 mod traps;

@@ -5,7 +5,7 @@ use std::fmt;
 use super::error::{expected, number};
 
 /// A layer 4 port, or a range of them, both ends included.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PortRange {
     first: u16,
     last: u16,

@@ -2,6 +2,8 @@
 mod net;
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -302,11 +304,7 @@ fn sigterm_in_the_middle_lets_both_families_finish() {
         .stdout(Stdio::piped())
         .spawn()
         .expect("acltool starts");
-    let mut tries = 0..400;
-    while !net.fakes.path().join("reached").exists() {
-        assert!(tries.next().is_some(), "acltool never came to IPv6");
-        pause();
-    }
+    wait_for(&net.fakes.path().join("reached"));
     let pid = nix::unistd::Pid::from_raw(i32::try_from(child.id()).expect("a pid"));
     nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).expect("it runs");
     let status = child.wait().expect("it ends");
@@ -315,9 +313,107 @@ fn sigterm_in_the_middle_lets_both_families_finish() {
     assert_eq!(net.rules("ip6tables-save", "acltool-FORWARD").len(), 1);
 }
 
+#[track_caller]
+fn wait_for(reached: &Path) {
+    let mut tries = 0..400;
+    while !reached.exists() {
+        assert!(tries.next().is_some(), "acltool never came to IPv6");
+        pause();
+    }
+}
+
 #[expect(clippy::disallowed_methods, reason = "a test waits for another process")]
 fn pause() {
     std::thread::sleep(Duration::from_millis(25));
+}
+
+/// An install that is killed while `ip6tables-restore`, which goes on for a second, is at work.
+#[test]
+fn the_next_run_waits_for_what_a_killed_one_left_running() {
+    let net = Net::new();
+    let both = |target: &str| {
+        let rule = format!("-A FORWARD -j {target}");
+        policy(&[("a.rules", &["[iptables]", &rule, "[ip6tables]", &rule])])
+    };
+    let (first, second) = (both("DROP"), both("ACCEPT"));
+    net.fake(
+        "ip6tables-restore",
+        "case \"$*\" in *--test*) real \"$@\";; esac\n\
+         [ -e \"${0%/*}/reached\" ] && real \"$@\"\n: >\"${0%/*}/reached\"\nsleep 1\nreal \"$@\"",
+    );
+    let args = ["-i", "-P", &first.path().display().to_string()];
+    let mut killed = net
+        .command(env!("CARGO_BIN_EXE_acltool"), &args)
+        .stdout(Stdio::null())
+        .spawn()
+        .expect("acltool starts");
+    wait_for(&net.fakes.path().join("reached"));
+    let lock = fs::metadata("/run/acltool.lock").expect("the lock file");
+    assert_eq!((lock.permissions().mode() & 0o777, lock.len()), (0o600, 0));
+    killed.kill().and_then(|()| killed.wait()).expect("it is killed");
+    // In another namespace nobody waits, and here the lock is open to nobody.
+    let other = Net::new();
+    other.install(&first);
+    assert_eq!(
+        net.rules("ip6tables-save", "acltool-FORWARD"),
+        Vec::<String>::new()
+    );
+    net.install(&second);
+    for program in ["iptables-save", "ip6tables-save"] {
+        let rules = net.rules(program, "acltool-FORWARD");
+        assert!(rules.len() == 1 && rules[0].ends_with("-j ACCEPT"), "{rules:?}");
+    }
+}
+
+#[test]
+fn a_lock_of_iptables_that_others_hold_is_no_refusal() {
+    let net = Net::new();
+    let rules = policy(&[("a.rules", &["[iptables]", MARK])]);
+    net.fake(
+        "iptables-restore",
+        "echo 'Another app is currently holding the xtables lock. Stopped waiting after 10s.' >&2; exit 4",
+    );
+    let output = net.acltool(&["-i", "-P", &rules.path().display().to_string()]);
+    assert_eq!(output.status.code(), Some(75), "{output:?}");
+    let said = stderr(&output);
+    assert!(
+        said.starts_with("busy: iptables-restore: ") && said.lines().count() == 1,
+        "{said}"
+    );
+    let everything = stdout(&output) + &said;
+    assert!(
+        !everything.contains("error") && !everything.contains("failed"),
+        "{everything}"
+    );
+}
+
+#[test]
+fn nothing_is_run_from_the_current_directory() {
+    let net = Net::new();
+    for program in [
+        "iptables-save",
+        "iptables-restore",
+        "ip6tables-save",
+        "ip6tables-restore",
+    ] {
+        net.fake(program, ": >\"${0%/*}/ran\"; exit 1");
+    }
+    let rules = policy(&[("a.rules", &["[iptables]", MARK])]);
+    let install = ["-i", "-P", &rules.path().display().to_string()];
+    for path in [None, Some(""), Some("."), Some(":/usr/bin:")] {
+        let set = match path {
+            Some(path) => format!("PATH={path}"),
+            None => "-uPATH".to_owned(),
+        };
+        let args = [&[set.as_str(), env!("CARGO_BIN_EXE_acltool")], &install[..]].concat();
+        let output = net
+            .command("/usr/bin/env", &args)
+            .current_dir(net.fakes.path())
+            .output()
+            .expect("env starts");
+        assert!(output.status.success(), "{path:?}: {output:?}");
+        assert!(!net.fakes.path().join("ran").exists(), "{path:?}");
+    }
 }
 
 #[test]

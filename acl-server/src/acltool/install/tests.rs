@@ -19,6 +19,7 @@ struct Fake {
     fail_test: Option<Family>,
     /// Real restores that fail, by their number.
     fail_restore: Vec<usize>,
+    restore_error: Option<RunError>,
     calls: usize,
     held: Rc<Cell<bool>>,
 }
@@ -59,7 +60,7 @@ impl Netfilter for Fake {
         assert!(self.held.get(), "a signal could end the install half way");
         self.calls += 1;
         if self.fail_restore.contains(&(self.calls - 1)) {
-            return Err(refusal(3));
+            return Err(self.restore_error.clone().unwrap_or_else(|| refusal(3)));
         }
         self.restored.push((family, input.to_owned()));
         self.saved.insert(family, input.to_owned());
@@ -154,6 +155,28 @@ fn a_failed_way_back_is_reported_beside_the_cause() {
         text.contains("Rolling back .. failed. (ip6tables-restore: line 3"),
         "{text}"
     );
+}
+
+#[test]
+fn a_lock_of_others_is_no_error_once_everything_is_as_before() {
+    let locked = || RunError::Locked {
+        program: "ip6tables-restore".to_owned(),
+    };
+    let run = |fail_restore: Vec<usize>| {
+        let mut kernel = Fake {
+            fail_restore,
+            restore_error: Some(locked()),
+            ..Fake::default()
+        };
+        install(&plan(&BOTH, false), &mut kernel).expect_err("locked")
+    };
+    // Before anything was changed, and after IPv4 was changed and led back.
+    for failures in [run(vec![0]), run(vec![1])] {
+        assert_eq!(failures, [Failure::Run(locked())]);
+        assert!(failures[0].is_busy());
+    }
+    let stuck = run(vec![1, 2]);
+    assert!(!stuck[0].is_busy(), "IPv4 is not as before: {}", stuck[0]);
 }
 
 #[test]

@@ -140,8 +140,15 @@ proptest! {
             let again = parse(&rendered);
             prop_assert_eq!(again.as_ref(), Ok(&policy), "{:?}", rendered);
             prop_assert_eq!(rendered.len(), lines.len());
-            prop_assert_eq!(count_rules(&rendered), policy.rule_count());
-            prop_assert!(policy.entries() >= policy.rule_count() as u64);
+            let canonical: Vec<_> = policy.canonical_rules().collect();
+            prop_assert_eq!(count_rules(&rendered), canonical.len());
+            prop_assert!(policy.entries() >= canonical.len() as u64);
+            for (line, text) in canonical {
+                let (program, rule) = text.split_once(' ').unwrap_or_default();
+                let twin = parse(&[format!("[{program}]").as_str(), rule]);
+                let twin = twin.map(|policy| policy.canonical_rules().collect::<Vec<_>>());
+                prop_assert_eq!(twin, Ok(vec![(2, text.clone())]), "line {} of {:?}", line, rendered);
+            }
         } else {
             let error = parse(&lines).expect_err("is an error");
             prop_assert!(error.message.contains("duplicate"), "{}\n{:?}", error, lines);

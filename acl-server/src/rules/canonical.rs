@@ -1,0 +1,43 @@
+//! One text for all rules that mean the same.
+
+use super::matches::Match;
+use super::rule::{Family, Rule};
+use super::values::{PortRange, Protocol};
+
+/// The rule with its section's program, equal for rules that match the same packets in the same place and do the same:
+/// lists and conditions are sorted, what matches everything (`-p all`, `0.0.0.0/0`, comments) is left out.
+pub(super) fn text(rule: &Rule) -> String {
+    let program = match rule.family {
+        Family::V4 => "iptables",
+        Family::V6 => "ip6tables",
+    };
+    format!("{program} {}", sorted(rule.clone()))
+}
+
+fn sorted(mut rule: Rule) -> Rule {
+    rule.chains.sort_unstable();
+    rule.in_interfaces.sort_unstable();
+    rule.out_interfaces.sort_unstable();
+    rule.source = rule.source.filter(|net| net.prefix_len() > 0);
+    rule.destination = rule.destination.filter(|net| net.prefix_len() > 0);
+    rule.protocol = rule.protocol.filter(|protocol| *protocol != Protocol::ALL);
+    rule.matches.retain(|one| !matches!(one, Match::Comment(_)));
+    rule.matches.iter_mut().for_each(ports);
+    rule.matches.sort_by_cached_key(ToString::to_string);
+    rule.matches.dedup();
+    rule
+}
+
+/// A list of one port is that port.
+fn ports(one: &mut Match) {
+    let (list, single): (_, fn(PortRange) -> Match) = match one {
+        Match::SourcePorts(list) => (list, Match::SourcePort),
+        Match::DestinationPorts(list) => (list, Match::DestinationPort),
+        _ => return,
+    };
+    list.sort_unstable();
+    list.dedup();
+    if let [port] = list.as_slice() {
+        *one = single(*port);
+    }
+}
