@@ -123,6 +123,15 @@ struct Milestones {
     removed: Option<SystemTime>,
 }
 
+/// Something that happened, for people.
+#[derive(Debug)]
+struct Event {
+    at: SystemTime,
+    what: &'static str,
+    how: String,
+    details: Vec<String>,
+}
+
 impl Milestones {
     fn look(&mut self, fabric: &dyn Fabric, control: Option<&Control>) {
         self.first_packet = self.first_packet.or_else(|| fabric.first_packet());
@@ -144,44 +153,56 @@ impl Milestones {
         self.installed.is_some() && (self.first_marked.is_some() || fabric.far_end().is_none())
     }
 
-    /// Prints what is new.
+    /// Prints what is new, in the order in which it happened.
     fn tell(&self, before: &Self, timeline: &Timeline, fabric: &dyn Fabric, control: Option<&Control>) {
+        let mut news = self.news(before, fabric, control);
+        news.sort_by_key(|event| event.at);
+        for event in news {
+            timeline.at(event.at, event.what, &event.how);
+            event.details.iter().for_each(|line| timeline.detail(line));
+        }
+    }
+
+    fn news(&self, before: &Self, fabric: &dyn Fabric, control: Option<&Control>) -> Vec<Event> {
         let after = |at: SystemTime| match self.first_packet.and_then(|first| at.duration_since(first).ok()) {
             Some(after) => format!("after {:.0} ms", after.as_secs_f64() * 1e3),
             None => "at once".to_owned(),
         };
-        let news = |now: Option<SystemTime>, then: Option<SystemTime>| now.filter(|_| then.is_none());
-        if let (Some(at), Some(control)) = (news(self.detected, before.detected), control) {
-            timeline.at(at, "  detected", &format!("{}: {}", after(at), control.evidence));
-        }
-        if let (Some(at), Some(control)) = (news(self.installed, before.installed), control) {
-            timeline.at(at, "  ACL installed", &format!("{}: {}", after(at), control.took));
-            for line in &control.rule {
-                timeline.detail(line);
-            }
-        }
-        if let Some(at) = news(self.first_marked, before.first_marked) {
-            timeline.at(
+        let new = |now: Option<SystemTime>, then: Option<SystemTime>| now.filter(|_| then.is_none());
+        let mut news = Vec::new();
+        let mut event = |at, what, how, details| {
+            news.push(Event {
                 at,
-                "  first marked packet",
-                &format!(
-                    "{}: DSCP {DSCP} at {}",
-                    after(at),
-                    fabric.far_end().unwrap_or("nowhere")
-                ),
+                what,
+                how,
+                details,
+            })
+        };
+        if let (Some(at), Some(control)) = (new(self.detected, before.detected), control) {
+            event(
+                at,
+                "  detected",
+                format!("{}: {}", after(at), control.evidence),
+                Vec::new(),
             );
         }
-        if let Some(at) = news(self.last_packet, before.last_packet) {
-            timeline.at(at, "  flow ended", "its last packet");
+        if let (Some(at), Some(control)) = (new(self.installed, before.installed), control) {
+            let how = format!("{}: {}", after(at), control.took);
+            event(at, "  ACL installed", how, control.rule.clone());
         }
-        if let (Some(at), Some(last)) = (news(self.removed, before.removed), self.last_packet) {
+        if let (Some(at), Some(host)) = (new(self.first_marked, before.first_marked), fabric.far_end()) {
+            let how = format!("{}: DSCP {DSCP} at {host}", after(at));
+            event(at, "  first marked packet", how, Vec::new());
+        }
+        if let Some(at) = new(self.last_packet, before.last_packet) {
+            event(at, "  flow ended", "its last packet".to_owned(), Vec::new());
+        }
+        if let (Some(at), Some(last)) = (new(self.removed, before.removed), self.last_packet) {
             let outlived = at.duration_since(last).unwrap_or_default().as_secs_f64();
-            timeline.at(
-                at,
-                "  ACL removed",
-                &format!("{outlived:.1} s after the last packet"),
-            );
+            let how = format!("{outlived:.1} s after the last packet");
+            event(at, "  ACL removed", how, Vec::new());
         }
+        news
     }
 
     fn missing(&self, fabric: &dyn Fabric) -> &'static str {
