@@ -176,7 +176,7 @@ impl Milestones {
                 what,
                 how,
                 details,
-            })
+            });
         };
         if let (Some(at), Some(control)) = (new(self.detected, before.detected), control) {
             event(
