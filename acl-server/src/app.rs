@@ -1,6 +1,5 @@
 //! Puts the daemon together and runs it until it is asked to end.
 
-use std::io;
 use std::net::SocketAddr;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::time::Duration;
@@ -72,14 +71,7 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: Shutdown) -> R
     if config.no_auth && !listen.ip().to_canonical().is_loopback() {
         tracing::warn!(%listen, "everybody who can reach this address can change the ACLs of this machine (--no-auth)");
     }
-    let app = api::router(
-        ApiState {
-            committer,
-            readiness: readiness.clone(),
-        },
-        listen,
-        config.no_auth,
-    );
+    let app = api::router(ApiState { committer, readiness }, listen, config.no_auth);
     // Files, syncs and waits for the tool block: the writer has a thread of its own.
     let engine = tokio::task::spawn_blocking(move || {
         tokio::runtime::Handle::current().block_on(engine.run());
@@ -140,10 +132,8 @@ fn lock_state_dir(config: &Config) -> Result<std::fs::File> {
             "another acl-server runs with the state directory {}",
             config.state_dir.display()
         )),
-        Err(std::fs::TryLockError::Error(error)) => Err(io_context(error, &path)),
+        Err(std::fs::TryLockError::Error(error)) => {
+            Err(error).with_context(|| format!("cannot lock {}", path.display()))
+        }
     }
-}
-
-fn io_context(error: io::Error, path: &std::path::Path) -> anyhow::Error {
-    anyhow::Error::new(error).context(format!("cannot lock {}", path.display()))
 }

@@ -68,11 +68,6 @@ impl Process {
         self.child.id()
     }
 
-    /// The file with its output.
-    pub fn output_path(&self) -> &Path {
-        &self.output
-    }
-
     /// What it has written so far, on both standard output and error.
     pub fn output(&self) -> String {
         let mut bytes = Vec::new();

@@ -25,11 +25,6 @@ impl Datagrams {
             hold,
         }
     }
-
-    /// The agent, after the datagrams so far.
-    pub fn into_agent(self) -> Agent {
-        self.agent
-    }
 }
 
 impl Iterator for Datagrams {

@@ -399,7 +399,7 @@ impl Desired {
 }
 
 #[cfg(test)]
-mod tests;
+pub(in crate::control) mod tests;
 
 #[cfg(test)]
 mod model;

@@ -17,7 +17,7 @@ pub(super) fn name(n: u16) -> AclName {
 
 pub(super) const PORT: DataSource = DataSource::interface(1);
 
-pub(super) fn wish(n: u16, mbps: u64) -> Wish {
+pub(in crate::control) fn wish(n: u16, mbps: u64) -> Wish {
     let rate = BitRate::from_bits_per_second(mbps * 1_000_000);
     Wish {
         control: Arc::new(Control {

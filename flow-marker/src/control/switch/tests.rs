@@ -2,14 +2,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::*;
-use crate::actuator::{Control, Mark};
 use crate::clock::Time;
-use crate::config::{Config, Dscp, Mode};
-use crate::control::desired::{Cause, Wish};
-use crate::detect::Evidence;
-use crate::flow::FiveTuple;
-use crate::packet::IpProtocol;
-use crate::sflow::DataSource;
+use crate::config::{Config, Mode};
+use crate::control::desired::{self, Wish};
 
 /// A switch whose acl-server nobody asks.
 pub(in crate::control) fn switch(mode: Mode, max_rules: usize) -> Switch {
@@ -29,39 +24,9 @@ pub(in crate::control) fn switch(mode: Mode, max_rules: usize) -> Switch {
     )
 }
 
+/// An elephant of 100 Mbit/s, which is its threshold.
 pub(in crate::control) fn wish(n: u16) -> Wish {
-    let rate = "100M".parse().unwrap();
-    Wish {
-        control: Arc::new(Control {
-            name: format!("fm_mark_{n}").parse().unwrap(),
-            flow: FiveTuple {
-                source: "10.0.0.1".parse().unwrap(),
-                destination: "10.0.0.2".parse().unwrap(),
-                protocol: IpProtocol::TCP,
-                source_port: n,
-                destination_port: 80,
-            },
-            interface: "swp+".to_owned(),
-            mark: Mark {
-                dscp: Some(Dscp::ELEPHANT),
-                cos: None,
-            },
-        }),
-        source: DataSource::interface(1),
-        cause: Arc::new(Cause {
-            agent: "10.0.0.1".parse().unwrap(),
-            port: 1,
-            port_name: None,
-            detected: Time::START,
-            evidence: Evidence {
-                bytes: 1,
-                samples: 1,
-                first_sample: Time::START,
-                rate,
-                threshold: rate,
-            },
-        }),
-    }
+    desired::tests::wish(n, 100)
 }
 
 /// With a step of work for every pair of elephants this would take minutes, and hours with one for every triple.
