@@ -111,13 +111,14 @@ pub async fn put(
     let precondition = precondition(&headers)?;
     let body = body::read(body).await?;
     let received = Instant::now();
-    let content = body::to_content(&body).map_err(|error| error.about(&name))?;
+    let (content, rules) = body::to_content(&body).map_err(|error| error.about(&name))?;
     let tag = etag_header(&content);
     let answer = change(
         &state,
         Action::Put {
             name: name.clone(),
             content,
+            rules,
         },
         precondition,
         received,

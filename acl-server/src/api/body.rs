@@ -9,6 +9,7 @@ use shared::wire::AclLines;
 use tokio::time::timeout;
 
 use super::error::ApiError;
+use crate::commit::committed::{RuleIds, ids_of};
 use crate::rules;
 
 /// Largest body: 1 MiB (`acl-server` contract §4).
@@ -50,11 +51,12 @@ pub fn check_media_type(headers: &HeaderMap) -> Result<(), ApiError> {
     }
 }
 
-/// The content of the file that this body asks for: its lines verbatim, each with a line end.
+/// The content of the file that this body asks for: its lines verbatim, each with a line end; and the rules in it, with
+/// their lines.
 ///
 /// # Errors
 /// 400 with line and column: no JSON array of strings, a character that no rule file may have, a line that is no rule.
-pub fn to_content(body: &[u8]) -> Result<Vec<u8>, ApiError> {
+pub fn to_content(body: &[u8]) -> Result<(Vec<u8>, RuleIds), ApiError> {
     let lines: AclLines =
         serde_json::from_slice(body).map_err(|error| ApiError::bad_body(explain(body, &error)))?;
     if lines.len() > MAX_LINES {
@@ -66,10 +68,10 @@ pub fn to_content(body: &[u8]) -> Result<Vec<u8>, ApiError> {
     for (number, line) in (1..).zip(&lines) {
         check_characters(number, line)?;
     }
-    rules::parse(&lines).map_err(|error| ApiError::bad_rule(&error))?;
+    let policy = rules::parse(&lines).map_err(|error| ApiError::bad_rule(&error))?;
     let mut content = lines.join("\n").into_bytes();
     content.push(b'\n');
-    Ok(content)
+    Ok((content, ids_of(&policy)))
 }
 
 /// A line end inside a line would be a rule that nobody has looked at.

@@ -138,6 +138,7 @@ mod tests {
         Action::Put {
             name: name.parse().unwrap(),
             content: vec![],
+            rules: vec![],
         }
     }
 

@@ -5,6 +5,8 @@ use std::time::Instant;
 use shared::AclName;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
+use super::committed::RuleIds;
+
 /// What a change does.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Action {
@@ -14,6 +16,8 @@ pub enum Action {
         name: AclName,
         /// The whole file, with its final line end.
         content: Vec<u8>,
+        /// The rules in it, with their lines: what was parsed to judge the content is not parsed again by the writer.
+        rules: RuleIds,
     },
     /// Removes one ACL.
     Delete {

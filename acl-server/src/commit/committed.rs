@@ -4,11 +4,14 @@ use std::collections::{BTreeMap, HashMap};
 
 use shared::AclName;
 
-use crate::rules;
+use crate::rules::{self, Policy};
 use crate::store::{Fingerprint, fingerprint};
 
 /// Tells rules apart by what they mean, within their section: the beginning of a SHA-256.
 pub type RuleId = [u8; 16];
+
+/// The rules of one ACL, each with its line, counted from 1.
+pub type RuleIds = Vec<(u32, RuleId)>;
 
 /// The committed ACLs.
 #[derive(Debug, Clone, Default)]
@@ -26,8 +29,16 @@ struct Known {
 }
 
 impl Committed {
-    /// The ACL's file has this content now; `None`: there is none.
+    /// The ACL's file has this content now, and so the rules that can be read in it; `None`: there is none.
     pub fn set(&mut self, name: &AclName, content: Option<&[u8]>) {
+        match content {
+            Some(content) => self.put(name, content, rule_ids(content).into_iter().map(|(_, rule)| rule)),
+            None => self.remove(name),
+        }
+    }
+
+    /// There is no such ACL any more.
+    pub fn remove(&mut self, name: &AclName) {
         if let Some(known) = self.acls.remove(name) {
             self.bytes -= known.bytes;
             for rule in known.rules {
@@ -36,8 +47,12 @@ impl Committed {
                 }
             }
         }
-        let Some(content) = content else { return };
-        let rules: Vec<RuleId> = rule_ids(content).map(|(_, rule)| rule).collect();
+    }
+
+    /// The ACL's file has this content now, with these rules in it.
+    pub fn put(&mut self, name: &AclName, content: &[u8], rules: impl Iterator<Item = RuleId>) {
+        self.remove(name);
+        let rules: Vec<RuleId> = rules.collect();
         for rule in &rules {
             self.rules.insert(*rule, name.clone());
         }
@@ -95,14 +110,24 @@ impl Committed {
 }
 
 /// The rules of a file with their lines, counted from 1; none when it cannot be understood, as one made by hand may be.
-pub fn rule_ids(content: &[u8]) -> impl Iterator<Item = (u32, RuleId)> + use<> {
+pub fn rule_ids(content: &[u8]) -> RuleIds {
     let text = String::from_utf8_lossy(content);
     let lines: Vec<&str> = text.lines().collect();
-    let rules: Vec<_> = rules::parse(&lines)
-        .map(|policy| policy.canonical_rules().collect())
-        .unwrap_or_default();
-    rules.into_iter().map(|(line, rule): (u32, String)| {
-        let digest = fingerprint(rule.as_bytes());
-        (line, digest.first_chunk().copied().unwrap_or_default())
-    })
+    rules::parse(&lines)
+        .map(|policy| ids_of(&policy))
+        .unwrap_or_default()
+}
+
+/// The rules of a policy with their lines, counted from 1.
+pub fn ids_of(policy: &Policy) -> RuleIds {
+    let id = |rule: String| {
+        fingerprint(rule.as_bytes())
+            .first_chunk()
+            .copied()
+            .unwrap_or_default()
+    };
+    policy
+        .canonical_rules()
+        .map(|(line, rule)| (line, id(rule)))
+        .collect()
 }

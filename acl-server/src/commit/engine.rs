@@ -15,7 +15,7 @@ use tokio::time::{sleep_until, timeout_at};
 
 use super::apply::{Staged, roll_back};
 use super::batch::{Queue, Window};
-use super::change::{Answer, Change, Verdict};
+use super::change::{Action, Answer, Change, Verdict};
 use super::committed::Committed;
 use super::isolate::{Isolation, Report, Step};
 use super::journal::{AcceptedState, FileChange, Journal};
@@ -246,8 +246,20 @@ impl Engine {
     ) -> Vec<Verdict> {
         let in_place = files_of(members, isolation.accepted());
         let files = staged.changes();
-        for (file, _) in files.iter().zip(&in_place).filter(|(_, in_place)| **in_place) {
-            self.committed.set(&file.name, file.new.as_deref());
+        for member in isolation
+            .accepted()
+            .iter()
+            .filter_map(|index| members.get(*index))
+        {
+            for file in files.get(member.files.clone()).unwrap_or_default() {
+                match (&file.new, &member.change.action) {
+                    (Some(new), Action::Put { rules, .. }) => {
+                        self.committed
+                            .put(&file.name, new, rules.iter().map(|(_, rule)| *rule));
+                    }
+                    _ => self.committed.set(&file.name, file.new.as_deref()),
+                }
+            }
         }
         let ended = staged
             .switch(|file| in_place.get(file).copied().unwrap_or(false))

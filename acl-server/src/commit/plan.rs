@@ -6,7 +6,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use shared::AclName;
 
 use super::change::{Action, Change, Precondition, Verdict};
-use super::committed::{Committed, RuleId, rule_ids};
+use super::committed::{Committed, RuleId};
 use super::journal::{Content, FileChange};
 use crate::store::{ReadError, Store, etag, fingerprint};
 
@@ -126,7 +126,9 @@ impl Sealing<'_> {
             return Ok(Decision::Done(success));
         }
         self.check_room(&files)?;
-        self.check_duplicates(&files)?;
+        if !files.is_empty() {
+            self.check_duplicates(&change.action)?;
+        }
         self.touched.extend(files.iter().map(|file| file.name.clone()));
         Ok(Decision::Commit { files, success })
     }
@@ -173,20 +175,24 @@ impl Sealing<'_> {
     }
 
     /// The tool refuses a rule that another ACL has already.
-    fn check_duplicates(&mut self, files: &[FileChange]) -> Result<(), Verdict> {
-        let mut brought = Vec::new();
-        for file in files {
-            for (line, rule) in file.new.iter().flat_map(|content| rule_ids(content)) {
-                let committed = self
-                    .committed
-                    .owner(&rule)
-                    .filter(|owner| !self.touched.contains(*owner));
-                match self.brought.get(&rule).or(committed) {
-                    Some(of) if *of != file.name => return Err(Verdict::Duplicate { line, of: of.clone() }),
-                    _ => brought.push((rule, file.name.clone())),
+    fn check_duplicates(&mut self, action: &Action) -> Result<(), Verdict> {
+        let Action::Put { name, rules, .. } = action else {
+            return Ok(());
+        };
+        for (line, rule) in rules {
+            let committed = self.committed.owner(rule);
+            let committed = committed.filter(|owner| !self.touched.contains(*owner));
+            match self.brought.get(rule).or(committed) {
+                Some(of) if of != name => {
+                    return Err(Verdict::Duplicate {
+                        line: *line,
+                        of: of.clone(),
+                    });
                 }
+                _ => {}
             }
         }
+        let brought = rules.iter().map(|(_, rule)| (*rule, name.clone()));
         self.brought.extend(brought);
         Ok(())
     }

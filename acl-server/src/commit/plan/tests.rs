@@ -1,5 +1,6 @@
 use tokio::sync::oneshot;
 
+use super::super::committed::rule_ids;
 use super::*;
 
 struct Fixture {
@@ -36,6 +37,7 @@ fn put(name: &str, content: &str) -> Action {
     Action::Put {
         name: name.parse().unwrap(),
         content: content.as_bytes().to_vec(),
+        rules: rule_ids(content.as_bytes()),
     }
 }
 
