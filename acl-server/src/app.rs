@@ -1,7 +1,9 @@
 //! Puts the daemon together and runs it until it is asked to end.
 
 use std::net::SocketAddr;
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
@@ -11,8 +13,9 @@ use tokio::time::timeout;
 
 use crate::api::{self, ApiState};
 use crate::commit::engine::Engine;
+use crate::commit::start::Parts;
 use crate::config::Config;
-use crate::store::Store;
+use crate::store::{Dir, Store, SystemDir};
 use crate::tool::Tool;
 
 /// How long clients may take to read their last replies.
@@ -56,9 +59,18 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: Shutdown) -> R
     )
     .with_context(|| format!("cannot use the state directory {}", config.state_dir.display()))?;
     life::notify_status("waiting for an earlier run of the ACL tool");
-    let journal = config.state_dir.join("journal");
+    let parts = Parts {
+        store,
+        state: private_dir(&config.state_dir)?,
+        kept: private_dir(&config.state_dir.join("drift"))?,
+        tool,
+        boot: boot(),
+        entries_limit: None,
+        readiness: readiness.clone(),
+        shutdown: shutdown.clone(),
+    };
     let started = tokio::select! {
-        started = Engine::start(store, tool, &journal, readiness.clone(), shutdown.clone()) => started,
+        started = Engine::start(parts) => started,
         () = shutdown.wait() => return Ok(()),
     };
     let (committer, engine) = started.with_context(|| {
@@ -113,6 +125,24 @@ async fn serve(
     } else {
         Err(anyhow!("the writer ended although nobody asked it to"))
     }
+}
+
+/// A directory of ours that nobody else reads.
+fn private_dir(path: &Path) -> Result<Arc<dyn Dir>> {
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
+        .and_then(|()| SystemDir::open(path))
+        .map(|dir| Arc::new(dir) as Arc<dyn Dir>)
+        .with_context(|| format!("cannot use {}", path.display()))
+}
+
+/// Names the kernel tables of now: they survive neither a reboot nor the end of a network namespace.
+fn boot() -> String {
+    let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    let namespace = std::fs::metadata("/proc/self/ns/net").map_or(0, |namespace| namespace.ino());
+    format!("{} {namespace}", boot.trim())
 }
 
 /// Two daemons on one state directory would roll each other's batches back.

@@ -15,6 +15,43 @@ pub type AclLines = Vec<String>;
 /// `Server-Timing` (W3C): where the time of a change went. Ours has the entries `queue` and `commit`.
 pub const SERVER_TIMING: &str = "server-timing";
 
+/// An ETag, with its quotes: the first 128 bits of a SHA-256.
+pub fn etag_text(sha256: &[u8; 32]) -> String {
+    use fmt::Write as _;
+    let mut text = String::with_capacity(34);
+    text.push('"');
+    for byte in sha256.iter().take(16) {
+        let _ = write!(text, "{byte:02x}");
+    }
+    text.push('"');
+    text
+}
+
+/// The `set_etag` of `POST /acl/renew`: the ETag of a text that has a line `NAME ETAG` for each ACL, sorted by name, with
+/// the quotes of each ETag. A controller computes it from what it believes to have installed, and compares.
+pub fn set_etag<'a>(acls: impl Iterator<Item = (&'a AclName, String)>) -> String {
+    use sha2::{Digest, Sha256};
+    let mut acls: Vec<_> = acls.collect();
+    acls.sort_unstable();
+    let mut hash = Sha256::new();
+    for (name, etag) in acls {
+        hash.update(name.as_str());
+        hash.update(" ");
+        hash.update(etag);
+        hash.update("\n");
+    }
+    etag_text(&hash.finalize().into())
+}
+
+/// The body of the reply to `POST /acl/renew`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Renewed {
+    /// How many leases were renewed.
+    pub renewed: usize,
+    /// See [`set_etag`].
+    pub set_etag: String,
+}
+
 /// One element of `GET /acl/?details=true`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AclSummary {

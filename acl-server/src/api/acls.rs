@@ -19,7 +19,7 @@ use shared::wire::{AclSummary, SERVER_TIMING, ServerTiming};
 
 use super::{ApiState, body, error::ApiError};
 use crate::commit::Committer;
-use crate::commit::change::{Action, Answer, Precondition, Verdict};
+use crate::commit::change::{Action, Answer, Caller, Edit, Effect, Precondition, Verdict, Wish};
 use crate::rules;
 use crate::store::{ReadError, etag};
 
@@ -115,18 +115,24 @@ pub async fn put(
     let tag = etag_header(&content);
     let answer = change(
         &state,
-        Action::Put {
-            name: name.clone(),
-            content,
-            rules,
+        Action::Edit {
+            edits: vec![Edit {
+                name: name.clone(),
+                wish: Some(Wish {
+                    content,
+                    facts: rules,
+                    ttl: None,
+                }),
+            }],
+            confirm: None,
         },
         precondition,
         received,
     )
     .await;
     let (answer, timing) = answer.map_err(|error| error.about(&name))?;
-    let status = match answer.verdict {
-        Verdict::Installed { created: true } => StatusCode::CREATED,
+    let status = match &answer.verdict {
+        Verdict::Done { effects, .. } if effects.contains(&Effect::Created) => StatusCode::CREATED,
         _ => StatusCode::OK,
     };
     Ok((status, tag, timing).into_response())
@@ -147,7 +153,13 @@ pub async fn delete(
     known(query, &[])?;
     let answer = change(
         &state,
-        Action::Delete { name: name.clone() },
+        Action::Edit {
+            edits: vec![Edit {
+                name: name.clone(),
+                wish: None,
+            }],
+            confirm: None,
+        },
         precondition(&headers)?,
         received,
     )
@@ -185,7 +197,7 @@ pub async fn delete_all(
     };
     let (_, timing) = change(
         &state,
-        Action::DeleteAll { prefix },
+        Action::Clear { prefix },
         Precondition::default(),
         received,
     )
@@ -213,18 +225,16 @@ async fn change(
     precondition: Precondition,
     received: Instant,
 ) -> Result<(Answer, [(HeaderName, HeaderValue); 1]), ApiError> {
-    let what = match &action {
-        Action::Put { name, .. } => format!("PUT {name}"),
-        Action::Delete { name } => format!("DELETE {name}"),
-        Action::DeleteAll { prefix } => format!("DELETE {prefix}*"),
+    let what = action.to_string();
+    let caller = Caller {
+        who: "anonymous".into(),
+        from: "-".into(),
+        may: None,
     };
-    let answer = state
-        .committer
-        .submit(action, precondition)
-        .await
-        .map_err(ApiError::rejected)?;
+    let ticket = state.committer.submit(action, precondition, caller).map_err(ApiError::rejected)?;
+    let answer = ticket.answer().await.map_err(ApiError::rejected)?;
     let timing = ServerTiming {
-        queue: answer.sealed.saturating_duration_since(received),
+        queue: answer.sealed.into_std().saturating_duration_since(received),
         commit: answer.decided.saturating_duration_since(answer.sealed),
     };
     let ms = timing.queue.saturating_add(timing.commit).as_millis();

@@ -9,7 +9,7 @@ use shared::wire::AclLines;
 use tokio::time::timeout;
 
 use super::error::ApiError;
-use crate::commit::committed::{RuleIds, ids_of};
+use crate::commit::facts::Facts;
 use crate::rules;
 
 /// Largest body: 1 MiB (`acl-server` contract §4).
@@ -56,7 +56,7 @@ pub fn check_media_type(headers: &HeaderMap) -> Result<(), ApiError> {
 ///
 /// # Errors
 /// 400 with line and column: no JSON array of strings, a character that no rule file may have, a line that is no rule.
-pub fn to_content(body: &[u8]) -> Result<(Vec<u8>, RuleIds), ApiError> {
+pub fn to_content(body: &[u8]) -> Result<(Vec<u8>, Facts), ApiError> {
     let lines: AclLines =
         serde_json::from_slice(body).map_err(|error| ApiError::bad_body(explain(body, &error)))?;
     if lines.len() > MAX_LINES {
@@ -71,7 +71,7 @@ pub fn to_content(body: &[u8]) -> Result<(Vec<u8>, RuleIds), ApiError> {
     let policy = rules::parse(&lines).map_err(|error| ApiError::bad_rule(&error))?;
     let mut content = lines.join("\n").into_bytes();
     content.push(b'\n');
-    Ok((content, ids_of(&policy)))
+    Ok((content, Facts::of(&policy)))
 }
 
 /// A line end inside a line would be a rule that nobody has looked at.

@@ -10,6 +10,7 @@ use shared::{AclName, Problem, problem};
 
 use crate::commit::Rejected;
 use crate::commit::change::Verdict;
+use crate::commit::registry::CommitId;
 use crate::rules::RuleError;
 use crate::store::ReadError;
 
@@ -51,8 +52,8 @@ impl ApiError {
         self
     }
 
-    fn output(mut self, lines: Vec<String>) -> Self {
-        self.problem.output = lines;
+    fn output(mut self, lines: &[String]) -> Self {
+        self.problem.output = lines.to_vec();
         self
     }
 
@@ -245,14 +246,14 @@ impl ApiError {
     /// An unsuccessful verdict; `None` for a successful one.
     pub fn from_verdict(verdict: Verdict) -> Option<Self> {
         Some(match verdict {
-            Verdict::Installed { .. } | Verdict::Unchanged | Verdict::Removed => return None,
+            Verdict::Done { .. } | Verdict::Moot => return None,
             Verdict::Refused { code, lines } => Self::new(
                 StatusCode::UNPROCESSABLE_ENTITY,
                 "refused",
                 "the ACL tool refused this change",
                 format!("the tool ended with status {code}; its words are in `output`; nothing of this change is installed"),
             )
-            .output(lines),
+            .output(&lines),
             Verdict::BaseRefused { code, lines } => Self::later(
                 "base-refused",
                 "the ACL tool refuses what was there before",
@@ -262,17 +263,17 @@ impl ApiError {
                 ),
                 30,
             )
-            .output(lines),
+            .output(&lines),
             Verdict::TimedOut { lines } => Self::new(
                 StatusCode::GATEWAY_TIMEOUT,
                 "tool-timeout",
                 "the ACL tool took too long",
                 "the tool was ended and the change taken back; the switch is brought in sync again by itself",
             )
-            .output(lines),
+            .output(&lines),
             Verdict::ToolFailed { why, lines } => {
                 Self::later("tool-failed", "the ACL tool cannot be run", format!("{why}; the change was taken back"), 10)
-                    .output(lines)
+                    .output(&lines)
             }
             Verdict::Undecided { code, lines } => Self::later(
                 "undecided",
@@ -283,13 +284,16 @@ impl ApiError {
                 ),
                 5,
             )
-            .output(lines),
-            Verdict::PreconditionFailed { current } => precondition_failed(current),
+            .output(&lines),
+            Verdict::PreconditionFailed { name, current } => precondition_failed(current).about(&name),
+            Verdict::Drift { acls } => drift(&acls),
+            Verdict::Locked { name, by } => locked(by).about(&name),
+            Verdict::Forbidden { name, .. } => Self::new(StatusCode::FORBIDDEN, "forbidden", "you may not do this", "the rules that come or go do more than you may").about(&name),
             Verdict::NoRoom { why } => {
                 let detail = format!("{why}; remove something first");
                 Self::new(StatusCode::INSUFFICIENT_STORAGE, "no-room", "there is no room for this ACL", detail)
             }
-            Verdict::Duplicate { line, of } => duplicate(line, &of),
+            Verdict::Duplicate { name, line, of } => duplicate(line, &of).about(&name),
             Verdict::StoreFailed { why, full: true } => Self::new(
                 StatusCode::INSUFFICIENT_STORAGE,
                 "disk-full",
@@ -302,6 +306,31 @@ impl ApiError {
             Verdict::ShuttingDown => Self::rejected(Rejected::ShuttingDown),
         })
     }
+}
+
+fn drift(acls: &[(AclName, Option<String>)]) -> ApiError {
+    let list: Vec<String> = acls
+        .iter()
+        .map(|(name, etag)| match etag {
+            Some(etag) => format!("`{name}` (ETag {etag})"),
+            None => format!("`{name}` (removed)"),
+        })
+        .collect();
+    let detail = format!(
+        "changed by hand since it was written here: {}; look at it, then send If-Match with its ETag, or If-None-Match: * \
+         when its file is gone",
+        list.join(", ")
+    );
+    let error = ApiError::new(StatusCode::CONFLICT, "drift", "an ACL was changed by hand", detail);
+    match acls {
+        [(name, _)] => error.about(name),
+        _ => error,
+    }
+}
+
+fn locked(by: CommitId) -> ApiError {
+    let detail = format!("the change {by} waits for its confirmation: POST /commit/{by}/confirm, or wait until it is taken back");
+    ApiError::new(StatusCode::CONFLICT, "locked", "an unconfirmed change has this ACL", detail)
 }
 
 fn duplicate(line: u32, of: &AclName) -> ApiError {

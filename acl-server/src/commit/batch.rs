@@ -1,7 +1,11 @@
 //! Which changes go together. Pure: takes `now`, never waits.
 
-use std::collections::{HashSet, VecDeque};
-use std::time::{Duration, Instant};
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use shared::AclName;
+use tokio::time::Instant;
 
 use super::change::{Change, Footprint};
 
@@ -40,14 +44,25 @@ impl Window {
     }
 }
 
+/// How long a caller whose change the tool refused commits apart (`acl-server` contract §2.4).
+pub const QUARANTINE: Duration = Duration::from_secs(600);
+/// Most callers that are remembered for it; beyond, the one that was refused longest ago is forgotten.
+const MAX_SUSPECTS: usize = 1024;
+
 /// Changes that wait, in the order of their arrival.
 #[derive(Debug, Default)]
-pub struct Queue(VecDeque<Change>);
+pub struct Queue {
+    changes: VecDeque<Change>,
+    /// When the tool last refused something of a caller.
+    refused: HashMap<Arc<str>, Instant>,
+    /// The last batch was of those who are in good standing, so one of the others is next.
+    others_turn: bool,
+}
 
 /// Names and prefixes that are taken.
 #[derive(Default)]
 struct Taken {
-    names: HashSet<String>,
+    names: HashSet<AclName>,
     prefixes: Vec<String>,
 }
 
@@ -58,62 +73,108 @@ impl Taken {
             .iter()
             .any(|prefix| Footprint::Prefix(prefix).overlaps(&footprint));
         by_prefix
-            || match footprint {
-                Footprint::Name(name) => self.names.contains(name),
-                Footprint::Prefix(_) => self
-                    .names
-                    .iter()
-                    .any(|name| Footprint::Name(name).overlaps(&footprint)),
+            || match footprint.prefix() {
+                Some(prefix) => self.names.iter().any(|name| name.as_str().starts_with(prefix)),
+                None => footprint.names().any(|name| self.names.contains(name)),
             }
     }
 
     fn take(&mut self, footprint: Footprint<'_>) {
-        match footprint {
-            Footprint::Name(name) => {
-                self.names.insert(name.to_owned());
-            }
-            Footprint::Prefix(prefix) => self.prefixes.push(prefix.to_owned()),
-        }
+        self.names.extend(footprint.names().cloned());
+        self.prefixes.extend(footprint.prefix().map(str::to_owned));
     }
 }
 
 impl Queue {
     /// Puts a change at the end.
     pub fn push(&mut self, change: Change) {
-        self.0.push_back(change);
+        self.changes.push_back(change);
     }
 
     /// How many wait.
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.changes.len()
     }
 
     /// Whether nothing waits.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.changes.is_empty()
+    }
+
+    /// The tool refused something of this caller, who therefore commits apart for a while.
+    pub fn suspect(&mut self, who: &Arc<str>, now: Instant) {
+        self.refused
+            .retain(|_, refused| now.saturating_duration_since(*refused) < QUARANTINE);
+        if self.refused.len() >= MAX_SUSPECTS
+            && let Some(oldest) = self
+                .refused
+                .iter()
+                .min_by_key(|(_, when)| **when)
+                .map(|(who, _)| Arc::clone(who))
+        {
+            self.refused.remove(&oldest);
+        }
+        self.refused.insert(Arc::clone(who), now);
+    }
+
+    fn is_suspect(&self, who: &Arc<str>, now: Instant) -> bool {
+        self.refused
+            .get(who)
+            .is_some_and(|refused| now.saturating_duration_since(*refused) < QUARANTINE)
     }
 
     /// Takes out the next batch: at most one change per name, and no change before an earlier one to the same name.
-    pub fn seal(&mut self) -> Vec<Change> {
+    ///
+    /// A caller who was refused lately is in a batch of its own, after the others; but never waits for more than one
+    /// batch of theirs, so that a steady stream does not keep it out for ever.
+    pub fn seal(&mut self, now: Instant) -> Vec<Change> {
+        let apart = |who: &Arc<str>| self.is_suspect(who, now).then(|| Arc::clone(who));
+        // Whose turn it is; `None`: all who are in good standing.
+        let mut turns = self.changes.iter().map(|change| apart(&change.caller.who));
+        let Some(first) = turns.next() else {
+            return Vec::new();
+        };
+        let mut turns = std::iter::once(first.clone()).chain(turns);
+        let wanted = match self.others_turn {
+            true => turns.find(Option::is_some),
+            false => turns.find(Option::is_none),
+        };
+        let turn = wanted.unwrap_or_else(|| first.clone());
+        let batch = self.take(&turn, now);
+        // All of theirs may have to wait for earlier changes of somebody else; the very first change waits for nobody.
+        let (turn, batch) = match batch.is_empty() {
+            true => (first.clone(), self.take(&first, now)),
+            false => (turn, batch),
+        };
+        self.others_turn = turn.is_none();
+        batch
+    }
+
+    fn take(&mut self, turn: &Option<Arc<str>>, now: Instant) -> Vec<Change> {
         let mut taken = Taken::default();
         let (mut batch, mut later) = (Vec::new(), VecDeque::new());
-        for change in self.0.drain(..) {
+        for change in std::mem::take(&mut self.changes) {
+            let footprint = change.action.footprint();
+            let wanted = match turn {
+                Some(who) => change.caller.who == *who,
+                None => !self.is_suspect(&change.caller.who, now),
+            };
             // A change that stays behind takes its names too: those after it must not overtake it.
-            let free = batch.len() < MAX_CHANGES && !taken.overlaps(change.action.footprint());
-            taken.take(change.action.footprint());
+            let free = batch.len() < MAX_CHANGES && wanted && !taken.overlaps(footprint);
+            taken.take(footprint);
             if free {
                 batch.push(change);
             } else {
                 later.push_back(change);
             }
         }
-        self.0 = later;
+        self.changes = later;
         batch
     }
 
     /// Takes out everything, to be turned away.
     pub fn drain(&mut self) -> impl Iterator<Item = Change> + '_ {
-        self.0.drain(..)
+        self.changes.drain(..)
     }
 }
 

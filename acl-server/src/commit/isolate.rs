@@ -2,7 +2,9 @@
 //!
 //! The last run is always a success with exactly the accepted changes in place, or the isolation says that there was none.
 
-use super::change::Verdict;
+use std::collections::BTreeSet;
+
+use super::change::{Verdict, Words};
 
 /// What to do next.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,7 +28,9 @@ pub enum Report {
         /// Its exit status.
         code: i32,
         /// Its words.
-        lines: Vec<String>,
+        lines: Words,
+        /// The members that its words name, by their position in the batch.
+        named: Vec<usize>,
     },
     /// The run says nothing about the rules: it timed out, died or did not start. The verdict is for every member that is
     /// not refused already.
@@ -56,8 +60,10 @@ pub struct Isolation {
     pending: Vec<Vec<usize>>,
     phase: Phase,
     out_of_time: bool,
+    /// Whom the last refusal names.
+    named: Vec<usize>,
     /// What the last refusal said.
-    refusal: (i32, Vec<String>),
+    refusal: (i32, Words),
 }
 
 impl Isolation {
@@ -69,7 +75,8 @@ impl Isolation {
             pending: Vec::new(),
             phase: Phase::All,
             out_of_time: false,
-            refusal: Default::default(),
+            named: Vec::new(),
+            refusal: (0, Words::default()),
         }
     }
 
@@ -101,20 +108,20 @@ impl Isolation {
                 self.accepted = (0..self.verdicts.len()).collect();
                 Phase::Done { synced: true }
             }
-            (Phase::All, Report::Refused { code, lines }) => {
-                self.refusal = (code, lines);
+            (Phase::All, Report::Refused { code, lines, named }) => {
+                (self.refusal, self.named) = ((code, lines), named);
                 Phase::Base
             }
             (Phase::Base, Report::Accepted) => self.search(),
-            (Phase::Base | Phase::Final, Report::Refused { code, lines }) => {
+            (Phase::Base | Phase::Final, Report::Refused { code, lines, .. }) => {
                 self.end_with(&Verdict::BaseRefused { code, lines })
             }
             (Phase::Group(group), Report::Accepted) => {
                 self.accepted.extend(group);
                 self.next_group(true)
             }
-            (Phase::Group(group), Report::Refused { code, lines }) => {
-                self.refusal = (code, lines);
+            (Phase::Group(group), Report::Refused { code, lines, named }) => {
+                (self.refusal, self.named) = ((code, lines), named);
                 self.split(group);
                 self.next_group(false)
             }
@@ -129,8 +136,15 @@ impl Isolation {
         self.next_group(true)
     }
 
-    /// A refused group: one member is the offender, more are halved.
+    /// A refused group: one member is the offender; of more, those that the tool names go first, then halves.
     fn split(&mut self, mut group: Vec<usize>) {
+        let named: BTreeSet<usize> = std::mem::take(&mut self.named).into_iter().collect();
+        let (named, others): (Vec<usize>, Vec<usize>) =
+            group.iter().copied().partition(|member| named.contains(member));
+        if !named.is_empty() && !others.is_empty() {
+            self.pending.extend([others, named]);
+            return;
+        }
         match group.as_slice() {
             [offender] => {
                 let (code, lines) = self.refusal.clone();
@@ -195,7 +209,8 @@ mod tests {
     fn refused() -> Report {
         Report::Refused {
             code: 1,
-            lines: vec!["error: x".to_owned()],
+            lines: Words::from(["error: x".to_owned()]),
+            named: Vec::new(),
         }
     }
 

@@ -5,38 +5,69 @@
 //! → replies. What the tool refuses is taken back by the same path in reverse, so that the files are what the switch last
 //! accepted, after any crash.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use shared::AclName;
 use shared::wire::LastError;
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
+use tokio::time::Instant;
 
 use crate::store::{ReadError, Store};
 
-/// What the switch has of ours.
-pub mod committed;
-/// Files of a batch into place and back.
-pub mod apply;
-/// Which changes go together.
-pub mod batch;
-/// A change, its conditions and its verdict.
-pub mod change;
 /// The task itself: waits, seals, runs, answers.
 pub mod engine;
-/// Who among the members of a batch is refused.
-pub mod isolate;
-/// What was about to change, on disk before it changes.
-pub mod journal;
-/// From what the system and the tool say to verdicts.
-pub mod outcome;
-/// What a batch means for the files, decided against the committed state.
-pub mod plan;
 /// Takes over what an earlier daemon has left.
 pub mod start;
+/// What becomes due without anybody asking: expiry, reverts, a look at the files.
+pub mod due;
+/// Carries out one batch: files, journal, runs of the tool.
+pub mod carry;
+/// What a batch means for the files, decided against the committed state.
+pub mod plan;
+/// What there is room for.
+pub mod room;
+/// Whom the tool's words are about.
+pub mod named;
+/// Whether somebody's hand was in our files.
+pub mod drift;
+/// What the writer and its callers both know, and what makes it durable.
+pub mod book;
+/// What is there of ours.
+pub mod committed;
+/// What is remembered beside the files, as values on disk.
+pub mod ledger;
+/// Files of a batch into place and back.
+pub mod apply;
+/// What was about to change, on disk before it changes.
+pub mod journal;
+/// Records that know whether they are whole.
+pub mod frame;
+/// Which changes go together.
+pub mod batch;
+/// From what the system and the tool say to verdicts.
+pub mod outcome;
+/// Who among the members of a batch is refused.
+pub mod isolate;
+/// What happens, for those who watch.
+pub mod events;
+/// A change, its conditions and its verdict.
+pub mod change;
+/// What became of recent changes.
+pub mod registry;
+/// What is remembered of an ACL's rules.
+pub mod facts;
+/// What the writer needs of the tool.
+pub mod runner;
 
-use change::{Action, Answer, Change, Precondition};
+use book::{Book, Confirmation};
+use change::{Action, Answer, Caller, Change, Precondition};
+use events::{Event, Events};
 use journal::Content;
+use registry::{CommitId, CommitState, Record, Registry};
+use room::Limits;
 
 /// Most changes that wait; the next one is turned away. Above the 1,000 clients of the contract's load test.
 const QUEUE: usize = 4096;
@@ -75,6 +106,24 @@ pub struct Committer {
     shared: Arc<Shared>,
 }
 
+/// A change that was queued.
+#[derive(Debug)]
+pub struct Ticket {
+    /// Names it.
+    pub id: CommitId,
+    answer: oneshot::Receiver<Answer>,
+}
+
+impl Ticket {
+    /// Waits for the verdict. Who does not wait is not missed: the change is carried out all the same.
+    ///
+    /// # Errors
+    /// [`Rejected::Lost`]
+    pub async fn answer(self) -> Result<Answer, Rejected> {
+        self.answer.await.map_err(|_| Rejected::Lost)
+    }
+}
+
 /// The committed content of ACLs that are being changed; `None` for those that do not exist yet.
 type InFlight = BTreeMap<AclName, Option<Content>>;
 
@@ -82,10 +131,14 @@ type InFlight = BTreeMap<AclName, Option<Content>>;
 #[derive(Debug)]
 struct Shared {
     store: Store,
+    book: Mutex<Book>,
+    registry: Mutex<Registry>,
     /// The committed content of every ACL that the running batch is changing: readers must not see it half done.
     in_flight: Mutex<InFlight>,
     last_failure: Mutex<Option<LastFailure>>,
     sync: watch::Sender<SyncState>,
+    limits: Mutex<Limits>,
+    events: Events,
 }
 
 /// What the tool said when it last refused or failed.
@@ -96,46 +149,96 @@ struct LastFailure {
     of_base: bool,
 }
 
-impl Shared {
-    fn last_failure(&self) -> MutexGuard<'_, Option<LastFailure>> {
-        self.last_failure.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+/// Every value behind these locks is replaced as a whole, so a panic elsewhere leaves it usable.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
-    fn in_flight(&self) -> MutexGuard<'_, InFlight> {
-        // Replaced as a whole, so a panic elsewhere leaves it usable.
-        self.in_flight.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+/// One ACL, as lists show it.
+#[derive(Debug, Clone)]
+pub struct Summary {
+    /// Its name.
+    pub name: AclName,
+    /// What is on disk.
+    pub content: Vec<u8>,
+    /// Entries in hardware.
+    pub entries: u64,
+    /// How long until it removes itself; `None`: it stays.
+    pub ttl: Option<Duration>,
+    /// It was changed by hand.
+    pub drift: bool,
 }
 
 impl Committer {
-    /// Queues a change and waits for its verdict. When the caller goes away, the change is carried out all the same.
+    /// Queues a change.
     ///
     /// # Errors
     /// [`Rejected`]: nothing was queued.
-    pub async fn submit(&self, action: Action, precondition: Precondition) -> Result<Answer, Rejected> {
-        if *self.shared.sync.borrow() == SyncState::Starting {
+    pub fn submit(&self, action: Action, precondition: Precondition, caller: Caller) -> Result<Ticket, Rejected> {
+        if self.sync_state() == SyncState::Starting {
             return Err(Rejected::NotReady);
         }
-        let bytes = match &action {
-            Action::Put { content, .. } => content.len(),
-            Action::Delete { .. } | Action::DeleteAll { .. } => 0,
-        };
-        let bytes = u32::try_from(bytes).map_err(|_| Rejected::Full)?;
+        let bytes = u32::try_from(action.bytes()).map_err(|_| Rejected::Full)?;
         let budget = Arc::clone(&self.budget)
             .try_acquire_many_owned(bytes)
             .map_err(|_| Rejected::Full)?;
-        let (reply, verdict) = oneshot::channel();
+        let (reply, answer) = oneshot::channel();
+        let id = self.registry().open(action.to_string(), Arc::clone(&caller.who));
         let change = Change {
+            id,
             action,
             precondition,
-            reply,
+            caller,
+            queued: now(),
+            reply: Some(reply),
             budget: Some(budget),
         };
-        self.sender.try_send(change).map_err(|error| match error {
-            mpsc::error::TrySendError::Full(_) => Rejected::Full,
-            mpsc::error::TrySendError::Closed(_) => Rejected::ShuttingDown,
+        self.sender.try_send(change).map_err(|error| {
+            self.registry().forget(id);
+            match error {
+                mpsc::error::TrySendError::Full(_) => Rejected::Full,
+                mpsc::error::TrySendError::Closed(_) => Rejected::ShuttingDown,
+            }
         })?;
-        verdict.await.map_err(|_| Rejected::Lost)
+        Ok(Ticket { id, answer })
+    }
+
+    fn registry(&self) -> MutexGuard<'_, Registry> {
+        lock(&self.shared.registry)
+    }
+
+    /// What is remembered of a change; `None`: nothing, or nothing any more.
+    pub fn commit(&self, id: CommitId) -> Option<Record> {
+        self.registry().get(id).cloned()
+    }
+
+    /// The names that an unconfirmed change has changed.
+    pub fn unconfirmed(&self, id: CommitId) -> Option<Vec<AclName>> {
+        let book = lock(&self.shared.book);
+        let before = &book.unconfirmed.get(&id)?.before;
+        Some(before.iter().map(|before| before.name.clone()).collect())
+    }
+
+    /// Confirms a change, so that it stays. Blocks for one sync.
+    ///
+    /// # Errors
+    /// The journal cannot be written; then it is not confirmed.
+    pub fn confirm(&self, id: CommitId) -> io::Result<Confirmation> {
+        let confirmation = lock(&self.shared.book).confirm(id, now())?;
+        if confirmation == Confirmation::Confirmed {
+            self.registry().set(id, CommitState::Confirmed);
+            self.shared.events.tell(Event::Confirmed { id });
+        }
+        Ok(confirmation)
+    }
+
+    /// Lets every lease under the prefix last until `ttl` from now at least. Returns how many there are and the ETag of
+    /// the set. Blocks for one sync.
+    ///
+    /// # Errors
+    /// The journal cannot be written; then nothing is renewed.
+    pub fn renew(&self, prefix: &str, ttl: Duration) -> io::Result<(usize, String)> {
+        lock(&self.shared.book).renew(prefix, ttl, now())
     }
 
     /// The committed content of an ACL.
@@ -144,7 +247,7 @@ impl Committer {
     /// The file cannot be read.
     pub fn read(&self, name: &AclName) -> Result<Option<Vec<u8>>, ReadError> {
         // The lock is held while reading: otherwise the batch could begin between the look and the read.
-        let in_flight = self.shared.in_flight();
+        let in_flight = lock(&self.shared.in_flight);
         match in_flight.get(name) {
             Some(committed) => Ok(committed.as_deref().map(<[u8]>::to_vec)),
             None => self.shared.store.read(name),
@@ -155,9 +258,9 @@ impl Committer {
     ///
     /// # Errors
     /// The directory cannot be read.
-    pub fn names(&self) -> std::io::Result<Vec<AclName>> {
-        let in_flight = self.shared.in_flight();
-        let mut names: std::collections::BTreeSet<_> = self.shared.store.names()?.into_iter().collect();
+    pub fn names(&self) -> io::Result<Vec<AclName>> {
+        let in_flight = lock(&self.shared.in_flight);
+        let mut names: BTreeSet<_> = self.shared.store.names()?.into_iter().collect();
         for (name, committed) in in_flight.iter() {
             match committed {
                 Some(_) => names.insert(name.clone()),
@@ -167,16 +270,88 @@ impl Committer {
         Ok(names.into_iter().collect())
     }
 
+    /// One ACL with what is known of it; `None` when there is none.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn summary(&self, name: &AclName) -> Result<Option<Summary>, ReadError> {
+        // Held until the book is read: in between, a batch could end, and its new file look like somebody's hand.
+        let in_flight = lock(&self.shared.in_flight);
+        let content = match in_flight.get(name) {
+            Some(committed) => committed.as_deref().map(<[u8]>::to_vec),
+            None => self.shared.store.read(name)?,
+        };
+        let Some(content) = content else {
+            return Ok(None);
+        };
+        let book = lock(&self.shared.book);
+        let known = book.committed.get(name);
+        let print = crate::store::fingerprint(&content);
+        let disk = known.and_then(|known| known.disk.as_ref());
+        let entries = disk.filter(|disk| disk.fingerprint == print).map(|disk| disk.entries);
+        let lease = known.and_then(|known| known.lease);
+        let summary = Summary {
+            name: name.clone(),
+            ttl: lease.map(|until| until.saturating_duration_since(now())),
+            drift: known.and_then(|known| known.written) != Some(print),
+            entries: entries.unwrap_or_else(|| facts::Facts::of_file(&content).entries),
+            content,
+        };
+        Ok(Some(summary))
+    }
+
+    /// The rule files that are not ours, and the committed ones that are, in the order in which the tool reads them.
+    ///
+    /// # Errors
+    /// The directory or a file cannot be read.
+    pub fn directory(&self) -> io::Result<BTreeMap<String, Vec<u8>>> {
+        let foreign = self.shared.store.foreign_files()?.into_iter();
+        let mut files: BTreeMap<String, Vec<u8>> = foreign
+            .filter_map(|(name, content)| Some((name, content?)))
+            .collect();
+        for name in self.names()? {
+            match self.read(&name) {
+                Ok(Some(content)) => drop(files.insert(crate::store::file_name(&name), content)),
+                Ok(None) => {}
+                Err(ReadError::Io(error)) => return Err(error),
+                Err(error) => tracing::debug!(acl = %name, %error, "left out"),
+            }
+        }
+        Ok(files)
+    }
+
+    /// Entries in hardware that all rule files take, and how many there are; `None`: not known.
+    pub fn capacity(&self) -> (u64, Option<u64>) {
+        let limits = *lock(&self.shared.limits);
+        let ours = lock(&self.shared.book).committed.entries();
+        (ours.saturating_add(limits.foreign), limits.entries)
+    }
+
+    /// Counts of what is there: ACLs, leases, unconfirmed changes, ACLs that were changed by hand.
+    pub fn counts(&self) -> [usize; 4] {
+        let book = lock(&self.shared.book);
+        let committed = &book.committed;
+        [committed.len(), committed.leases(), book.unconfirmed.len(), committed.drifted()]
+    }
+
     /// What the tool said when it last refused or failed; `None` once a later batch has wholly succeeded.
     pub fn last_error(&self) -> Option<LastError> {
-        self.shared
-            .last_failure()
-            .as_ref()
-            .map(|failure| failure.error.clone())
+        let failure = lock(&self.shared.last_failure);
+        failure.as_ref().map(|failure| failure.error.clone())
     }
 
     /// Whether the switch has what the files say.
     pub fn sync_state(&self) -> SyncState {
         *self.shared.sync.borrow()
     }
+
+    /// What happens, to be watched.
+    pub fn events(&self) -> &Events {
+        &self.shared.events
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the driver of the pure parts below reads the clock for them")]
+fn now() -> Instant {
+    Instant::now()
 }

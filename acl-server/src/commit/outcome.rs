@@ -4,7 +4,7 @@ use std::io;
 
 use shared::wire::LastError;
 
-use super::change::Verdict;
+use super::change::{Effect, Verdict, Words};
 use super::isolate::Report;
 use crate::tool::{Outcome, Run};
 
@@ -20,12 +20,16 @@ pub fn store_failed(error: &io::Error) -> Verdict {
     }
 }
 
-/// What a run says about the rules that were in place.
-pub fn report(run: Run) -> Report {
-    let lines = run.lines;
+/// What a run says about the rules that were in place; `named` finds the members that the words of a refusal name.
+pub fn report(run: Run, named: impl FnOnce(&[String]) -> Vec<usize>) -> Report {
+    let lines = Words::from(run.lines);
     match run.outcome {
         Outcome::Accepted => Report::Accepted,
-        Outcome::Refused { code } => Report::Refused { code, lines },
+        Outcome::Refused { code } => Report::Refused {
+            code,
+            named: named(&lines),
+            lines,
+        },
         Outcome::TimedOut => Report::Broken(Verdict::TimedOut { lines }),
         Outcome::Killed { signal } => Report::Broken(Verdict::ToolFailed {
             why: format!("the tool was ended by signal {signal}"),
@@ -40,18 +44,39 @@ pub fn last_error(verdict: &Verdict) -> Option<LastError> {
     let (returncode, lines) = match verdict {
         Verdict::Refused { code, lines }
         | Verdict::BaseRefused { code, lines }
-        | Verdict::Undecided { code, lines } => (Some(*code), lines.clone()),
-        Verdict::TimedOut { lines } => (
-            None,
-            [
-                lines.as_slice(),
-                &["the tool took too long and was ended".to_owned()],
-            ]
-            .concat(),
-        ),
-        Verdict::ToolFailed { why, lines } => (None, [lines.as_slice(), std::slice::from_ref(why)].concat()),
+        | Verdict::Undecided { code, lines } => (Some(*code), lines.to_vec()),
+        Verdict::TimedOut { lines } => {
+            let why = "the tool took too long and was ended".to_owned();
+            (None, [lines, [why].as_slice()].concat())
+        }
+        Verdict::ToolFailed { why, lines } => (None, [lines, std::slice::from_ref(why)].concat()),
         Verdict::StoreFailed { why, .. } => (None, vec![why.clone()]),
         _ => return None,
     };
     Some(LastError { returncode, lines })
+}
+
+/// One word for a verdict, for logs and counters.
+pub fn label(verdict: &Verdict) -> &'static str {
+    match verdict {
+        Verdict::Done { unconfirmed: true, .. } => "unconfirmed",
+        Verdict::Done { effects, .. } => {
+            let nothing = |effect: &Effect| matches!(effect, Effect::Unchanged | Effect::Absent);
+            if effects.iter().all(nothing) { "unchanged" } else { "installed" }
+        }
+        Verdict::Refused { .. } => "refused",
+        Verdict::BaseRefused { .. } => "base_refused",
+        Verdict::TimedOut { .. } => "timed_out",
+        Verdict::ToolFailed { .. } => "tool_failed",
+        Verdict::Undecided { .. } => "undecided",
+        Verdict::PreconditionFailed { .. } => "precondition",
+        Verdict::Drift { .. } => "drift",
+        Verdict::Locked { .. } => "locked",
+        Verdict::Forbidden { .. } => "forbidden",
+        Verdict::NoRoom { .. } => "no_room",
+        Verdict::Duplicate { .. } => "duplicate",
+        Verdict::StoreFailed { .. } => "store_failed",
+        Verdict::Moot => "moot",
+        Verdict::ShuttingDown => "shutting_down",
+    }
 }

@@ -1,11 +1,8 @@
-//! Takes over what an earlier daemon has left: its tool, its open batch, its temporary files.
-#![expect(clippy::disallowed_methods, reason = "a driver: it reads the clock once")]
+//! Takes over what an earlier daemon has left: its tool, its open batch, its temporary files, its unconfirmed changes.
 
+use std::collections::HashSet;
 use std::io;
-use std::os::unix::fs::MetadataExt;
-use std::path::Path;
 use std::sync::{Arc, Mutex};
-use std::time::Instant;
 
 use shared::backoff::Backoff;
 use shared::life::{Readiness, Shutdown};
@@ -13,105 +10,138 @@ use tokio::sync::{Semaphore, mpsc, watch};
 
 use super::apply::roll_back;
 use super::batch::Queue;
-use super::committed::Committed;
+use super::book::{Book, Ended};
+use super::change::{Action, Verdict};
+use super::due::Timetable;
 use super::engine::{Engine, RETRY};
-use super::journal::{Journal, Recovered};
-use super::{Committer, QUEUE, QUEUE_BYTES, Shared, SyncState};
-use crate::store::{ReadError, Store};
-use crate::tool::Tool;
+use super::events::Events;
+use super::journal::Recovered;
+use super::registry::{CommitState, Record, Registry};
+use super::room::Limits;
+use super::runner::Runner;
+use super::{Committer, QUEUE, QUEUE_BYTES, Shared, SyncState, drift, lock, now};
+use crate::store::{Dir, Store};
 
-impl Engine {
+/// What the writer works with.
+#[derive(Debug)]
+pub struct Parts<T> {
+    /// The policy directory.
+    pub store: Store,
+    /// The directory of the journal and the leases.
+    pub state: Arc<dyn Dir>,
+    /// Where versions made by hand are kept before they are overwritten.
+    pub kept: Arc<dyn Dir>,
+    /// The tool.
+    pub tool: T,
+    /// Names the kernel tables of now: what was accepted in others is not installed.
+    pub boot: String,
+    /// Entries that the switch has; `None`: not known.
+    pub entries_limit: Option<u64>,
+    /// What waits for the first commit.
+    pub readiness: Readiness,
+    /// The end of the process.
+    pub shutdown: Shutdown,
+}
+
+impl<T: Runner> Engine<T> {
     /// Takes over a policy directory: waits for a tool that an earlier daemon has left running, rolls back what that
     /// daemon left open, and decides whether the switch has what the files say.
     ///
     /// # Errors
     /// The directory, the journal or the lock cannot be used.
-    pub async fn start(
-        store: Store,
-        tool: Tool,
-        journal: &Path,
-        readiness: Readiness,
-        shutdown: Shutdown,
-    ) -> io::Result<(Committer, Self)> {
-        tool.wait_for_earlier_run().await?;
-        let (journal, recovered) = Journal::open(journal)?;
-        let swept = store.sweep()?;
+    pub async fn start(parts: Parts<T>) -> io::Result<(Committer, Self)> {
+        parts.tool.settle().await?;
+        let now = now();
+        let (mut book, recovered, first_start) = Book::open(parts.state, now)?;
+        let swept = parts.store.sweep()?;
         if swept > 0 {
-            tracing::info!(
-                files = swept,
-                "removed temporary files that an earlier daemon left behind"
-            );
+            tracing::info!(files = swept, "removed temporary files that an earlier daemon left behind");
         }
         if let Some(open) = &recovered.open {
-            roll_back(&store, open)?;
+            roll_back(&parts.store, open)?;
         }
-        let committed = committed_files(&store)?;
+        drift::scan(&parts.store, &mut book.committed)?;
+        if first_start {
+            book.adopt_all();
+        }
         let (sender, receiver) = mpsc::channel(QUEUE);
+        let limits = Limits {
+            entries: parts.entries_limit,
+            foreign: 0,
+        };
         let shared = Arc::new(Shared {
-            store,
+            store: parts.store,
+            book: Mutex::new(book),
+            registry: Mutex::new(Registry::default()),
             in_flight: Mutex::default(),
             last_failure: Mutex::default(),
             sync: watch::Sender::new(SyncState::Starting),
+            limits: Mutex::new(limits),
+            events: Events::default(),
         });
-        let budget = Arc::new(Semaphore::new(QUEUE_BYTES));
         let committer = Committer {
             sender,
-            budget,
+            budget: Arc::new(Semaphore::new(QUEUE_BYTES)),
             shared: Arc::clone(&shared),
         };
         let seed = u64::from(std::process::id());
         let mut engine = Self {
-            unready: Some(readiness.latch("first commit")),
+            unready: Some(parts.readiness.latch("first commit")),
             shared,
-            tool,
-            journal,
+            tool: parts.tool,
+            kept: parts.kept,
             receiver,
             queue: Queue::default(),
-            committed,
-            boot: boot(),
+            boot: parts.boot,
             stuck: None,
-            shutdown,
-            readiness,
+            shutdown: parts.shutdown,
+            readiness: parts.readiness,
             backoff: Backoff::new(RETRY.0, RETRY.1, seed),
-            retry_at: Instant::now(),
+            retry_at: now,
+            timetable: Timetable::new(now),
+            skipped: HashSet::new(),
+            foreign: None,
         };
         engine.judge_start(&recovered)?;
+        engine.revert_unconfirmed();
         Ok((committer, engine))
     }
 
     /// A clean start whose files equal what was last accepted, in this boot, needs no commit.
     fn judge_start(&mut self, recovered: &Recovered) -> io::Result<()> {
-        let now = self.state_with(self.shared.store.foreign_fingerprint()?);
-        if recovered.accepted.as_ref() == Some(&now) {
-            tracing::info!(
-                acls = self.committed.len(),
-                "the switch has these rules already: no commit needed"
-            );
+        let foreign = self.look_at_foreign()?;
+        let state = self.state_with(foreign);
+        if recovered.accepted.as_ref() == Some(&state) {
+            let acls = lock(&self.shared.book).committed.len();
+            tracing::info!(acls, "the switch has these rules already: no commit needed");
             self.set_sync(SyncState::Synced);
         }
+        let mut book = lock(&self.shared.book);
         if recovered.open.is_some() {
-            self.journal.end(None)?;
+            book.end(None, Ended::default(), now())?;
         }
+        book.checkpoint(now());
         Ok(())
     }
-}
 
-/// Names the kernel tables of now: they survive neither a reboot nor the end of a network namespace.
-fn boot() -> String {
-    let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
-    let namespace = std::fs::metadata("/proc/self/ns/net").map_or(0, |namespace| namespace.ino());
-    format!("{} {namespace}", boot.trim())
-}
-
-fn committed_files(store: &Store) -> io::Result<Committed> {
-    let mut committed = Committed::default();
-    for name in store.names()? {
-        match store.read(&name) {
-            Ok(Some(content)) => committed.set(&name, Some(&content)),
-            Ok(None) => {}
-            Err(ReadError::Io(error)) => return Err(error),
-            Err(error) => tracing::warn!(acl = %name, %error, "left alone"),
+    /// A restart inside the window of a confirmation takes the change back at once: the first run carries that.
+    fn revert_unconfirmed(&mut self) {
+        let shared = Arc::clone(&self.shared);
+        let book = lock(&shared.book);
+        for (id, unconfirmed) in &book.unconfirmed {
+            tracing::warn!(%id, what = unconfirmed.what, "not confirmed before the restart: it is taken back");
+            let verdict = Verdict::Done {
+                effects: Vec::new(),
+                unconfirmed: true,
+            };
+            let record = Record {
+                state: CommitState::Decided(verdict),
+                what: unconfirmed.what.clone(),
+                who: Arc::clone(&unconfirmed.who),
+            };
+            lock(&self.shared.registry).adopt(*id, record);
+            let names = unconfirmed.before.iter().map(|before| before.name.clone()).collect();
+            self.queue_ours(Action::Revert { id: *id, names });
         }
     }
-    Ok(committed)
 }

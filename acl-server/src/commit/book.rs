@@ -1,0 +1,389 @@
+//! What the writer and its callers both know, and the journal that makes it durable.
+//!
+//! The writer ends batches here; callers renew leases and confirm changes, without a batch, at any time. Whatever changes
+//! is in the journal before it is in memory, and in memory before anybody is told.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use shared::AclName;
+use shared::wire::set_etag;
+use tokio::time::Instant;
+
+use super::committed::{Committed, OnDisk};
+use super::facts::{Facts, RuleId};
+use super::journal::{AcceptedState, Content, FileChange, Happened, Journal, Recovered};
+use super::ledger::{AclRecord, BeforeRecord, Checkpoint, Delta, Note, UnconfirmedRecord};
+use super::registry::CommitId;
+use crate::store::{Dir, Fingerprint, etag_of};
+
+/// A checkpoint is made when the journal has grown beyond this: what a switch's flash is written with at once.
+const GROWN: u64 = 1 << 20;
+
+/// What one ACL was before a change that waits for confirmation.
+#[derive(Debug, Clone)]
+pub struct Before {
+    /// The ACL.
+    pub name: AclName,
+    /// Its file; `None`: there was none.
+    pub content: Option<Content>,
+    /// When that content's lease runs out.
+    pub lease: Option<Instant>,
+}
+
+/// A change that waits for confirmation.
+#[derive(Debug, Clone)]
+pub struct Unconfirmed {
+    /// What it did, for people.
+    pub what: String,
+    /// Who wanted it.
+    pub who: Arc<str>,
+    /// When it is taken back.
+    pub until: Instant,
+    /// What comes back.
+    pub before: Vec<Before>,
+    /// It is being taken back; too late to confirm.
+    pub reverting: bool,
+}
+
+/// What becomes of a confirmation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Confirmation {
+    /// The change stays.
+    Confirmed,
+    /// It is being taken back already.
+    TooLate,
+    /// No such change waits for confirmation.
+    Unknown,
+}
+
+/// Everything that is shared.
+#[derive(Debug)]
+pub struct Book {
+    state: Arc<dyn Dir>,
+    journal: Journal,
+    /// Our ACLs.
+    pub committed: Committed,
+    /// Changes that wait for confirmation.
+    pub unconfirmed: BTreeMap<CommitId, Unconfirmed>,
+    /// ACLs that the running batch removes, since nobody renewed them in time.
+    pub expiring: HashSet<AclName>,
+    /// What comes back if changes are not confirmed: nobody else may have these rules meanwhile.
+    reserved: HashMap<RuleId, AclName>,
+    locked: HashMap<AclName, CommitId>,
+    /// Something was noted since the last checkpoint.
+    dirty: bool,
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn remaining(until: Instant, now: Instant) -> u64 {
+    millis(until.saturating_duration_since(now))
+}
+
+/// Far enough for every lease, near enough for every clock.
+const MAX_LEASE: Duration = Duration::from_secs(10 * 365 * 86_400);
+
+fn after(now: Instant, ms: u64) -> Instant {
+    now + Duration::from_millis(ms).min(MAX_LEASE)
+}
+
+impl Book {
+    /// Opens the journal and the last checkpoint. `None` in place of the checkpoint: there has never been one, so every
+    /// file that is there is taken as written through the API.
+    ///
+    /// # Errors
+    /// The state directory cannot be used.
+    pub fn open(state: Arc<dyn Dir>, now: Instant) -> io::Result<(Self, Recovered, bool)> {
+        let (mut journal, mut recovered) = Journal::open(&*state)?;
+        let checkpoint = Checkpoint::load(&*state)?;
+        let first_start = checkpoint.is_none();
+        let checkpoint = checkpoint.unwrap_or_default();
+        journal.count_from(checkpoint.sequence);
+        let mut book = Self {
+            state,
+            journal,
+            committed: Committed::default(),
+            unconfirmed: BTreeMap::new(),
+            expiring: HashSet::new(),
+            reserved: HashMap::new(),
+            locked: HashMap::new(),
+            dirty: false,
+        };
+        for (name, record) in &checkpoint.acls {
+            let lease = record.lease.map(|ms| after(now, ms));
+            book.committed.set_written(name, Some(record.written), lease);
+        }
+        for record in checkpoint.unconfirmed {
+            book.open_unconfirmed(record, Duration::ZERO, now);
+        }
+        for (sequence, happened) in std::mem::take(&mut recovered.happened) {
+            if sequence > checkpoint.sequence {
+                book.replay(happened, now);
+            }
+        }
+        Ok((book, recovered, first_start))
+    }
+
+    /// Takes every file that is there as written through the API: what an earlier version or another tool has left.
+    pub fn adopt_all(&mut self) {
+        let adopted = self.committed.iter().filter_map(|(name, known)| {
+            let disk = known.disk.as_ref()?;
+            Some((name.clone(), disk.fingerprint, known.lease))
+        });
+        for (name, fingerprint, lease) in adopted.collect::<Vec<_>>() {
+            self.committed.set_written(&name, Some(fingerprint), lease);
+        }
+        self.dirty = true;
+    }
+
+    fn replay(&mut self, happened: Happened, now: Instant) {
+        self.dirty = true;
+        match happened {
+            Happened::Batch(delta) => {
+                for (name, record) in &delta.acls {
+                    let lease = record.and_then(|record| record.lease).map(|ms| after(now, ms));
+                    self.committed.set_written(name, record.map(|record| record.written), lease);
+                }
+                self.close(&delta.closed);
+                for record in delta.opened {
+                    self.open_unconfirmed(record, Duration::ZERO, now);
+                }
+            }
+            Happened::Note(note) => self.apply(&note, now),
+        }
+    }
+
+    fn apply(&mut self, note: &Note, now: Instant) {
+        match note {
+            Note::Lease(leases) => {
+                for (name, lease) in leases {
+                    self.committed.set_lease(name, lease.map(|ms| after(now, ms)));
+                }
+            }
+            Note::Renew { prefix, ttl } => {
+                self.renewed(prefix, after(now, *ttl));
+            }
+            Note::Confirm(id) => self.close(&[*id]),
+        }
+    }
+
+    fn open_unconfirmed(&mut self, record: UnconfirmedRecord, window: Duration, now: Instant) {
+        for before in &record.before {
+            self.locked.insert(before.name.clone(), record.id);
+            let facts = before.content.as_deref().map(Facts::of_file).unwrap_or_default();
+            for (_, rule) in facts.rules {
+                self.reserved.insert(rule, before.name.clone());
+            }
+        }
+        let before = record.before.into_iter().map(|before| Before {
+            name: before.name,
+            content: before.content,
+            lease: before.lease.map(|ms| after(now, ms)),
+        });
+        let unconfirmed = Unconfirmed {
+            what: record.what,
+            who: record.who.into(),
+            until: now + window,
+            before: before.collect(),
+            reverting: false,
+        };
+        self.unconfirmed.insert(record.id, unconfirmed);
+    }
+
+    fn close(&mut self, ids: &[CommitId]) {
+        for id in ids {
+            if let Some(closed) = self.unconfirmed.remove(id) {
+                for before in closed.before {
+                    self.locked.remove(&before.name);
+                    self.reserved.retain(|_, owner| *owner != before.name);
+                }
+            }
+        }
+    }
+
+    /// The unconfirmed change that an ACL is part of.
+    pub fn locked(&self, name: &AclName) -> Option<CommitId> {
+        self.locked.get(name).copied()
+    }
+
+    /// The ACL that will have this rule again if an unconfirmed change is taken back.
+    pub fn reserved(&self, rule: &RuleId) -> Option<&AclName> {
+        self.reserved.get(rule)
+    }
+
+    /// The change as it is put on disk.
+    pub fn unconfirmed_record(id: CommitId, unconfirmed: &Unconfirmed, now: Instant) -> UnconfirmedRecord {
+        let before = unconfirmed.before.iter().map(|before| BeforeRecord {
+            name: before.name.clone(),
+            content: before.content.clone(),
+            lease: before.lease.map(|until| remaining(until, now)),
+        });
+        UnconfirmedRecord {
+            id,
+            what: unconfirmed.what.clone(),
+            who: unconfirmed.who.to_string(),
+            before: before.collect(),
+        }
+    }
+
+    /// Begins a batch: after this, and not before, its files may change.
+    ///
+    /// # Errors
+    /// The journal cannot be written.
+    pub fn begin(&mut self, files: &[FileChange]) -> io::Result<()> {
+        self.journal.begin(files)
+    }
+
+    /// Ends a batch, or says what is known of the switch when there is none.
+    ///
+    /// # Errors
+    /// The journal cannot be written; then nothing has changed.
+    pub fn end(&mut self, accepted: Option<AcceptedState>, ended: Ended, now: Instant) -> io::Result<()> {
+        let acls = ended.acls.iter().map(|(name, written, _)| {
+            let record = written.as_ref().map(|written| AclRecord {
+                written: written.fingerprint,
+                lease: written.lease.map(|until| remaining(until, now)),
+            });
+            (name.clone(), record)
+        });
+        let delta = Delta {
+            acls: acls.collect(),
+            opened: ended.opened.iter().map(|(record, _)| record.clone()).collect(),
+            closed: ended.closed.clone(),
+        };
+        self.journal.end(accepted, &delta)?;
+        self.dirty |= delta != Delta::default();
+        for (name, written, disk) in ended.acls {
+            let (fingerprint, lease) = written.map_or((None, None), |w| (Some(w.fingerprint), w.lease));
+            self.committed.set_disk(&name, disk);
+            self.committed.set_written(&name, fingerprint, lease);
+        }
+        self.close(&ended.closed);
+        for (record, window) in ended.opened {
+            self.open_unconfirmed(record, window, now);
+        }
+        if self.journal.length() > GROWN {
+            self.checkpoint(now);
+        }
+        Ok(())
+    }
+
+    /// Replaces leases without a batch.
+    ///
+    /// # Errors
+    /// The journal cannot be written; then nothing has changed.
+    pub fn lease(&mut self, leases: &[(AclName, Option<Duration>)], now: Instant) -> io::Result<()> {
+        let leases = leases.iter().map(|(name, ttl)| (name.clone(), ttl.map(millis)));
+        self.note(&Note::Lease(leases.collect()), now)
+    }
+
+    /// Lets every lease under the prefix last until `ttl` from now at least. Returns how many there are, and the set's ETag.
+    /// What is being removed already is neither renewed nor part of the set.
+    ///
+    /// # Errors
+    /// The journal cannot be written; then nothing has changed.
+    pub fn renew(&mut self, prefix: &str, ttl: Duration, now: Instant) -> io::Result<(usize, String)> {
+        let leased = self.committed.under(prefix).any(|(_, known)| known.lease.is_some());
+        let mut renewed = 0;
+        if leased {
+            let prefix = prefix.to_owned();
+            let until = after(now, millis(ttl));
+            let note = Note::Renew { prefix, ttl: millis(ttl) };
+            self.journal.note(&note)?;
+            self.dirty = true;
+            if let Note::Renew { prefix, .. } = &note {
+                renewed = self.renewed(prefix, until);
+            }
+        }
+        let set = self.committed.under(prefix).filter(|(name, _)| !self.expiring.contains(*name));
+        let set = set.filter_map(|(name, known)| Some((name, etag_of(known.disk.as_ref()?.fingerprint))));
+        Ok((renewed, set_etag(set)))
+    }
+
+    fn renewed(&mut self, prefix: &str, until: Instant) -> usize {
+        let leased = self.committed.under(prefix).filter(|(name, _)| !self.expiring.contains(*name));
+        let leased: Vec<(AclName, Instant)> =
+            leased.filter_map(|(name, known)| Some((name.clone(), known.lease?))).collect();
+        for (name, lease) in &leased {
+            self.committed.set_lease(name, Some(until.max(*lease)));
+        }
+        leased.len()
+    }
+
+    /// Confirms a change, so that it stays.
+    ///
+    /// # Errors
+    /// The journal cannot be written; then it is not confirmed.
+    pub fn confirm(&mut self, id: CommitId, now: Instant) -> io::Result<Confirmation> {
+        match self.unconfirmed.get(&id) {
+            None => Ok(Confirmation::Unknown),
+            Some(unconfirmed) if unconfirmed.reverting || unconfirmed.until <= now => Ok(Confirmation::TooLate),
+            Some(_) => self.note(&Note::Confirm(id), now).map(|()| Confirmation::Confirmed),
+        }
+    }
+
+    fn note(&mut self, note: &Note, now: Instant) -> io::Result<()> {
+        self.journal.note(note)?;
+        self.dirty = true;
+        self.apply(note, now);
+        Ok(())
+    }
+
+    /// Writes down what time has done to the leases, so that a crash does not give them back all of it; and begins the
+    /// journal anew. Nothing to do is nothing written.
+    pub fn checkpoint(&mut self, now: Instant) {
+        let ticking = self.committed.iter().any(|(_, known)| known.lease.is_some());
+        if !self.dirty && !ticking || self.journal.is_open() {
+            return;
+        }
+        if let Err(error) = self.save(now) {
+            tracing::error!(%error, "what leases remain could not be written down; the journal still has them");
+        }
+    }
+
+    fn save(&mut self, now: Instant) -> io::Result<()> {
+        let written = self.committed.iter().filter_map(|(name, known)| {
+            let record = AclRecord {
+                written: known.written?,
+                lease: known.lease.map(|until| remaining(until, now)),
+            };
+            Some((name.clone(), record))
+        });
+        let unconfirmed = self.unconfirmed.iter();
+        let checkpoint = Checkpoint {
+            sequence: self.journal.sequence(),
+            acls: written.collect(),
+            unconfirmed: unconfirmed
+                .map(|(id, unconfirmed)| Self::unconfirmed_record(*id, unconfirmed, now))
+                .collect(),
+        };
+        checkpoint.save(&*self.state)?;
+        self.dirty = false;
+        self.journal.begin_anew()
+    }
+}
+
+/// What a batch that ends has made of an ACL.
+#[derive(Debug, Clone, Copy)]
+pub struct Written {
+    /// The content.
+    pub fingerprint: Fingerprint,
+    /// When its lease runs out.
+    pub lease: Option<Instant>,
+}
+
+/// What a batch that ends has changed.
+#[derive(Debug, Default)]
+pub struct Ended {
+    /// Each ACL, what was written (`None`: removed), and what is on disk now.
+    pub acls: Vec<(AclName, Option<Written>, Option<OnDisk>)>,
+    /// Changes that wait for confirmation from now on, and for how long.
+    pub opened: Vec<(UnconfirmedRecord, Duration)>,
+    /// Changes that were taken back.
+    pub closed: Vec<CommitId>,
+}

@@ -1,0 +1,338 @@
+//! Carries out one batch: plan, files, journal, runs of the tool, verdicts.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use shared::AclName;
+
+use super::apply::{Staged, roll_back};
+use super::book::Ended;
+use super::change::{Action, Answer, Change, Verdict};
+use super::engine::Engine;
+use super::events::Event;
+use super::isolate::{Isolation, Step};
+use super::journal::{AcceptedState, FileChange};
+use super::named::named;
+use super::outcome::{label, last_error, report, store_failed};
+use super::plan::{Basis, Member, Plan};
+use super::registry::CommitState;
+use super::runner::Runner;
+use super::{LastFailure, SyncState, lock, now};
+use crate::store::Fingerprint;
+use crate::tool::{Outcome, Run};
+
+/// A batch that is being carried out.
+struct Carried {
+    sealed: tokio::time::Instant,
+    tool: Duration,
+    runs: u32,
+}
+
+impl<T: Runner> Engine<T> {
+    /// Carries out one batch and tells every caller its verdict.
+    pub(super) async fn commit(&mut self, batch: Vec<Change>) {
+        let mut carried = Carried {
+            sealed: now(),
+            tool: Duration::ZERO,
+            runs: 0,
+        };
+        if let Err(error) = self.unstick() {
+            let verdict = store_failed(&error);
+            for change in batch {
+                self.answer(change, verdict.clone(), &carried);
+            }
+            return;
+        }
+        let plan = self.plan(batch, &carried);
+        for name in plan.skipped {
+            self.skipped(&name);
+        }
+        for (change, verdict) in plan.decided {
+            self.answer(change, verdict, &carried);
+        }
+        self.lease(plan.leases, &carried);
+        if plan.members.is_empty() {
+            lock(&self.shared.book).expiring.clear();
+            return;
+        }
+        self.hide(&plan.files);
+        let (changes, verdicts) = self.carry_out(plan.members, &plan.files, &mut carried).await;
+        if self.stuck.is_none() {
+            lock(&self.shared.in_flight).clear();
+        }
+        lock(&self.shared.book).expiring.clear();
+        for (change, verdict) in changes.into_iter().zip(verdicts) {
+            if matches!(verdict, Verdict::Refused { .. }) && change.reply.is_some() {
+                self.queue.suspect(&change.caller.who, now());
+            }
+            self.answer(change, verdict, &carried);
+        }
+    }
+
+    fn plan(&self, batch: Vec<Change>, carried: &Carried) -> Plan {
+        let mut book = lock(&self.shared.book);
+        let basis = Basis {
+            store: &self.shared.store,
+            book: &mut book,
+            synced: self.sync_state() == SyncState::Synced,
+            limits: *lock(&self.shared.limits),
+            now: carried.sealed,
+            kept: &*self.kept,
+        };
+        Plan::new(batch, basis)
+    }
+
+    /// Changes that need nothing but other leases: one record for all of them.
+    fn lease(&mut self, leases: Vec<(Change, Verdict, Vec<(AclName, Option<Duration>)>)>, carried: &Carried) {
+        let all: Vec<_> = leases.iter().flat_map(|(_, _, leases)| leases.clone()).collect();
+        if all.is_empty() {
+            return;
+        }
+        let noted = lock(&self.shared.book).lease(&all, now());
+        for (change, verdict, _) in leases {
+            let verdict = match &noted {
+                Ok(()) => verdict,
+                Err(error) => store_failed(error),
+            };
+            self.answer(change, verdict, carried);
+        }
+    }
+
+    /// Lets readers see the committed contents while the files change.
+    fn hide(&self, files: &[FileChange]) {
+        *lock(&self.shared.in_flight) = files
+            .iter()
+            .map(|file| (file.name.clone(), file.old.clone()))
+            .collect();
+    }
+
+    /// Stages, journals and runs; one verdict a change.
+    async fn carry_out(
+        &mut self,
+        members: Vec<Member>,
+        files: &[FileChange],
+        carried: &mut Carried,
+    ) -> (Vec<Change>, Vec<Verdict>) {
+        let shared = Arc::clone(&self.shared);
+        let mut staged = match self.begin(&shared.store, files) {
+            Ok(staged) => staged,
+            Err(error) => {
+                let verdicts = vec![store_failed(&error); members.len()];
+                return (members.into_iter().map(|member| member.change).collect(), verdicts);
+            }
+        };
+        let mut isolation = Isolation::new(members.len());
+        let outcome = self.search(&mut isolation, &mut staged, &members, carried).await;
+        let ended = match outcome {
+            Ok((synced, foreign)) => {
+                self.conclude(isolation, &mut staged, members, synced.then_some(foreign))
+            }
+            Err(error) => {
+                // The files may be neither old nor new; the journal knows both.
+                tracing::error!(%error, "the files of a batch could not be changed");
+                self.take_back(files);
+                let verdicts = vec![store_failed(&error); members.len()];
+                (members.into_iter().map(|member| member.change).collect(), verdicts)
+            }
+        };
+        if self.stuck.is_none() {
+            staged.clean();
+        }
+        ended
+    }
+
+    fn begin<'a>(&self, store: &'a crate::store::Store, files: &'a [FileChange]) -> io::Result<Staged<'a>> {
+        let staged = Staged::new(store, files)?;
+        if let Err(error) = lock(&self.shared.book).begin(files) {
+            staged.clean();
+            return Err(error);
+        }
+        Ok(staged)
+    }
+
+    /// Runs the tool until every member is decided. Returns whether the switch is in sync, and what else it installed.
+    async fn search(
+        &mut self,
+        isolation: &mut Isolation,
+        staged: &mut Staged<'_>,
+        members: &[Member],
+        carried: &mut Carried,
+    ) -> io::Result<(bool, Fingerprint)> {
+        // Isolation ends after two tool limits of wall time (`acl-server` contract §2.4), and when the daemon is to end.
+        let deadline = now() + 2 * self.tool.limit();
+        let mut foreign = Fingerprint::default();
+        loop {
+            let wanted = match isolation.step() {
+                Step::Finished { synced } => return Ok((synced, foreign)),
+                Step::Try(wanted) => wanted,
+            };
+            let in_place = files_of(members, &wanted);
+            staged.switch(|file| in_place.get(file).copied().unwrap_or(false))?;
+            // Taken before the run: a file that changes during it must not count as accepted.
+            foreign = self.look_at_foreign()?;
+            let begun = now();
+            let run = self.run_tool(wanted.len()).await;
+            carried.tool += now().saturating_duration_since(begun);
+            carried.runs += 1;
+            if now() >= deadline || self.shutdown.requested() {
+                isolation.give_up();
+            }
+            isolation.report(report(run, |words| named(members, words)));
+        }
+    }
+
+    pub(super) async fn run_tool(&self, changes: usize) -> Run {
+        let begun = now();
+        let run = self.tool.run().await;
+        let ms = now().saturating_duration_since(begun).as_millis();
+        match &run.outcome {
+            Outcome::Accepted => tracing::info!(changes, ms, "committed"),
+            outcome => {
+                let said = run
+                    .lines
+                    .iter()
+                    .rfind(|line| line.contains("error"))
+                    .or(run.lines.last());
+                tracing::warn!(changes, ms, ?outcome, said, "the tool did not accept the rules");
+            }
+        }
+        run
+    }
+
+    /// Makes the end of the batch durable and returns its verdicts. `foreign`: the last run succeeded.
+    fn conclude(
+        &mut self,
+        isolation: Isolation,
+        staged: &mut Staged<'_>,
+        members: Vec<Member>,
+        foreign: Option<Fingerprint>,
+    ) -> (Vec<Change>, Vec<Verdict>) {
+        let in_place = files_of(&members, isolation.accepted());
+        let settled = staged.switch(|file| in_place.get(file).copied().unwrap_or(false));
+        let (mut changes, mut verdicts, mut ended) = (Vec::new(), Vec::new(), Ended::default());
+        for (verdict, member) in isolation.into_verdicts().into_iter().zip(members) {
+            if verdict.is_none() {
+                member.remember.into_ended(&mut ended, now());
+            }
+            verdicts.push(verdict.unwrap_or(member.success));
+            changes.push(member.change);
+        }
+        let result = settled.and_then(|()| self.end(ended, foreign));
+        if let Err(error) = result {
+            // The switch has the new rules and nobody may be told: take the files back and install those again.
+            tracing::error!(%error, "the verdict of a batch could not be made durable");
+            self.take_back(staged.changes());
+            let verdicts = vec![store_failed(&error); changes.len()];
+            return (changes, verdicts);
+        }
+        self.set_sync(if foreign.is_some() {
+            SyncState::Synced
+        } else {
+            SyncState::Unsynced
+        });
+        let failure = verdicts.iter().find_map(last_error);
+        *lock(&self.shared.last_failure) = failure.map(|error| LastFailure {
+            error,
+            of_base: false,
+        });
+        (changes, verdicts)
+    }
+
+    /// Ends the batch in the journal and for all readers at one moment.
+    fn end(&self, ended: Ended, foreign: Option<Fingerprint>) -> io::Result<()> {
+        let mut in_flight = lock(&self.shared.in_flight);
+        let mut book = lock(&self.shared.book);
+        let changed = ended.acls.iter().map(|(name, _, disk)| (name, disk.as_ref().map(|disk| disk.fingerprint)));
+        let state = foreign.map(|foreign| AcceptedState {
+            fingerprint: book.committed.overall(foreign, changed.collect()),
+            boot: self.boot.clone(),
+        });
+        book.end(state, ended, now())?;
+        in_flight.clear();
+        Ok(())
+    }
+
+    /// The files of a batch that failed half-way must go back, now or as soon as the disk lets them.
+    fn take_back(&mut self, files: &[FileChange]) {
+        self.stuck = Some(files.to_vec());
+        self.set_sync(SyncState::Unsynced);
+        let _ = self.unstick();
+    }
+
+    /// Takes back the files of a batch that could not be taken back before.
+    pub(super) fn unstick(&mut self) -> io::Result<()> {
+        if let Some(files) = &self.stuck {
+            roll_back(&self.shared.store, files)?;
+            lock(&self.shared.book).end(None, Ended::default(), now())?;
+            self.shared.store.sweep()?;
+            self.stuck = None;
+            lock(&self.shared.in_flight).clear();
+            tracing::info!("the files of a failed batch are back");
+        }
+        Ok(())
+    }
+
+    /// Tells a verdict to everybody whom it concerns: the caller, the registry, those who watch, the audit log.
+    fn answer(&mut self, change: Change, verdict: Verdict, carried: &Carried) {
+        let decided = now();
+        let ms = decided.saturating_duration_since(change.queued).as_millis();
+        let (id, who, from, what) = (change.id, &*change.caller.who, &*change.caller.from, change.action.to_string());
+        let label = label(&verdict);
+        if verdict.is_success() {
+            tracing::info!(target: "audit", %id, who, from, what, verdict = label, ms);
+        } else {
+            let why = last_error(&verdict).and_then(|error| error.lines.into_iter().next_back());
+            tracing::warn!(target: "audit", %id, who, from, what, verdict = label, ms, why);
+        }
+        lock(&self.shared.registry).set(id, CommitState::Decided(verdict.clone()));
+        self.follow_up(&change.action, &verdict);
+        self.shared.events.tell(Event::Verdict {
+            id,
+            what,
+            who: Arc::clone(&change.caller.who),
+            verdict: verdict.clone(),
+        });
+        if let Some(reply) = change.reply {
+            // The caller may have gone; the change was carried out all the same.
+            let _ = reply.send(Answer {
+                verdict,
+                sealed: carried.sealed,
+                decided,
+                tool: carried.tool,
+            });
+        }
+    }
+
+    /// What else follows from the verdict of a change of ours.
+    fn follow_up(&mut self, action: &Action, verdict: &Verdict) {
+        match (action, verdict) {
+            (Action::Expire { name }, Verdict::Done { .. }) => {
+                self.shared.events.tell(Event::Expired { name: name.clone() });
+            }
+            (Action::Revert { id, .. }, Verdict::Done { .. }) => {
+                lock(&self.shared.registry).set(*id, CommitState::Reverted);
+                self.shared.events.tell(Event::Reverted { id: *id });
+            }
+            (Action::Revert { id, .. }, _) => {
+                // It is tried again; until it begins, it may still be confirmed if there is time.
+                if let Some(unconfirmed) = lock(&self.shared.book).unconfirmed.get_mut(id) {
+                    unconfirmed.reverting = false;
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// For each file of the batch, whether one of these members changes it.
+fn files_of(members: &[Member], wanted: &[usize]) -> Vec<bool> {
+    let mut in_place = vec![false; members.iter().map(|member| member.files.len()).sum()];
+    for member in wanted.iter().filter_map(|index| members.get(*index)) {
+        in_place
+            .get_mut(member.files.clone())
+            .unwrap_or_default()
+            .fill(true);
+    }
+    in_place
+}
