@@ -231,7 +231,10 @@ async fn change(
         from: "-".into(),
         may: None,
     };
-    let ticket = state.committer.submit(action, precondition, caller).map_err(ApiError::rejected)?;
+    let ticket = state
+        .committer
+        .submit(action, precondition, caller)
+        .map_err(ApiError::rejected)?;
     let answer = ticket.answer().await.map_err(ApiError::rejected)?;
     let timing = ServerTiming {
         queue: answer.sealed.into_std().saturating_duration_since(received),

@@ -321,7 +321,12 @@ fn drift(acls: &[(AclName, Option<String>)]) -> ApiError {
          when its file is gone",
         list.join(", ")
     );
-    let error = ApiError::new(StatusCode::CONFLICT, "drift", "an ACL was changed by hand", detail);
+    let error = ApiError::new(
+        StatusCode::CONFLICT,
+        "drift",
+        "an ACL was changed by hand",
+        detail,
+    );
     match acls {
         [(name, _)] => error.about(name),
         _ => error,
@@ -329,8 +334,15 @@ fn drift(acls: &[(AclName, Option<String>)]) -> ApiError {
 }
 
 fn locked(by: CommitId) -> ApiError {
-    let detail = format!("the change {by} waits for its confirmation: POST /commit/{by}/confirm, or wait until it is taken back");
-    ApiError::new(StatusCode::CONFLICT, "locked", "an unconfirmed change has this ACL", detail)
+    let detail = format!(
+        "the change {by} waits for its confirmation: POST /commit/{by}/confirm, or wait until it is taken back"
+    );
+    ApiError::new(
+        StatusCode::CONFLICT,
+        "locked",
+        "an unconfirmed change has this ACL",
+        detail,
+    )
 }
 
 fn duplicate(line: u32, of: &AclName) -> ApiError {

@@ -147,7 +147,8 @@ impl Book {
             Happened::Batch(delta) => {
                 for (name, record) in &delta.acls {
                     let lease = record.and_then(|record| record.lease).map(|ms| after(now, ms));
-                    self.committed.set_written(name, record.map(|record| record.written), lease);
+                    self.committed
+                        .set_written(name, record.map(|record| record.written), lease);
                 }
                 self.close(&delta.closed);
                 for record in delta.opened {
@@ -288,27 +289,40 @@ impl Book {
     /// # Errors
     /// The journal cannot be written; then nothing has changed.
     pub fn renew(&mut self, prefix: &str, ttl: Duration, now: Instant) -> io::Result<(usize, String)> {
-        let leased = self.committed.under(prefix).any(|(_, known)| known.lease.is_some());
+        let leased = self
+            .committed
+            .under(prefix)
+            .any(|(_, known)| known.lease.is_some());
         let mut renewed = 0;
         if leased {
             let prefix = prefix.to_owned();
             let until = after(now, millis(ttl));
-            let note = Note::Renew { prefix, ttl: millis(ttl) };
+            let note = Note::Renew {
+                prefix,
+                ttl: millis(ttl),
+            };
             self.journal.note(&note)?;
             self.dirty = true;
             if let Note::Renew { prefix, .. } = &note {
                 renewed = self.renewed(prefix, until);
             }
         }
-        let set = self.committed.under(prefix).filter(|(name, _)| !self.expiring.contains(*name));
+        let set = self
+            .committed
+            .under(prefix)
+            .filter(|(name, _)| !self.expiring.contains(*name));
         let set = set.filter_map(|(name, known)| Some((name, etag_of(known.disk.as_ref()?.fingerprint))));
         Ok((renewed, set_etag(set)))
     }
 
     fn renewed(&mut self, prefix: &str, until: Instant) -> usize {
-        let leased = self.committed.under(prefix).filter(|(name, _)| !self.expiring.contains(*name));
-        let leased: Vec<(AclName, Instant)> =
-            leased.filter_map(|(name, known)| Some((name.clone(), known.lease?))).collect();
+        let leased = self
+            .committed
+            .under(prefix)
+            .filter(|(name, _)| !self.expiring.contains(*name));
+        let leased: Vec<(AclName, Instant)> = leased
+            .filter_map(|(name, known)| Some((name.clone(), known.lease?)))
+            .collect();
         for (name, lease) in &leased {
             self.committed.set_lease(name, Some(until.max(*lease)));
         }
@@ -322,8 +336,12 @@ impl Book {
     pub fn confirm(&mut self, id: CommitId, now: Instant) -> io::Result<Confirmation> {
         match self.unconfirmed.get(&id) {
             None => Ok(Confirmation::Unknown),
-            Some(unconfirmed) if unconfirmed.reverting || unconfirmed.until <= now => Ok(Confirmation::TooLate),
-            Some(_) => self.note(&Note::Confirm(id), now).map(|()| Confirmation::Confirmed),
+            Some(unconfirmed) if unconfirmed.reverting || unconfirmed.until <= now => {
+                Ok(Confirmation::TooLate)
+            }
+            Some(_) => self
+                .note(&Note::Confirm(id), now)
+                .map(|()| Confirmation::Confirmed),
         }
     }
 

@@ -119,7 +119,10 @@ impl<T: Runner> Engine<T> {
             Ok(staged) => staged,
             Err(error) => {
                 let verdicts = vec![store_failed(&error); members.len()];
-                return (members.into_iter().map(|member| member.change).collect(), verdicts);
+                return (
+                    members.into_iter().map(|member| member.change).collect(),
+                    verdicts,
+                );
             }
         };
         let mut isolation = Isolation::new(members.len());
@@ -133,7 +136,10 @@ impl<T: Runner> Engine<T> {
                 tracing::error!(%error, "the files of a batch could not be changed");
                 self.take_back(files);
                 let verdicts = vec![store_failed(&error); members.len()];
-                (members.into_iter().map(|member| member.change).collect(), verdicts)
+                (
+                    members.into_iter().map(|member| member.change).collect(),
+                    verdicts,
+                )
             }
         };
         if self.stuck.is_none() {
@@ -243,7 +249,10 @@ impl<T: Runner> Engine<T> {
     fn end(&self, ended: Ended, foreign: Option<Fingerprint>) -> io::Result<()> {
         let mut in_flight = lock(&self.shared.in_flight);
         let mut book = lock(&self.shared.book);
-        let changed = ended.acls.iter().map(|(name, _, disk)| (name, disk.as_ref().map(|disk| disk.fingerprint)));
+        let changed = ended
+            .acls
+            .iter()
+            .map(|(name, _, disk)| (name, disk.as_ref().map(|disk| disk.fingerprint)));
         let state = foreign.map(|foreign| AcceptedState {
             fingerprint: book.committed.overall(foreign, changed.collect()),
             boot: self.boot.clone(),
@@ -277,7 +286,12 @@ impl<T: Runner> Engine<T> {
     fn answer(&mut self, change: Change, verdict: Verdict, carried: &Carried) {
         let decided = now();
         let ms = decided.saturating_duration_since(change.queued).as_millis();
-        let (id, who, from, what) = (change.id, &*change.caller.who, &*change.caller.from, change.action.to_string());
+        let (id, who, from, what) = (
+            change.id,
+            &*change.caller.who,
+            &*change.caller.from,
+            change.action.to_string(),
+        );
         let label = label(&verdict);
         if verdict.is_success() {
             tracing::info!(target: "audit", %id, who, from, what, verdict = label, ms);

@@ -131,7 +131,9 @@ impl Committed {
 
     /// What is known of the ACLs whose names begin so, by name.
     pub fn under<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = (&'a AclName, &'a Known)> {
-        self.acls.iter().filter(move |(name, _)| name.as_str().starts_with(prefix))
+        self.acls
+            .iter()
+            .filter(move |(name, _)| name.as_str().starts_with(prefix))
     }
 
     /// How many have a file.
@@ -170,8 +172,15 @@ impl Committed {
     }
 
     /// A fingerprint of the names and contents on disk, begun with `seed`, as it will be when `changed` has come true.
-    pub fn overall(&self, seed: Fingerprint, changed: BTreeMap<&AclName, Option<Fingerprint>>) -> Fingerprint {
-        let present = self.acls.iter().map(|(name, known)| (name, known.disk.as_ref().map(|disk| disk.fingerprint)));
+    pub fn overall(
+        &self,
+        seed: Fingerprint,
+        changed: BTreeMap<&AclName, Option<Fingerprint>>,
+    ) -> Fingerprint {
+        let present = self
+            .acls
+            .iter()
+            .map(|(name, known)| (name, known.disk.as_ref().map(|disk| disk.fingerprint)));
         let mut all: BTreeMap<&AclName, Option<Fingerprint>> = present.collect();
         all.extend(changed);
         let mut bytes = seed.to_vec();

@@ -52,11 +52,16 @@ impl Timetable {
             let until = known.lease.filter(|_| free)?;
             Some(self.leases.get(name).map_or(until, |again| until.max(*again)))
         });
-        let reverts = book
-            .unconfirmed
-            .iter()
-            .map(|(id, unconfirmed)| self.reverts.get(id).map_or(unconfirmed.until, |again| unconfirmed.until.max(*again)));
-        leases.chain(reverts).chain([self.look, self.checkpoint]).min().unwrap_or(self.look)
+        let reverts = book.unconfirmed.iter().map(|(id, unconfirmed)| {
+            self.reverts
+                .get(id)
+                .map_or(unconfirmed.until, |again| unconfirmed.until.max(*again))
+        });
+        leases
+            .chain(reverts)
+            .chain([self.look, self.checkpoint])
+            .min()
+            .unwrap_or(self.look)
     }
 
     /// The changes that are due; each is not due again before [`AGAIN`] has passed.
@@ -67,7 +72,11 @@ impl Timetable {
         for (id, unconfirmed) in &book.unconfirmed {
             if unconfirmed.until <= now && !self.reverts.contains_key(id) {
                 self.reverts.insert(*id, now + AGAIN);
-                let names = unconfirmed.before.iter().map(|before| before.name.clone()).collect();
+                let names = unconfirmed
+                    .before
+                    .iter()
+                    .map(|before| before.name.clone())
+                    .collect();
                 due.push(Action::Revert { id: *id, names });
             }
         }
@@ -142,7 +151,9 @@ impl<T: Runner> Engine<T> {
     pub(super) fn skipped(&mut self, name: &AclName) {
         if self.skipped.insert(name.clone()) {
             tracing::warn!(acl = %name, "its lease has run out, but it was changed by hand: it stays");
-            self.shared.events.tell(Event::ExpirySkipped { name: name.clone() });
+            self.shared
+                .events
+                .tell(Event::ExpirySkipped { name: name.clone() });
         }
     }
 }

@@ -105,7 +105,10 @@ impl Checkpoint {
         let framed = bytes.strip_prefix(MAGIC).unwrap_or_default();
         let loaded = frame::next::<Self>(framed).map(|(checkpoint, _)| checkpoint);
         if loaded.is_none() {
-            tracing::error!(file = FILE, "damaged: leases and unconfirmed changes are not known, every ACL stays");
+            tracing::error!(
+                file = FILE,
+                "damaged: leases and unconfirmed changes are not known, every ACL stays"
+            );
         }
         Ok(loaded)
     }

@@ -174,7 +174,12 @@ impl Committer {
     ///
     /// # Errors
     /// [`Rejected`]: nothing was queued.
-    pub fn submit(&self, action: Action, precondition: Precondition, caller: Caller) -> Result<Ticket, Rejected> {
+    pub fn submit(
+        &self,
+        action: Action,
+        precondition: Precondition,
+        caller: Caller,
+    ) -> Result<Ticket, Rejected> {
         if self.sync_state() == SyncState::Starting {
             return Err(Rejected::NotReady);
         }
@@ -288,7 +293,9 @@ impl Committer {
         let known = book.committed.get(name);
         let print = crate::store::fingerprint(&content);
         let disk = known.and_then(|known| known.disk.as_ref());
-        let entries = disk.filter(|disk| disk.fingerprint == print).map(|disk| disk.entries);
+        let entries = disk
+            .filter(|disk| disk.fingerprint == print)
+            .map(|disk| disk.entries);
         let lease = known.and_then(|known| known.lease);
         let summary = Summary {
             name: name.clone(),
@@ -331,7 +338,12 @@ impl Committer {
     pub fn counts(&self) -> [usize; 4] {
         let book = lock(&self.shared.book);
         let committed = &book.committed;
-        [committed.len(), committed.leases(), book.unconfirmed.len(), committed.drifted()]
+        [
+            committed.len(),
+            committed.leases(),
+            book.unconfirmed.len(),
+            committed.drifted(),
+        ]
     }
 
     /// What the tool said when it last refused or failed; `None` once a later batch has wholly succeeded.
@@ -351,7 +363,10 @@ impl Committer {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "the driver of the pure parts below reads the clock for them")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the driver of the pure parts below reads the clock for them"
+)]
 fn now() -> Instant {
     Instant::now()
 }

@@ -59,10 +59,16 @@ pub fn last_error(verdict: &Verdict) -> Option<LastError> {
 /// One word for a verdict, for logs and counters.
 pub fn label(verdict: &Verdict) -> &'static str {
     match verdict {
-        Verdict::Done { unconfirmed: true, .. } => "unconfirmed",
+        Verdict::Done {
+            unconfirmed: true, ..
+        } => "unconfirmed",
         Verdict::Done { effects, .. } => {
             let nothing = |effect: &Effect| matches!(effect, Effect::Unchanged | Effect::Absent);
-            if effects.iter().all(nothing) { "unchanged" } else { "installed" }
+            if effects.iter().all(nothing) {
+                "unchanged"
+            } else {
+                "installed"
+            }
         }
         Verdict::Refused { .. } => "refused",
         Verdict::BaseRefused { .. } => "base_refused",

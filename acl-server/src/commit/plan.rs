@@ -167,7 +167,10 @@ impl Present {
     }
 
     fn actions(&self) -> Actions {
-        self.known.disk.as_ref().map_or_else(Actions::default, |disk| disk.actions)
+        self.known
+            .disk
+            .as_ref()
+            .map_or_else(Actions::default, |disk| disk.actions)
     }
 
     /// The file that makes it this; `None` when it is this already, on disk and on the switch.
@@ -195,7 +198,10 @@ impl Sealing<'_> {
     fn present(&mut self, name: &AclName) -> Result<Present, Verdict> {
         let Basis { store, book, .. } = &mut self.basis;
         drift::look(store, &mut book.committed, name).map_err(|error| store_failed(&error))?;
-        let content = store.read(name).map_err(|error| unreadable(&error))?.map(Content::from);
+        let content = store
+            .read(name)
+            .map_err(|error| unreadable(&error))?
+            .map(Content::from);
         let known = book.committed.get(name).cloned().unwrap_or_default();
         // Changed between two looks, by a hand that is at work right now.
         if known.disk.as_ref().map(|disk| disk.fingerprint) != content.as_deref().map(fingerprint) {
@@ -205,10 +211,15 @@ impl Sealing<'_> {
         Ok(Present { known, content })
     }
 
-    fn edit(&mut self, change: &Change, edits: &[Edit], confirm: Option<Duration>) -> Result<Decision, Verdict> {
+    fn edit(
+        &mut self,
+        change: &Change,
+        edits: &[Edit],
+        confirm: Option<Duration>,
+    ) -> Result<Decision, Verdict> {
         let now = self.basis.now;
         let (mut files, mut effects, mut remember) = (Vec::new(), Vec::new(), Remember::default());
-        let (mut leases, mut before, mut keep) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut leases, mut before, mut by_hand) = (Vec::new(), Vec::new(), Vec::new());
         for Edit { name, wish } in edits {
             let present = self.present(name)?;
             self.check_lock(name)?;
@@ -216,9 +227,13 @@ impl Sealing<'_> {
             let new = wish.as_ref().map(|wish| wish.content.as_slice());
             check_drift(name, &change.precondition, &present, new)?;
             let acts = wish.as_ref().map(|wish| wish.facts.actions);
-            check_rights(name, &change.caller, present.actions().union(acts.unwrap_or_default()))?;
+            check_rights(
+                name,
+                &change.caller,
+                present.actions().union(acts.unwrap_or_default()),
+            )?;
             if present.known.drifted() && present.content.as_deref() != new {
-                keep.extend(present.content.clone().map(|content| (name, content)));
+                by_hand.extend(present.content.clone().map(|content| (name, content)));
             }
             let file = present.become_(name, new);
             effects.push(effect(&present, new, file.is_some()));
@@ -237,7 +252,9 @@ impl Sealing<'_> {
                 });
             }
             files.extend(file);
-            remember.acls.push((name.clone(), wish.clone().map(|wish| (wish, None))));
+            remember
+                .acls
+                .push((name.clone(), wish.clone().map(|wish| (wish, None))));
         }
         let unconfirmed = confirm.is_some() && !before.is_empty();
         let success = Verdict::Done { effects, unconfirmed };
@@ -252,7 +269,7 @@ impl Sealing<'_> {
         if !files.is_empty() {
             self.check_duplicates(edits)?;
         }
-        for (name, content) in keep {
+        for (name, content) in by_hand {
             keep(self.basis.kept, name, &content).map_err(|error| store_failed(&error))?;
         }
         self.room = room;
@@ -277,7 +294,11 @@ impl Sealing<'_> {
         let Basis { store, book, .. } = &mut self.basis;
         // What was made by hand since is ours too, and what was removed by hand is still on the switch.
         drift::scan(store, &mut book.committed).map_err(|error| store_failed(&error))?;
-        let names: Vec<AclName> = book.committed.under(prefix).map(|(name, _)| name.clone()).collect();
+        let names: Vec<AclName> = book
+            .committed
+            .under(prefix)
+            .map(|(name, _)| name.clone())
+            .collect();
         let (mut files, mut drifted, mut remember) = (Vec::new(), Vec::new(), Remember::default());
         for name in names {
             let present = self.present(&name)?;
@@ -353,7 +374,10 @@ impl Sealing<'_> {
             let alive = ours.lease.is_none_or(|until| until > now);
             let content = ours.content.filter(|_| alive);
             if present.known.drifted() && present.content != content {
-                let kept = present.content.as_deref().map(|content| keep(self.basis.kept, &ours.name, content));
+                let kept = present
+                    .content
+                    .as_deref()
+                    .map(|content| keep(self.basis.kept, &ours.name, content));
                 kept.transpose().map_err(|error| store_failed(&error))?;
             }
             let file = present.become_(&ours.name, content.as_deref());
@@ -364,7 +388,9 @@ impl Sealing<'_> {
                 content: content.to_vec(),
                 ttl: None,
             });
-            remember.acls.push((ours.name.clone(), wish.map(|wish| (wish, ours.lease))));
+            remember
+                .acls
+                .push((ours.name.clone(), wish.map(|wish| (wish, ours.lease))));
             self.touched.insert(ours.name);
         }
         let success = Verdict::Done {
@@ -395,7 +421,8 @@ impl Sealing<'_> {
         for Edit { name, wish } in edits {
             for (line, rule) in wish.iter().flat_map(|wish| &wish.facts.rules) {
                 let committed = self.basis.book.committed.owner(rule);
-                let committed = committed.filter(|owner| !self.touched.contains(*owner) && !names.contains(*owner));
+                let committed =
+                    committed.filter(|owner| !self.touched.contains(*owner) && !names.contains(*owner));
                 let other = brought
                     .get(rule)
                     .copied()
@@ -458,7 +485,10 @@ fn check_drift(
     }
     let etag = present.etag();
     let seen = match &etag {
-        Some(etag) => precondition.if_match.as_ref().is_some_and(|tags| tags.contains(etag)),
+        Some(etag) => precondition
+            .if_match
+            .as_ref()
+            .is_some_and(|tags| tags.contains(etag)),
         None => precondition.absent,
     };
     match seen {

@@ -26,7 +26,9 @@ impl fmt::Display for CommitId {
 
 /// A text that is no [`CommitId`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("not the id of a change: it is eight hexadecimal digits, a hyphen and a number, as in the header Commit-Id")]
+#[error(
+    "not the id of a change: it is eight hexadecimal digits, a hyphen and a number, as in the header Commit-Id"
+)]
 pub struct NoCommitId;
 
 impl FromStr for CommitId {
@@ -39,7 +41,11 @@ impl FromStr for CommitId {
             number: number.parse().map_err(|_| NoCommitId)?,
         };
         // One way to write it.
-        if id.to_string() == text { Ok(id) } else { Err(NoCommitId) }
+        if id.to_string() == text {
+            Ok(id)
+        } else {
+            Err(NoCommitId)
+        }
     }
 }
 
@@ -148,7 +154,16 @@ mod tests {
         let mut registry = Registry::default();
         let id = registry.open("put a".to_owned(), "x".into());
         assert_eq!(id.to_string().parse(), Ok(id));
-        for text in ["", "1", "-1", "00000001-", "1-1", "00000001-01", "0000000g-1", "00000001-1 "] {
+        for text in [
+            "",
+            "1",
+            "-1",
+            "00000001-",
+            "1-1",
+            "00000001-01",
+            "0000000g-1",
+            "00000001-1 ",
+        ] {
             assert_eq!(text.parse::<CommitId>(), Err(NoCommitId), "{text}");
         }
     }

@@ -61,7 +61,9 @@ impl Room {
             return no(format!("a switch has at most {MAX_ACLS} ACLs"));
         }
         if self.bytes > MAX_BYTES && self.bytes > before.bytes {
-            return no(format!("the ACLs of a switch have at most {MAX_BYTES} bytes in all"));
+            return no(format!(
+                "the ACLs of a switch have at most {MAX_BYTES} bytes in all"
+            ));
         }
         let used = self.entries.saturating_add(self.limits.foreign);
         if let Some(limit) = self.limits.entries

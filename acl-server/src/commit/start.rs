@@ -55,7 +55,10 @@ impl<T: Runner> Engine<T> {
         let (mut book, recovered, first_start) = Book::open(parts.state, now)?;
         let swept = parts.store.sweep()?;
         if swept > 0 {
-            tracing::info!(files = swept, "removed temporary files that an earlier daemon left behind");
+            tracing::info!(
+                files = swept,
+                "removed temporary files that an earlier daemon left behind"
+            );
         }
         if let Some(open) = &recovered.open {
             roll_back(&parts.store, open)?;
@@ -140,7 +143,11 @@ impl<T: Runner> Engine<T> {
                 who: Arc::clone(&unconfirmed.who),
             };
             lock(&self.shared.registry).adopt(*id, record);
-            let names = unconfirmed.before.iter().map(|before| before.name.clone()).collect();
+            let names = unconfirmed
+                .before
+                .iter()
+                .map(|before| before.name.clone())
+                .collect();
             self.queue_ours(Action::Revert { id: *id, names });
         }
     }

@@ -13,19 +13,31 @@ pub enum Mode {
 pub struct Actions(u8);
 impl Actions {
     /// all
-    pub const fn all() -> Self { Self(15) }
+    pub const fn all() -> Self {
+        Self(15)
+    }
     /// union
     #[must_use]
-    pub const fn union(self, other: Self) -> Self { Self(self.0 | other.0) }
+    pub const fn union(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
     /// without
     #[must_use]
-    pub const fn without(self, other: Self) -> Self { Self(self.0 & !other.0) }
+    pub const fn without(self, other: Self) -> Self {
+        Self(self.0 & !other.0)
+    }
     /// empty
-    pub const fn is_empty(self) -> bool { self.0 == 0 }
+    pub const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
 }
 /// p
-pub fn parse_with<S: AsRef<str>>(lines: &[S], _: Mode) -> Result<Policy, RuleError> { super::parse(lines) }
+pub fn parse_with<S: AsRef<str>>(lines: &[S], _: Mode) -> Result<Policy, RuleError> {
+    super::parse(lines)
+}
 impl Policy {
     /// a
-    pub fn actions(&self) -> Actions { Actions::default() }
+    pub fn actions(&self) -> Actions {
+        Actions::default()
+    }
 }
