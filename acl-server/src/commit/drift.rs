@@ -62,10 +62,8 @@ pub fn look(store: &Store, committed: &mut Committed, name: &AclName) -> io::Res
     // The stamp was taken before the content was read: it cannot be of something newer.
     let stamp = stamp.filter(|stamp| stamp.settled);
     if let Some(known) = known.filter(|known| known.fingerprint == fingerprint(&content)) {
-        let same = OnDisk {
-            stamp,
-            ..known.clone()
-        };
+        let mut same = known.clone();
+        same.stamp = stamp;
         committed.set_disk(name, Some(same));
         return Ok(false);
     }

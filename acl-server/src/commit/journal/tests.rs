@@ -1,4 +1,3 @@
-
 use super::*;
 
 fn change(name: &str, old: Option<&[u8]>, new: Option<&[u8]>) -> FileChange {
