@@ -146,7 +146,11 @@ impl Queue {
             true => (first.clone(), self.take(&first, now)),
             false => (turn, batch),
         };
-        self.others_turn = turn.is_none();
+        let passed_over = self
+            .changes
+            .iter()
+            .any(|change| self.is_suspect(&change.caller.who, now));
+        self.others_turn = turn.is_none() && passed_over;
         batch
     }
 
@@ -181,42 +185,63 @@ impl Queue {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use tokio::sync::oneshot;
 
-    use super::super::change::{Action, Precondition};
+    use super::super::change::{Action, Caller, Edit, Precondition};
+    use super::super::registry::CommitId;
+    use super::super::tests::world::{delete, edit, put};
     use super::*;
 
-    fn change(action: Action) -> Change {
+    fn change(action: Action, who: &str) -> Change {
+        let id = CommitId { start: 0, number: 0 };
         Change {
+            id,
             action,
             precondition: Precondition::default(),
-            reply: oneshot::channel().0,
+            caller: Caller {
+                who: who.into(),
+                from: "-".into(),
+                may: None,
+            },
+            queued: start(),
+            reply: None,
             budget: None,
         }
     }
 
-    fn put(name: &str) -> Action {
-        Action::Put {
-            name: name.parse().unwrap(),
-            content: vec![],
-            rules: vec![],
-        }
+    #[expect(clippy::disallowed_methods, reason = "any instant will do as the origin")]
+    fn start() -> Instant {
+        Instant::now()
     }
 
-    fn delete_all(prefix: &str) -> Action {
-        Action::DeleteAll {
+    fn new(acl: &str) -> Action {
+        put(acl, "[iptables]\n")
+    }
+
+    fn clear(prefix: &str) -> Action {
+        Action::Clear {
             prefix: prefix.to_owned(),
         }
     }
 
     fn sealed(queue: &mut Queue) -> Vec<Action> {
-        queue.seal().into_iter().map(|change| change.action).collect()
+        queue
+            .seal(start())
+            .into_iter()
+            .map(|change| change.action)
+            .collect()
+    }
+
+    fn queue(actions: impl IntoIterator<Item = Action>) -> Queue {
+        let mut queue = Queue::default();
+        actions
+            .into_iter()
+            .for_each(|action| queue.push(change(action, "x")));
+        queue
     }
 
     #[test]
-    #[expect(clippy::disallowed_methods, reason = "any instant will do as the origin")]
     fn the_window_is_quiet_for_5_ms_or_50_ms_old() {
-        let start = Instant::now();
+        let start = start();
         let mut window = Window::open(start);
         assert_eq!(window.deadline(), start + QUIET);
         for ms in (4..60).step_by(4) {
@@ -227,64 +252,110 @@ mod tests {
 
     #[test]
     fn one_change_per_name_and_the_later_ones_in_order() {
-        let mut queue = Queue::default();
-        let delete = Action::Delete {
-            name: "a".parse().unwrap(),
-        };
-        for action in [put("a"), put("b"), delete.clone(), put("a"), put("c")] {
-            queue.push(change(action));
-        }
-        assert_eq!(sealed(&mut queue), [put("a"), put("b"), put("c")]);
-        assert_eq!(sealed(&mut queue), [delete]);
-        assert_eq!(sealed(&mut queue), [put("a")]);
+        let mut queue = queue([new("a"), new("b"), delete("a"), new("a"), new("c")]);
+        assert_eq!(sealed(&mut queue), [new("a"), new("b"), new("c")]);
+        assert_eq!(sealed(&mut queue), [delete("a")]);
+        assert_eq!(sealed(&mut queue), [new("a")]);
         assert!(queue.is_empty());
     }
 
     #[test]
     fn removing_all_is_a_border_for_the_names_it_touches() {
+        let mut queue = queue([new("fm_1"), clear("fm_"), new("fm_2"), new("other"), clear("f")]);
+        assert_eq!(sealed(&mut queue), [new("fm_1"), new("other")]);
+        assert_eq!(sealed(&mut queue), [clear("fm_")]);
+        assert_eq!(sealed(&mut queue), [new("fm_2")]);
+        assert_eq!(sealed(&mut queue), [clear("f")]);
+    }
+
+    #[test]
+    fn a_transaction_takes_all_its_names() {
+        let both = edit(vec![("a", None), ("b", None)]);
+        let mut queue = queue([new("a"), both.clone(), new("b"), new("c")]);
+        assert_eq!(sealed(&mut queue), [new("a"), new("c")]);
+        assert_eq!(sealed(&mut queue), [both]);
+        assert_eq!(sealed(&mut queue), [new("b")]);
+    }
+
+    #[test]
+    fn who_was_refused_is_alone_and_last_and_not_kept_out() {
         let mut queue = Queue::default();
-        for action in [
-            put("fm_1"),
-            delete_all("fm_"),
-            put("fm_2"),
-            put("other"),
-            delete_all("f"),
+        queue.suspect(&"bad".into(), start());
+        queue.suspect(&"worse".into(), start());
+        for (acl, who) in [
+            ("a", "bad"),
+            ("b", "x"),
+            ("c", "worse"),
+            ("d", "bad"),
+            ("a", "x"),
+            ("e", "y"),
         ] {
-            queue.push(change(action));
+            queue.push(change(new(acl), who));
         }
-        assert_eq!(sealed(&mut queue), [put("fm_1"), put("other")]);
-        assert_eq!(sealed(&mut queue), [delete_all("fm_")]);
-        assert_eq!(sealed(&mut queue), [put("fm_2")]);
-        assert_eq!(sealed(&mut queue), [delete_all("f")]);
+        // `x` wants `a` too, after `bad` does.
+        assert_eq!(sealed(&mut queue), [new("b"), new("e")]);
+        queue.push(change(new("f"), "x"));
+        assert_eq!(sealed(&mut queue), [new("a"), new("d")]);
+        assert_eq!(sealed(&mut queue), [new("a"), new("f")]);
+        assert_eq!(sealed(&mut queue), [new("c")]);
+        assert!(queue.is_empty() && sealed(&mut queue).is_empty());
+    }
+
+    #[test]
+    fn only_so_many_are_remembered_and_not_for_ever() {
+        let mut queue = Queue::default();
+        for n in 0..MAX_SUSPECTS + 10 {
+            queue.suspect(&n.to_string().into(), start() + Duration::from_millis(n as u64));
+        }
+        assert_eq!(queue.refused.len(), MAX_SUSPECTS);
+        let latest: Arc<str> = (MAX_SUSPECTS + 9).to_string().into();
+        assert!(queue.is_suspect(&latest, start()) && !queue.is_suspect(&"9".into(), start()));
+        assert!(!queue.is_suspect(&latest, start() + QUARANTINE + Duration::from_secs(9)));
     }
 
     fn any_action() -> impl Strategy<Value = Action> {
         let name = "[ab]{1,2}";
         prop_oneof![
-            4 => name.prop_map(|n| put(&n)),
-            2 => name.prop_map(|n| Action::Delete { name: n.parse().unwrap() }),
-            1 => "[ab]{0,1}".prop_map(|p| delete_all(&p)),
+            4 => name.prop_map(|n| new(&n)),
+            2 => name.prop_map(|n| delete(&n)),
+            1 => Just(edit(vec![("a", None), ("ab", None)])),
+            1 => "[ab]{0,1}".prop_map(|p| clear(&p)),
         ]
     }
 
     proptest! {
         #[test]
-        fn order_is_kept_among_changes_that_touch_the_same_name(actions in proptest::collection::vec(any_action(), 0..40)) {
+        fn order_is_kept_among_changes_that_touch_the_same_name(
+            actions in proptest::collection::vec((any_action(), "[xyz]"), 0..40),
+            suspects in proptest::collection::vec("[xyz]", 0..3),
+        ) {
             let mut queue = Queue::default();
-            actions.iter().cloned().for_each(|action| queue.push(change(action)));
+            for who in suspects {
+                queue.suspect(&who.as_str().into(), start());
+            }
+            for (action, who) in &actions {
+                queue.push(change(action.clone(), who));
+            }
+            let actions: Vec<Action> = actions.into_iter().map(|(action, _)| action).collect();
             let mut carried: Vec<Action> = Vec::new();
             while !queue.is_empty() {
-                let batch = sealed(&mut queue);
+                let batch = queue.seal(start());
                 prop_assert!(!batch.is_empty());
-                for (i, a) in batch.iter().enumerate() {
-                    prop_assert!(batch[..i].iter().all(|b| !a.footprint().overlaps(&b.footprint())));
+                let apart = |change: &Change| queue.is_suspect(&change.caller.who, start());
+                if batch.iter().any(apart) {
+                    prop_assert!(batch.iter().all(|change| change.caller.who == batch[0].caller.who));
                 }
-                carried.extend(batch);
+                for (i, a) in batch.iter().enumerate() {
+                    let footprint = a.action.footprint();
+                    prop_assert!(batch[..i].iter().all(|b| !footprint.overlaps(&b.action.footprint())));
+                }
+                carried.extend(batch.into_iter().map(|change| change.action));
             }
             prop_assert_eq!(carried.len(), actions.len());
             for name in ["a", "b", "aa", "ab", "ba", "bb"] {
+                let one = [Edit { name: name.parse().unwrap(), wish: None }];
                 let touching = |list: &[Action]| -> Vec<Action> {
-                    list.iter().filter(|a| a.footprint().overlaps(&Footprint::Name(name))).cloned().collect()
+                    list.iter().filter(|a| a.footprint().overlaps(&Footprint::Edits(&one))).cloned().collect()
                 };
                 prop_assert_eq!(touching(&carried), touching(&actions));
             }

@@ -46,7 +46,7 @@ impl Facts {
             Err(_) => Self {
                 rules: Vec::new(),
                 entries: u64::try_from(rules::count_rules(&lines)).unwrap_or(u64::MAX),
-                actions: Actions::all(),
+                actions: Actions::ALL,
             },
         }
     }

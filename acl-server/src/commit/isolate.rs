@@ -260,11 +260,18 @@ mod tests {
     #[test]
     fn a_tool_that_breaks_decides_nothing() {
         let mut isolation = Isolation::new(2);
-        isolation.report(Report::Broken(Verdict::TimedOut { lines: vec![] }));
+        isolation.report(Report::Broken(Verdict::TimedOut {
+            lines: Words::default(),
+        }));
         assert_eq!(isolation.step(), Step::Finished { synced: false });
         assert_eq!(
             isolation.into_verdicts(),
-            vec![Some(Verdict::TimedOut { lines: vec![] }); 2]
+            vec![
+                Some(Verdict::TimedOut {
+                    lines: Words::default()
+                });
+                2
+            ]
         );
     }
 

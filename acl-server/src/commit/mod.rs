@@ -370,3 +370,6 @@ impl Committer {
 fn now() -> Instant {
     Instant::now()
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,6 +2,7 @@
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::{Body, to_bytes};
@@ -12,7 +13,8 @@ use tower::ServiceExt;
 
 use super::*;
 use crate::commit::engine::Engine;
-use crate::store::Store;
+use crate::commit::start::Parts;
+use crate::store::{Store, SystemDir};
 use crate::tool::Tool;
 
 const RULE: &str = "-A FORWARD --in-interface swp+ -d 10.10.100.10 -p udp --sport 53 -j DROP";
@@ -67,7 +69,18 @@ impl Daemon {
         let store = Store::open(&dir.join("policy.d")).unwrap();
         let readiness = Readiness::new();
         let (trigger, shutdown) = Shutdown::new();
-        let started = Engine::start(store, tool, &dir.join("journal"), readiness.clone(), shutdown).await;
+        std::fs::create_dir_all(dir.join("state/drift")).unwrap();
+        let parts = Parts {
+            store,
+            state: Arc::new(SystemDir::open(&dir.join("state")).unwrap()),
+            kept: Arc::new(SystemDir::open(&dir.join("state/drift")).unwrap()),
+            tool,
+            boot: "this one".to_owned(),
+            entries_limit: None,
+            readiness: readiness.clone(),
+            shutdown,
+        };
+        let started = Engine::start(parts).await;
         let (committer, engine) = started.unwrap();
         let engine = tokio::spawn(engine.run());
         let state = ApiState {
