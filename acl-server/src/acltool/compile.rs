@@ -255,6 +255,7 @@ fn actions(rule: &Rule, chain: Chain) -> Result<(Vec<Action>, Option<String>), S
                     .to_owned(),
             );
         }
+        Target::Opaque(_) => return Err(format!("{} is not known here", rule.target.name())),
     };
     Ok((actions, warning))
 }

@@ -22,10 +22,19 @@ fn sorted(mut rule: Rule) -> Rule {
     rule.destination = rule.destination.filter(|net| net.prefix_len() > 0);
     rule.protocol = rule.protocol.filter(|protocol| *protocol != Protocol::ALL);
     rule.matches.retain(|one| !matches!(one, Match::Comment(_)));
-    rule.matches.iter_mut().for_each(ports);
+    rule.matches.iter_mut().for_each(|one| {
+        nets(one);
+        ports(one);
+    });
     rule.matches.sort_by_cached_key(ToString::to_string);
     rule.matches.dedup();
     rule
+}
+
+fn nets(one: &mut Match) {
+    if let Match::SourceNets(list) | Match::DestinationNets(list) = one {
+        list.sort_unstable();
+    }
 }
 
 /// A list of one port is that port.

@@ -1,14 +1,15 @@
 //! The grammar of a rule: `[-t TABLE] -A CHAINS condition… -j TARGET option…`.
 
+use super::draft::Draft;
 use super::error::{Fault, expected};
 use super::line::Word;
-use super::options::Draft;
+use super::mode::Mode;
 use super::rule::{Chain, Family, Rule, Table};
 use super::target_options;
 use super::words::{Words, place};
 
 /// Reads a rule of `[iptables]` or `[ip6tables]`.
-pub(super) fn rule(words: &[Word<'_>], family: Family) -> Result<Rule, Fault> {
+pub(super) fn rule(words: &[Word<'_>], family: Family, mode: Mode) -> Result<Rule, Fault> {
     let mut words = Words::new(words);
     let (table, list) = place(&mut words)?;
     let table = match table.map(|word| (word, &*word.text)) {
@@ -17,13 +18,13 @@ pub(super) fn rule(words: &[Word<'_>], family: Family) -> Result<Rule, Fault> {
         Some((word, _)) => return Err(word.expected("the table filter or mangle")),
     };
     let chains = chains(list, table)?;
-    let mut draft = Draft::new(family, table, chains);
+    let mut draft = Draft::new(family, table, chains, mode);
     loop {
         let Some(word) = words.next() else {
             return Err(words.end("found the end of the line; expected -j and a target"));
         };
         if matches!(&*word.text, "-j" | "--jump") {
-            let target = target_options::read(word, &mut words, family, table)?;
+            let target = target_options::read(word, &mut words, (family, table, mode))?;
             return draft.finish(target);
         }
         draft.option(word, &mut words)?;

@@ -2,9 +2,12 @@
 
 use std::fmt;
 
+use ipnet::IpNet;
+
 use super::values::{Dscp, IcmpType, Mac, PortRange, TcpFlags};
 
-/// One condition. Every one is a match of the Cumulus rule files that hardware can look up.
+/// One condition. All but the last four are matches of the Cumulus rule files that hardware can look up; those four are
+/// there in [`Mode::Lenient`](super::Mode) only.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Match {
     /// `--sport`.
@@ -55,6 +58,15 @@ pub enum Match {
     },
     /// `-m comment --comment`: one word, matches everything.
     Comment(String),
+    /// `-s` with several prefixes: any of them.
+    SourceNets(Vec<IpNet>),
+    /// `-d` with several prefixes: any of them.
+    DestinationNets(Vec<IpNet>),
+    /// The opposite of a condition that is known, as iptables writes it: `! -s 10.0.0.0/8`, `-m dscp ! --dscp 46`.
+    Not(String),
+    /// A match that is not known here, with its options: the words, unchanged. It may depend on anything, also on
+    /// packets that came before.
+    Opaque(Vec<String>),
 }
 
 /// How a hop limit is compared.
@@ -116,13 +128,13 @@ pub enum Ecn {
     TcpEce,
 }
 
-/// Ports separated by commas.
-struct Ports<'a>(&'a [PortRange]);
+/// Values separated by commas.
+struct List<'a, T>(&'a [T]);
 
-impl fmt::Display for Ports<'_> {
+impl<T: fmt::Display> fmt::Display for List<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (n, port) in self.0.iter().enumerate() {
-            write!(f, "{}{port}", if n == 0 { "" } else { "," })?;
+        for (n, value) in self.0.iter().enumerate() {
+            write!(f, "{}{value}", if n == 0 { "" } else { "," })?;
         }
         Ok(())
     }
@@ -134,8 +146,8 @@ impl fmt::Display for Match {
         match self {
             Self::SourcePort(port) => write!(f, "--sport {port}"),
             Self::DestinationPort(port) => write!(f, "--dport {port}"),
-            Self::SourcePorts(ports) => write!(f, "-m multiport --sports {}", Ports(ports)),
-            Self::DestinationPorts(ports) => write!(f, "-m multiport --dports {}", Ports(ports)),
+            Self::SourcePorts(ports) => write!(f, "-m multiport --sports {}", List(ports)),
+            Self::DestinationPorts(ports) => write!(f, "-m multiport --dports {}", List(ports)),
             Self::TcpFlags { mask, set } => write!(f, "-m tcp --tcp-flags {mask} {set}"),
             Self::Icmp { v6: false, kind } => write!(f, "-m icmp --icmp-type {kind}"),
             Self::Icmp { v6: true, kind } => write!(f, "-m icmp6 --icmpv6-type {kind}"),
@@ -161,6 +173,10 @@ impl fmt::Display for Match {
                 }
             }
             Self::Comment(text) => write!(f, "-m comment --comment {text}"),
+            Self::SourceNets(nets) => write!(f, "-s {}", List(nets)),
+            Self::DestinationNets(nets) => write!(f, "-d {}", List(nets)),
+            Self::Not(text) => f.write_str(text),
+            Self::Opaque(words) => f.write_str(&words.join(" ")),
         }
     }
 }

@@ -47,6 +47,19 @@ pub(super) fn prefix(text: &str, v6: bool) -> Result<IpNet, String> {
     net.map_err(|_| wrong())
 }
 
+/// Prefixes separated by commas, each once.
+pub(super) fn prefixes(text: &str, v6: bool) -> Result<Vec<IpNet>, String> {
+    let mut list = Vec::new();
+    for word in text.split(',') {
+        let net = prefix(word, v6)?;
+        if list.contains(&net) {
+            return Err(format!("{net} is in the list twice"));
+        }
+        list.push(net);
+    }
+    Ok(list)
+}
+
 pub(super) fn protocol(text: &str, v6: bool) -> Result<Protocol, String> {
     let protocol = Protocol::parse(text)?;
     match (protocol, v6) {

@@ -1,29 +1,16 @@
 //! The conditions of a rule: everything between the chains and `-j`.
 
+use ipnet::IpNet;
+
+use super::draft::Draft;
 use super::error::{Fault, number};
-use super::interface::{Interface, parse_list};
+use super::interface::parse_list;
 use super::line::Word;
 use super::matches::{Compare, Ecn, Match};
-use super::operands::{addr_type, comment, port_list, prefix, protocol};
-use super::rule::{Chain, Family, Rule, Table};
-use super::target::Target;
+use super::mode::Mode;
+use super::operands::{addr_type, comment, port_list, prefix, prefixes, protocol};
 use super::values::{Dscp, IcmpType, Mac, PortRange, Protocol, TcpFlags};
 use super::words::{Words, refusal};
-
-/// A rule that is being read.
-pub(super) struct Draft {
-    rule: Rule,
-    /// Options that were given, each with its column.
-    seen: Vec<(&'static str, u32)>,
-    /// Matches that were loaded with `-m`.
-    modules: Vec<Module>,
-}
-
-struct Module {
-    name: &'static str,
-    column: u32,
-    options: u32,
-}
 
 /// Matches by name. The protocols may stand without an option, as iptables-save writes them.
 const MODULES: [&str; 13] = [
@@ -43,58 +30,6 @@ const MODULES: [&str; 13] = [
 ];
 
 impl Draft {
-    pub(super) fn new(family: Family, table: Table, chains: Vec<Chain>) -> Self {
-        let rule = Rule {
-            family,
-            table,
-            chains,
-            in_interfaces: Vec::new(),
-            out_interfaces: Vec::new(),
-            source: None,
-            destination: None,
-            protocol: None,
-            fragment: false,
-            matches: Vec::new(),
-            target: Target::Accept,
-        };
-        Self {
-            rule,
-            seen: Vec::new(),
-            modules: Vec::new(),
-        }
-    }
-
-    fn v6(&self) -> bool {
-        self.rule.family == Family::V6
-    }
-
-    /// Notes an option that may stand once.
-    fn once(&mut self, name: &'static str, word: &Word<'_>) -> Result<(), Fault> {
-        if self.column(name).is_some() {
-            return Err(word.fault(format!("{} is given twice; expected once", word.text)));
-        }
-        self.seen.push((name, word.column));
-        Ok(())
-    }
-
-    fn column(&self, name: &str) -> Option<u32> {
-        self.seen
-            .iter()
-            .find(|(seen, _)| *seen == name)
-            .map(|(_, column)| *column)
-    }
-
-    /// Notes that an option of a match is used; the match must be loaded.
-    fn module(&mut self, name: &'static str, word: &Word<'_>) -> Result<(), Fault> {
-        match self.modules.iter_mut().rev().find(|module| module.name == name) {
-            Some(module) => {
-                module.options += 1;
-                Ok(())
-            }
-            None => Err(word.fault(format!("found {}; expected -m {name} before it", word.text))),
-        }
-    }
-
     /// Reads the option that `word` starts.
     pub(super) fn option(&mut self, word: &Word<'_>, words: &mut Words<'_, '_>) -> Result<(), Fault> {
         match &*word.text {
@@ -108,13 +43,11 @@ impl Draft {
             }
             "-s" | "--source" | "--src" => {
                 self.once("-s", word)?;
-                let v6 = self.v6();
-                self.rule.source = Some(words.parsed(word, "an address", |text| prefix(text, v6))?);
+                self.rule.source = self.address(word, words, Match::SourceNets)?;
             }
             "-d" | "--destination" | "--dst" => {
                 self.once("-d", word)?;
-                let v6 = self.v6();
-                self.rule.destination = Some(words.parsed(word, "an address", |text| prefix(text, v6))?);
+                self.rule.destination = self.address(word, words, Match::DestinationNets)?;
             }
             "-p" | "--protocol" | "--proto" => {
                 self.once("-p", word)?;
@@ -131,10 +64,33 @@ impl Draft {
                 let one = one
                     .or_else(|| self.header(word, words))
                     .or_else(|| self.ecn(word, words));
-                self.rule.matches.push(one.unwrap_or_else(|| Err(unknown(word)))?);
+                match one {
+                    Some(one) => self.push(one?),
+                    None if self.mode == Mode::Lenient => return self.unknown(word, words),
+                    None => return Err(unknown(word)),
+                }
             }
         }
         Ok(())
+    }
+
+    /// One prefix; of several, which only lenient rules have, a condition is made.
+    fn address(
+        &mut self,
+        word: &Word<'_>,
+        words: &mut Words<'_, '_>,
+        several: fn(Vec<IpNet>) -> Match,
+    ) -> Result<Option<IpNet>, Fault> {
+        let v6 = self.v6();
+        let list = match self.mode {
+            Mode::Strict => words.parsed(word, "an address", |text| prefix(text, v6).map(|net| vec![net]))?,
+            Mode::Lenient => words.parsed(word, "an address", |text| prefixes(text, v6))?,
+        };
+        if let [one] = list.as_slice() {
+            return Ok(Some(*one));
+        }
+        self.push(several(list));
+        Ok(None)
     }
 
     fn load(&mut self, name: &Word<'_>) -> Result<(), Fault> {
@@ -150,6 +106,9 @@ impl Draft {
         };
         let known = MODULES.into_iter().find(|known| *known == text && !wrong_family);
         let Some(known) = known else {
+            if self.mode == Mode::Lenient {
+                return self.load_unknown(name);
+            }
             let what = format!("a match that the switch's hardware knows: {}", MODULES.join(", "));
             return Err(name.expected(&what));
         };
@@ -161,30 +120,8 @@ impl Draft {
         if let Some((_, needed)) = protocol.iter().find(|(module, _)| *module == known) {
             self.needs(*needed, name)?;
         }
-        self.modules.push(Module {
-            name: known,
-            column: name.column,
-            options: 0,
-        });
+        self.loaded(known, name.column);
         Ok(())
-    }
-
-    /// iptables reads from left to right: the protocol stands before what depends on it.
-    fn needs(&self, protocol: Protocol, word: &Word<'_>) -> Result<(), Fault> {
-        if self.rule.protocol == Some(protocol) {
-            return Ok(());
-        }
-        Err(word.fault(format!("found {}; expected -p {protocol} before it", word.text)))
-    }
-
-    fn needs_ports(&self, word: &Word<'_>) -> Result<(), Fault> {
-        if self.rule.protocol.is_some_and(Protocol::has_ports) {
-            return Ok(());
-        }
-        Err(word.fault(format!(
-            "found {}; expected -p tcp, -p udp or -p sctp before it",
-            word.text
-        )))
     }
 
     fn port(&mut self, word: &Word<'_>, words: &mut Words<'_, '_>) -> Option<Result<Match, Fault>> {
@@ -332,76 +269,14 @@ impl Draft {
             Ok(Match::Ecn { negated, bits })
         })())
     }
-
-    /// The rule, if its parts agree.
-    pub(super) fn finish(mut self, target: Target) -> Result<Rule, Fault> {
-        if let Some(idle) = self
-            .modules
-            .iter()
-            .find(|module| module.options == 0 && !matches!(module.name, "tcp" | "udp" | "sctp"))
-        {
-            return Err(Fault::new(
-                idle.column,
-                format!("found -m {}; expected one of its options", idle.name),
-            ));
-        }
-        let at = |name: &str| self.column(name).unwrap_or(1);
-        for chain in &self.rule.chains {
-            interfaces_fit(*chain, &self.rule)
-                .map_err(|(option, message)| Fault::new(at(option), message))?;
-            let sent = matches!(chain, Chain::Output | Chain::Postrouting);
-            if sent && self.column("--mac-source").is_some() {
-                let message = format!("the source address of Ethernet is not known in {}", chain.name());
-                return Err(Fault::new(at("--mac-source"), message));
-            }
-            if (sent || !self.rule.out_interfaces.is_empty())
-                && let Some(option) = range_of_ports(&self.rule.matches)
-            {
-                let message = "found a range of ports on egress; hardware has ranges on ingress only, expected one port";
-                return Err(Fault::new(at(option), message));
-            }
-        }
-        self.rule.target = target;
-        Ok(self.rule)
-    }
-}
-
-/// `INPUT` takes no `-o`, `OUTPUT` no `-i`; `PREROUTING` is there with `-i` only and `POSTROUTING` with `-o` only.
-fn interfaces_fit(chain: Chain, rule: &Rule) -> Result<(), (&'static str, String)> {
-    let has = |list: &[Interface]| !list.is_empty();
-    let (i, o) = (has(&rule.in_interfaces), has(&rule.out_interfaces));
-    let name = chain.name();
-    match chain {
-        Chain::Input | Chain::Prerouting if o => Err((
-            "-o",
-            format!("output interface specified with {name} chain; expected -i or none"),
-        )),
-        Chain::Output | Chain::Postrouting if i => Err((
-            "-i",
-            format!("input interface specified with {name} chain; expected -o or none"),
-        )),
-        Chain::Prerouting if !i => Err(("-A", format!("no interface with {name} chain; expected -i"))),
-        Chain::Postrouting if !o => Err(("-A", format!("no interface with {name} chain; expected -o"))),
-        _ => Ok(()),
-    }
-}
-
-fn range_of_ports(matches: &[Match]) -> Option<&'static str> {
-    let range = |ports: &[PortRange]| ports.iter().any(|port| !port.is_single());
-    matches.iter().find_map(|one| match one {
-        Match::SourcePort(port) if !port.is_single() => Some("--sport"),
-        Match::DestinationPort(port) if !port.is_single() => Some("--dport"),
-        Match::SourcePorts(ports) if range(ports) => Some("--sports"),
-        Match::DestinationPorts(ports) if range(ports) => Some("--dports"),
-        _ => None,
-    })
 }
 
 fn single(port: Option<PortRange>, make: fn(PortRange) -> Match) -> Match {
     port.map_or(Match::SourcePorts(Vec::new()), make)
 }
 
-fn unknown(word: &Word<'_>) -> Fault {
+/// Why a word is no condition.
+pub(super) fn unknown(word: &Word<'_>) -> Fault {
     match refusal(&word.text) {
         Some(reason) => word.fault(reason),
         None => word.expected(

@@ -115,12 +115,13 @@ pub struct Rule {
 }
 
 impl Rule {
-    /// Entries in hardware: each chain, each in × out pair and each port of a list is one of its own. How many a *range*
-    /// of ports takes depends on the ASIC; it is counted as one.
+    /// Entries in hardware: each chain, each in × out pair and each port, range of ports or prefix of a list is one of its
+    /// own. How many a *range* of ports takes depends on the ASIC; it is counted as one.
     pub fn entries(&self) -> u64 {
         let count = |list: usize| u64::try_from(list.max(1)).unwrap_or(u64::MAX);
         let ports = self.matches.iter().map(|one| match one {
             Match::SourcePorts(ports) | Match::DestinationPorts(ports) => count(ports.len()),
+            Match::SourceNets(nets) | Match::DestinationNets(nets) => count(nets.len()),
             _ => 1,
         });
         let lists = [

@@ -42,6 +42,9 @@ pub enum Target {
         /// `--log-prefix`, one word.
         prefix: Option<String>,
     },
+    /// A target, or options of one, that are not known here: the words after `-j`, unchanged, the first its name. There
+    /// in [`Mode::Lenient`](super::Mode) only. It may do anything to a packet.
+    Opaque(Vec<String>),
 }
 
 /// `-j POLICE`: one token bucket.
@@ -90,8 +93,13 @@ pub struct TriColorPolice {
 }
 
 impl Target {
+    /// Whether the next rule must be the same with DROP.
+    pub(super) fn is_log(&self) -> bool {
+        self.name() == "LOG"
+    }
+
     /// The word after `-j`.
-    pub fn name(&self) -> &'static str {
+    pub fn name(&self) -> &str {
         match self {
             Self::Accept => "ACCEPT",
             Self::Drop => "DROP",
@@ -103,6 +111,7 @@ impl Target {
             Self::Span(_) => "SPAN",
             Self::ErSpan { .. } => "ERSPAN",
             Self::Log { .. } => "LOG",
+            Self::Opaque(words) => words.first().map_or("", String::as_str),
         }
     }
 }
@@ -112,6 +121,7 @@ impl fmt::Display for Target {
         write!(f, "-j {}", self.name())?;
         match self {
             Self::Accept | Self::Drop => Ok(()),
+            Self::Opaque(words) => words.iter().skip(1).try_for_each(|word| write!(f, " {word}")),
             Self::SetQos { dscp, cos } => {
                 option(f, "set-dscp", dscp.map(Dscp::get))?;
                 option(f, "set-cos", cos.map(Cos::get))

@@ -3,9 +3,12 @@
 use std::net::Ipv4Addr;
 
 use super::eb_options::bits;
+use super::eb_rule::{EbTarget, Verdict};
 use super::error::{Fault, expected, number};
 use super::interface::Interface;
 use super::line::Word;
+use super::mode::Mode;
+use super::opaque;
 use super::rule::{Family, Table};
 use super::target::{Police, PoliceMode, Target, TriColorPolice};
 use super::values::{Cos, Dscp};
@@ -18,36 +21,81 @@ struct Options<'w, 'a> {
     end: Fault,
 }
 
-impl<'w, 'a> Options<'w, 'a> {
-    fn read(target: &'w Word<'a>, words: &mut Words<'w, 'a>, known: &[&str]) -> Result<Self, Fault> {
+/// What stands after `-j`, and whether there is something that is not known.
+struct Jump<'r, 'w, 'a> {
+    target: &'w Word<'a>,
+    words: &'r mut Words<'w, 'a>,
+    mode: Mode,
+    /// Everything after the target's name.
+    rest: &'w [Word<'a>],
+    unknown: bool,
+}
+
+impl<'r, 'w, 'a> Jump<'r, 'w, 'a> {
+    fn read(option: &Word<'_>, words: &'r mut Words<'w, 'a>, mode: Mode) -> Result<Self, Fault> {
+        let target = words.value(option, "a target")?;
+        Ok(Self {
+            target,
+            rest: words.rest(),
+            words,
+            mode,
+            unknown: false,
+        })
+    }
+
+    fn options(&mut self, known: &[&str]) -> Result<Options<'w, 'a>, Fault> {
+        let target = self.target;
         let mut given: Vec<(&Word<'_>, &Word<'_>)> = Vec::new();
-        while let Some(option) = words.next() {
+        while let Some(option) = self.words.next() {
             if !known.contains(&&*option.text) {
-                let what = match known {
-                    [] => format!(
-                        "the end of the line: {} has no options, conditions come before -j",
-                        target.text
-                    ),
-                    _ => format!(
-                        "an option of {}: {}; conditions come before -j",
-                        target.text,
-                        known.join(", ")
-                    ),
-                };
-                return Err(option.expected(&what));
+                if self.mode == Mode::Lenient && option.text.starts_with("--") {
+                    self.unknown = true;
+                    opaque::option(option, self.words)?;
+                    continue;
+                }
+                return Err(option.expected(&only(target, known)));
             }
             if given.iter().any(|(earlier, _)| earlier.text == option.text) {
                 return Err(option.fault(format!("{} is given twice; expected once", option.text)));
             }
-            given.push((option, words.value(option, "a value")?));
+            given.push((option, self.words.value(option, "a value")?));
         }
-        Ok(Self {
+        Ok(Options {
             target,
             given,
-            end: words.end(""),
+            end: self.words.end(""),
         })
     }
 
+    /// All words of a target that is not known, once they are seen to be harmless.
+    fn opaque(&mut self) -> Result<Target, Fault> {
+        opaque::target(self.target)?;
+        self.options(&[])?;
+        Ok(self.verbatim())
+    }
+
+    fn verbatim(&self) -> Target {
+        let words = [self.target].into_iter().chain(self.rest);
+        Target::Opaque(words.map(|word| word.text.clone().into_owned()).collect())
+    }
+}
+
+/// What may follow a target.
+fn only(target: &Word<'_>, known: &[&str]) -> String {
+    match known {
+        [] => format!(
+            "the end of the line: {} has no options, conditions come before -j",
+            target.text
+        ),
+        _ => format!(
+            "an option of {}: {}; conditions come before -j",
+            target.text,
+            known.join(", ")
+        ),
+    }
+}
+
+impl Options<'_, '_> {
     fn get<T>(&self, name: &str, parse: impl FnOnce(&str) -> Result<T, String>) -> Result<Option<T>, Fault> {
         let found = self.given.iter().find(|(option, _)| option.text == name);
         found
@@ -66,34 +114,41 @@ impl<'w, 'a> Options<'w, 'a> {
 }
 
 /// Reads what follows `-j`, to the end of the line.
-pub(super) fn read<'w>(
-    jump: &Word<'_>,
-    words: &mut Words<'w, '_>,
-    family: Family,
-    table: Table,
+pub(super) fn read(
+    option: &Word<'_>,
+    words: &mut Words<'_, '_>,
+    (family, table, mode): (Family, Table, Mode),
 ) -> Result<Target, Fault> {
-    let target = words.value(jump, "a target")?;
+    let mut jump = Jump::read(option, words, mode)?;
+    let target = jump.target;
+    let strict = mode == Mode::Strict;
     match &*target.text {
-        "SETQOS" | "DSCP" if table != Table::Mangle => {
+        "SETQOS" | "DSCP" if strict && table != Table::Mangle => {
             let message = format!("{} works in the table mangle only; expected -t mangle before -A", target.text);
             Err(target.fault(message))
         }
         "ERSPAN" if family == Family::V6 => {
             Err(target.fault("found ERSPAN in [ip6tables]; it mirrors IPv4 only, expected it in [iptables]"))
         }
-        "RETURN" | "QUEUE" | "NFQUEUE" => Err(target.expected("a target that is in hardware, such as ACCEPT or DROP")),
-        name => with_options(name, target, words)?.ok_or_else(|| {
-            target.expected(
+        "RETURN" | "QUEUE" | "NFQUEUE" if strict => {
+            Err(target.expected("a target that is in hardware, such as ACCEPT or DROP"))
+        }
+        name => match with_options(name, &mut jump)? {
+            Some(_) if jump.unknown => Ok(jump.verbatim()),
+            Some(target) => Ok(target),
+            None if strict => Err(target.expected(
                 "one of the targets ACCEPT, DROP, SETQOS, DSCP, SETCLASS, POLICE, TRICOLORPOLICE, SPAN, ERSPAN, LOG (jumps \
                  to other chains are not in hardware)",
-            )
-        }),
+            )),
+            None => jump.opaque(),
+        },
     }
 }
 
 /// Reads what follows `-j` in `[ebtables]`, to the end of the line. The targets of the switch are lower case there.
-pub(super) fn read_eb<'w>(jump: &Word<'_>, words: &mut Words<'w, '_>) -> Result<(), Fault> {
-    let target = words.value(jump, "a target")?;
+pub(super) fn read_eb(option: &Word<'_>, words: &mut Words<'_, '_>, mode: Mode) -> Result<EbTarget, Fault> {
+    let mut jump = Jump::read(option, words, mode)?;
+    let target = jump.target;
     let name = match &*target.text {
         "ACCEPT" => "ACCEPT",
         "DROP" => "DROP",
@@ -102,22 +157,29 @@ pub(super) fn read_eb<'w>(jump: &Word<'_>, words: &mut Words<'w, '_>) -> Result<
         "police" => "POLICE",
         "tricolorpolice" => "TRICOLORPOLICE",
         "setclass" => "SETCLASS",
-        "mark" => return mark(target, words),
+        "mark" => {
+            let verdict = mark(&mut jump)?;
+            return Ok(if jump.unknown {
+                EbTarget::Opaque
+            } else {
+                EbTarget::Mark(verdict)
+            });
+        }
+        _ if mode == Mode::Lenient => return jump.opaque().map(|_| EbTarget::Opaque),
         _ => {
             let what = "one target: ACCEPT, DROP, span, erspan, police, tricolorpolice, setclass or mark";
             return Err(target.expected(what));
         }
     };
-    with_options(name, target, words).map(drop)
+    Ok(match with_options(name, &mut jump)? {
+        Some(target) if !jump.unknown => EbTarget::Switch(target),
+        _ => EbTarget::Opaque,
+    })
 }
 
 /// The target that has this name in `[iptables]`, with its options; none if there is no such target.
-fn with_options<'w, 'a>(
-    name: &str,
-    target: &'w Word<'a>,
-    words: &mut Words<'w, 'a>,
-) -> Result<Option<Target>, Fault> {
-    let mut options = |known: &[&str]| Options::read(target, words, known);
+fn with_options(name: &str, jump: &mut Jump<'_, '_, '_>) -> Result<Option<Target>, Fault> {
+    let mut options = |known: &[&str]| jump.options(known);
     Ok(Some(match name {
         "ACCEPT" => options(&[]).map(|_| Target::Accept)?,
         "DROP" => options(&[]).map(|_| Target::Drop)?,
@@ -153,7 +215,7 @@ fn with_options<'w, 'a>(
 }
 
 /// `mark` of ebtables(8): one change of the packet's mark, and what then happens.
-fn mark<'w, 'a>(target: &'w Word<'a>, words: &mut Words<'w, 'a>) -> Result<(), Fault> {
+fn mark(jump: &mut Jump<'_, '_, '_>) -> Result<Verdict, Fault> {
     const CHANGES: [&str; 8] = [
         "--mark-set",
         "--set-mark",
@@ -166,9 +228,11 @@ fn mark<'w, 'a>(target: &'w Word<'a>, words: &mut Words<'w, 'a>) -> Result<(), F
     ];
     const VERDICT: &str = "--mark-target";
     let known: Vec<_> = CHANGES.into_iter().chain([VERDICT]).collect();
-    let options = Options::read(target, words, &known)?;
-    options.get(VERDICT, |text| match text {
-        "ACCEPT" | "DROP" | "CONTINUE" => Ok(()),
+    let options = jump.options(&known)?;
+    let verdict = options.get(VERDICT, |text| match text {
+        "ACCEPT" => Ok(Verdict::Accept),
+        "DROP" => Ok(Verdict::Drop),
+        "CONTINUE" => Ok(Verdict::Continue),
         _ => Err(expected(text, "ACCEPT, DROP or CONTINUE")),
     })?;
     let mut changes = 0;
@@ -177,8 +241,10 @@ fn mark<'w, 'a>(target: &'w Word<'a>, words: &mut Words<'w, 'a>) -> Result<(), F
     }
     match changes {
         0 => Err(options.missing("--mark-set, --mark-or, --mark-and or --mark-xor")),
-        1 => Ok(()),
-        _ => Err(target.fault("found several changes of one mark; expected one")),
+        1 => Ok(verdict.unwrap_or(Verdict::Accept)),
+        _ => Err(options
+            .target
+            .fault("found several changes of one mark; expected one")),
     }
 }
 

@@ -27,10 +27,23 @@ impl<'w, 'a> Words<'w, 'a> {
         Some(word)
     }
 
+    /// The words that are left.
+    pub(super) fn rest(&self) -> &'w [Word<'a>] {
+        self.rest.as_slice()
+    }
+
+    /// The next word, which stays.
+    pub(super) fn peek(&self) -> Option<&'w Word<'a>> {
+        self.rest().first()
+    }
+
     /// The next word if it is this one.
     pub(super) fn next_if(&mut self, text: &str) -> Option<&'w Word<'a>> {
-        let is = self.rest.as_slice().first().is_some_and(|word| word.text == text);
-        if is { self.next() } else { None }
+        if self.peek()?.text == text {
+            self.next()
+        } else {
+            None
+        }
     }
 
     /// The word that an option needs.

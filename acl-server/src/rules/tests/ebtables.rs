@@ -1,6 +1,7 @@
 //! `[ebtables]`: every word is known, or the rule is refused.
 
-use super::{accepted, refused};
+use super::super::{Mode, parse_with};
+use super::{accepted, refused, strict_only};
 
 #[test]
 fn conditions_and_targets_are_read() {
@@ -27,8 +28,8 @@ fn conditions_and_targets_are_read() {
 #[test]
 fn a_rule_has_a_place_and_a_target() {
     refused(&["[ebtables]", "-A FORWARD -p IPV4"], 2, 19, &["expected -j"]);
-    refused(&["[ebtables]", "-A FORWARD -j ERSPAN"], 2, 15, &["span"]);
-    refused(&["[ebtables]", "-A FORWARD -j CONTINUE"], 2, 15, &["one target"]);
+    strict_only(&["[ebtables]", "-A FORWARD -j ERSPAN"], 2, 15, &["span"]);
+    strict_only(&["[ebtables]", "-A FORWARD -j CONTINUE"], 2, 15, &["one target"]);
     refused(
         &["[ebtables]", "-A FORWARD -j DROP -j DROP"],
         2,
@@ -39,11 +40,23 @@ fn a_rule_has_a_place_and_a_target() {
     refused(&["[ebtables]", "-A INPUT,INPUT -j DROP"], 2, 4, &["twice"]);
     refused(&["[ebtables]", "-t mangle -A INPUT -j DROP"], 2, 4, &["broute"]);
     refused(&["[ebtables]", "FORWARD -j DROP"], 2, 1, &["-A CHAIN"]);
-    refused(
+    strict_only(
         &["[ebtables]", "-A INPUT ! -i swp1 -j DROP"],
         2,
         10,
         &["negation"],
+    );
+    refused(
+        &["[ebtables]", "-A INPUT,FORWARD -o swp1 -j DROP"],
+        2,
+        18,
+        &["output interface specified with INPUT chain"],
+    );
+    refused(
+        &["[ebtables]", "-A OUTPUT --logical-in br0 -j DROP"],
+        2,
+        11,
+        &["input interface specified with OUTPUT chain"],
     );
     refused(
         &["[ebtables]", "-A INPUT -i ! swp1 -j DROP"],
@@ -76,8 +89,6 @@ fn no_option_is_accepted_that_is_not_known_in_full() {
         "--init-t",
         "--version",
         "-h",
-        "--bogus x",
-        "--bogus",
         "-iswp1",
         "--in-interfac swp1",
         "--",
@@ -86,23 +97,45 @@ fn no_option_is_accepted_that_is_not_known_in_full() {
         "/tmp/evil",
     ];
     for words in hostile {
-        let before = format!("-A INPUT {words} -j DROP");
-        refused(&["[ebtables]", &before], 2, 10, &[]);
-        let after = format!("-A INPUT -j DROP {words}");
-        refused(&["[ebtables]", &after], 2, 18, &[]);
-        let options = format!("-A INPUT -j setclass --class 7 {words}");
-        refused(&["[ebtables]", &options], 2, 32, &[]);
-        let operand = format!("-A INPUT -p {words} -j DROP");
-        if !matches!(words, "stray") {
-            refused(&["[ebtables]", &operand], 2, 13, &[]);
+        for section in ["[ebtables]", "[iptables]", "[ip6tables]"] {
+            let target = if section == "[ebtables]" {
+                "setclass"
+            } else {
+                "SETCLASS"
+            };
+            refused(&[section, &format!("-A INPUT {words} -j DROP")], 2, 10, &[]);
+            refused(&[section, &format!("-A INPUT -j DROP {words}")], 2, 18, &[]);
+            let options = format!("-A INPUT -j {target} --class 7 {words}");
+            refused(&[section, &options], 2, 32, &[]);
+            if !matches!(words, "stray") {
+                refused(&[section, &format!("-A INPUT -p {words} -j DROP")], 2, 13, &[]);
+                // Nor where the words of others may stand.
+                for place in ["-m foo --bar 1", "--bar", "! --bar"] {
+                    let rule = format!("-A INPUT {place} {words} -j DROP");
+                    let error = parse_with(&[section, &rule], Mode::Lenient).expect_err(&rule);
+                    assert_eq!(error.line, 2, "{rule}: {error}");
+                }
+                let rule = format!("-A INPUT -j FOO --bar {words}");
+                assert!(parse_with(&[section, &rule], Mode::Lenient).is_err(), "{rule}");
+            }
         }
+    }
+    for words in ["--bogus x", "--bogus"] {
+        strict_only(&["[ebtables]", &format!("-A INPUT {words} -j DROP")], 2, 10, &[]);
+        strict_only(&["[ebtables]", &format!("-A INPUT -j DROP {words}")], 2, 18, &[]);
+        refused(
+            &["[ebtables]", &format!("-A INPUT -p {words} -j DROP")],
+            2,
+            13,
+            &[],
+        );
     }
     // A variable is no way around it.
     refused(
         &["X = -M/tmp/evil", "[ebtables]", "-A INPUT -j DROP $X"],
         3,
         18,
-        &["DROP has no options"],
+        &["found \"-M/tmp/evil\""],
     );
 }
 

@@ -3,7 +3,7 @@
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use super::super::{count_rules, parse, parse_file};
+use super::super::{Author, Mode, Statement, count_rules, parse, parse_file, parse_with, read};
 
 fn address4() -> impl Strategy<Value = String> {
     (any::<[u8; 4]>(), 0..=32u8).prop_map(|([a, b, c, d], length)| format!("{a}.{b}.{c}.{d}/{length}"))
@@ -75,6 +75,38 @@ fn section() -> impl Strategy<Value = Vec<String>> {
     })
 }
 
+/// Conditions that only lenient rules have.
+fn unknown() -> impl Strategy<Value = String> {
+    let value = "[a-zA-Z0-9][a-zA-Z0-9_,:+-]{0,8}|:[0-9]{1,4}|::1|[0-9]{1,3}/s";
+    let option = ("(! )?--x[a-z0-9-]{0,6}", vec(value, 0..3)).prop_map(|(name, values)| {
+        let words: Vec<_> = std::iter::once(name).chain(values).collect();
+        words.join(" ")
+    });
+    let load = prop_oneof![
+        Just(String::new()),
+        "-m x[a-z0-9_]{0,6}",
+        Just("-m dscp --dscp 3".to_owned()),
+        Just("-m multiport".to_owned()),
+        Just("-m comment --comment x".to_owned()),
+    ];
+    let not = prop_oneof![
+        Just("! -s 10.0.0.0/8".to_owned()),
+        Just("! -o swp1,swp2".to_owned()),
+        Just("! -f".to_owned()),
+        Just("-m ttl ! --ttl-eq 1".to_owned()),
+        Just("-m addrtype ! --src-type LOCAL".to_owned()),
+        Just("-d 10.0.0.1,10.0.0.2".to_owned()),
+        (load, vec(option, 1..3)).prop_map(|(load, options)| format!("{load} {}", options.join(" "))),
+    ];
+    vec(not, 0..4).prop_map(|all| all.join(" "))
+}
+
+fn any_target() -> impl Strategy<Value = String> {
+    let options = "( --x[a-z-]{0,5}( [a-z0-9]{1,4})?){0,2}";
+    (prop_oneof![target(), "[A-Z]{1,9}|[a-z][a-z0-9-]{0,9}"], options)
+        .prop_map(|(target, options)| format!("{target}{options}"))
+}
+
 /// Lines that are nearly right: words of the grammar in any order.
 fn nearly() -> impl Strategy<Value = Vec<String>> {
     let word = prop::sample::select(vec![
@@ -126,6 +158,10 @@ fn nearly() -> impl Strategy<Value = Vec<String>> {
         "-I",
         "é",
         "\u{0}",
+        "--foo",
+        "-m foo",
+        "1.2.3.4",
+        "-f",
     ]);
     vec(vec(word, 0..14).prop_map(|words| words.join(" ")), 0..8)
 }
@@ -156,6 +192,49 @@ proptest! {
     }
 
     #[test]
+    fn what_is_not_known_is_rendered_too(
+        ports in layer4(), one in unknown(), two in unknown(), target in any_target(), v6 in any::<bool>(),
+    ) {
+        let section = if v6 { "[ip6tables]" } else { "[iptables]" };
+        let rule = format!("-A FORWARD {one} {ports} {two} -j {target}");
+        if let Ok(policy) = parse_with(&[section, &rule], Mode::Lenient) {
+            let rendered = policy.render();
+            prop_assert_eq!(parse_with(&rendered, Mode::Lenient), Ok(policy), "{:?}", rendered);
+        }
+    }
+
+    #[test]
+    fn most_of_what_is_not_known_is_accepted(option in "--x[a-z-]{0,6}", module in "x[a-z]{0,9}", value in "[a-z0-9]{1,9}") {
+        let rule = format!("-A FORWARD -m {module} {option} {value} ! {option} -j {module} {option}");
+        prop_assert!(parse_with(&["[iptables]", &rule], Mode::Lenient).is_ok(), "{}", rule);
+        prop_assert!(parse(&["[iptables]", &rule]).is_err());
+    }
+
+    #[test]
+    fn strict_rules_are_lenient_rules(lines in nearly()) {
+        if let Ok(policy) = parse(&lines) {
+            prop_assert_eq!(parse_with(&lines, Mode::Lenient), Ok(policy));
+        }
+    }
+
+    #[test]
+    fn reading_on_finds_what_parsing_finds(lines in nearly()) {
+        for mode in [Mode::Strict, Mode::Lenient] {
+            let reading = read(&lines, mode, Author::Client);
+            let found = reading.unknown.iter().chain(&reading.between);
+            match parse_with(&lines, mode) {
+                Ok(policy) => {
+                    prop_assert_eq!(found.count(), 0);
+                    let statements: Vec<&Statement> = reading.statements.iter().map(|(_, one)| one).collect();
+                    prop_assert!(policy.statements().map(|(_, one)| one).eq(statements));
+                }
+                Err(error) => prop_assert!(found.into_iter().any(|one| *one == error), "{}\n{:?}", error, reading),
+            }
+            prop_assert!(reading.unknown.len() + reading.statements.len() + reading.skipped.len() == lines.len());
+        }
+    }
+
+    #[test]
     fn any_text_is_parsed_or_refused_at_a_place(lines in vec(any::<String>(), 0..8)) {
         if let Err(error) = parse(&lines) {
             prop_assert!(error.line >= 1 && error.line as usize <= lines.len().max(1));
@@ -171,6 +250,9 @@ proptest! {
                 Ok(policy) => prop_assert_eq!(parse_file(&policy.render()), Ok(policy)),
                 Err(error) => prop_assert!(error.line as usize <= lines.len().max(1)),
             }
+        }
+        if let Ok(policy) = parse_with(&lines, Mode::Lenient) {
+            prop_assert_eq!(parse_with(&policy.render(), Mode::Lenient), Ok(policy));
         }
     }
 }

@@ -4,7 +4,7 @@ use super::super::{
     Chain, Cos, Dscp, Family, Interface, Match, Police, PoliceMode, PortRange, Protocol, Table, Target,
     count_rules,
 };
-use super::{accepted, v4, v6};
+use super::{accepted, refused, v4, v6};
 
 fn texts(list: &[Interface]) -> Vec<&str> {
     list.iter().map(Interface::as_str).collect()
@@ -126,6 +126,82 @@ fn classes_of_dscp_have_their_values() {
     }
     for name in ["CS8", "AF14", "AF51", "ef", "CS", "AF111"] {
         assert!(class(name).is_err(), "{name}");
+    }
+}
+
+/// Each number of the tables: its ends are accepted, what is beyond them is refused at the number, in both modes.
+#[test]
+fn every_number_has_its_bounds() {
+    const TRICOLOR: &str = "-A FORWARD -j TRICOLORPOLICE --set-color-mode aware --set-violate-action drop";
+    let rest = |without: &str| {
+        let all = ["--set-cir", "--set-cbs", "--set-pir", "--set-ebs"].into_iter();
+        all.filter(|name| *name != without)
+            .fold(String::new(), |text, name| format!("{text} {name} 1"))
+    };
+    let word = u64::from(u32::MAX);
+    let mut cases = vec![
+        ("-A FORWARD -p @ -j DROP".to_owned(), 0, 255),
+        ("-A FORWARD -s 10.0.0.0/@ -j DROP".to_owned(), 0, 32),
+        ("-A FORWARD -p tcp --sport @ -j DROP".to_owned(), 0, 65535),
+        ("-A FORWARD -p tcp --dport @ -j DROP".to_owned(), 0, 65535),
+        (
+            "-A FORWARD -p tcp -m multiport --dports 1,@ -j DROP".to_owned(),
+            0,
+            65535,
+        ),
+        ("-A FORWARD -p icmp --icmp-type @ -j DROP".to_owned(), 0, 255),
+        ("-A FORWARD -p icmp --icmp-type 3/@ -j DROP".to_owned(), 0, 255),
+        ("-A FORWARD -m ttl --ttl-gt @ -j DROP".to_owned(), 0, 255),
+        ("-A FORWARD -m dscp --dscp @ -j DROP".to_owned(), 0, 63),
+        ("-A FORWARD -m ecn --ecn-ip-ect @ -j DROP".to_owned(), 0, 3),
+        ("-A FORWARD -i swp1.@ -j DROP".to_owned(), 1, 4094),
+        ("-t mangle -A FORWARD -j SETQOS --set-dscp @".to_owned(), 0, 63),
+        ("-t mangle -A FORWARD -j SETQOS --set-cos @".to_owned(), 0, 7),
+        ("-t mangle -A FORWARD -j DSCP --set-dscp @".to_owned(), 0, 63),
+        ("-A FORWARD -j SETCLASS --class @".to_owned(), 0, 7),
+        (
+            "-A FORWARD -j POLICE --set-mode pkt --set-rate @ --set-burst 1".to_owned(),
+            1,
+            word,
+        ),
+        (
+            "-A FORWARD -j POLICE --set-mode KB --set-rate 1 --set-burst @".to_owned(),
+            1,
+            word,
+        ),
+        (
+            "-A FORWARD -j POLICE --set-mode KB --set-rate 1 --set-burst 1 --set-class @".to_owned(),
+            0,
+            7,
+        ),
+    ];
+    for name in ["--set-cir", "--set-cbs", "--set-pir", "--set-ebs"] {
+        cases.push((format!("{TRICOLOR}{} {name} @", rest(name)), 1, word));
+    }
+    for name in [
+        "--set-conform-action-dscp",
+        "--set-exceed-action-dscp",
+        "--set-violate-action-dscp",
+    ] {
+        cases.push((format!("{TRICOLOR}{} {name} @", rest("")), 0, 63));
+    }
+    for (rule, least, most) in cases {
+        for number in [least, most] {
+            accepted(&["[iptables]", &rule.replace('@', &number.to_string())]);
+        }
+        let column = rule
+            .find('@')
+            .and_then(|at| rule.get(..at)?.rfind(' '))
+            .expect("a word")
+            + 2;
+        let column = u32::try_from(column).expect("short");
+        for number in [
+            i64::try_from(least).expect("small") - 1,
+            i64::try_from(most).expect("small") + 1,
+        ] {
+            let rule = rule.replace('@', &number.to_string());
+            refused(&["[iptables]", &rule], 2, column, &["expected"]);
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Each thing the real tool is known, or must be feared, to misread: refused by name.
 
-use super::super::parse_file;
-use super::{accepted, refused};
+use super::super::{Mode, parse_file};
+use super::{accepted, lenient, refused, refused_in, strict_only};
 
 #[test]
 fn trap_1_equals_sign_makes_a_rule_vanish() {
@@ -110,6 +110,33 @@ fn trap_5_variables_that_start_each_other() {
     refused(&["[iptables]", "A = $B"], 2, 4, &["one word"]);
 }
 
+/// `$A` in `$AB` is what the tool replaces; here a name ends where the longest name ends, and no two may disagree.
+#[test]
+fn trap_5_a_variable_is_never_the_start_of_another() {
+    let both = ["A = swp1", "AB = swp2", "[iptables]", "-A FORWARD -i $AB -j DROP"];
+    refused(&both, 2, 1, &["variable $A also replaces the start of $AB"]);
+    let undefined = ["A = swp1", "[iptables]", "-A FORWARD -i $AB -j DROP"];
+    refused(
+        &undefined,
+        3,
+        15,
+        &["variable \"AB\" is not assigned above", "stay as text"],
+    );
+    refused(
+        &["[iptables]", "-A FORWARD --opaque $X -j DROP"],
+        2,
+        21,
+        &["not assigned"],
+    );
+    let policy = accepted(&[
+        "AX = swp1",
+        "AY = swp2",
+        "[iptables]",
+        "-A FORWARD -i $AX,$AY.7 -j DROP",
+    ]);
+    assert_eq!(policy.render()[3], "-A FORWARD -i swp1,swp2.7 -j DROP");
+}
+
 #[test]
 fn trap_6_quotes_mean_nothing() {
     let quoted = "-A FORWARD -m comment --comment \"a b\" -j DROP";
@@ -132,6 +159,29 @@ fn trap_6_quotes_mean_nothing() {
         35,
         &["found \"b\""],
     );
+}
+
+#[test]
+fn trap_6_no_word_is_ever_quoted() {
+    refused(&["A = \"swp1\"", "[iptables]"], 1, 4, &["without quotes"]);
+    refused(&["A = 'swp1'", "[iptables]"], 1, 4, &["without quotes"]);
+    for quote in ['"', '\'', '\\', '`'] {
+        for (at, rule) in [
+            (12, format!("-A FORWARD {quote}-j{quote} DROP")),
+            (15, format!("-A FORWARD -j {quote}DROP")),
+            (
+                30,
+                format!("-A FORWARD -m string --string {quote}a b{quote} -j DROP"),
+            ),
+        ] {
+            refused(
+                &["[iptables]", &rule],
+                2,
+                at + u32::from(at == 30),
+                &["found a quote", "unquoted"],
+            );
+        }
+    }
 }
 
 #[test]
@@ -171,6 +221,27 @@ fn trap_7_only_append_is_safe() {
         12,
         &["second -A"],
     );
+    // A lone -I needs a number, glued or cut forms are no better.
+    for command in [
+        "-I",
+        "-I1",
+        "-IFORWARD",
+        "--insert",
+        "--ins",
+        "-D1",
+        "--delet",
+        "-AFORWARD",
+        "--app",
+    ] {
+        refused(
+            &["[iptables]", &format!("{command} FORWARD -j DROP")],
+            2,
+            1,
+            &["-A"],
+        );
+        let later = format!("-A FORWARD {command} FORWARD -j DROP");
+        refused(&["[iptables]", &later], 2, 12, &[]);
+    }
 }
 
 #[test]
@@ -193,6 +264,20 @@ fn trap_8_table_first_and_short() {
         4,
         &["filter or mangle"],
     );
+    for table in ["-tmangle", "--tabl", "--table"] {
+        refused(
+            &["[iptables]", &format!("{table} mangle -A FORWARD -j DROP")],
+            2,
+            1,
+            &["-t TABLE"],
+        );
+        refused(
+            &["[iptables]", &format!("-A FORWARD {table} mangle -j DROP")],
+            2,
+            12,
+            &[],
+        );
+    }
 }
 
 #[test]
@@ -266,8 +351,24 @@ fn trap_9_interfaces_that_a_chain_does_not_take() {
     );
     accepted(&[
         "[iptables]",
-        "-A FORWARD -i swp1,swp2.100,bond+,eth0 -o fifteen-letters -j DROP",
+        "-A FORWARD -i swp1,swp2.100,bond+,bond3,eth0 -o fifteen-letters -j DROP",
     ]);
+    // Not even as its opposite.
+    let not = ["[iptables]", "-A INPUT ! -o swp2 -j DROP"];
+    refused_in(Mode::Strict, &not, (2, 10), &["negation"]);
+    refused_in(
+        Mode::Lenient,
+        &not,
+        (2, 12),
+        &["output interface specified with INPUT chain"],
+    );
+    let not = ["[iptables]", "-A OUTPUT ! -i swp2 -j DROP"];
+    refused_in(
+        Mode::Lenient,
+        &not,
+        (2, 13),
+        &["input interface specified with OUTPUT chain"],
+    );
 }
 
 #[test]
@@ -289,6 +390,14 @@ fn trap_10_log_needs_its_drop() {
     );
     refused(&["[iptables]", log, "[ip6tables]"], 2, 1, &["LOG"]);
     accepted(&["[iptables]", log, "# its twin", "", drop]);
+    let opaque = "-A FORWARD -s 10.0.0.1 -j LOG --log-level 4";
+    refused_in(
+        Mode::Lenient,
+        &["[iptables]", opaque],
+        (2, 1),
+        &["LOG", "-j DROP"],
+    );
+    strict_only(&["[iptables]", opaque, drop], 2, 31, &["--log-prefix"]);
 }
 
 #[test]
@@ -317,6 +426,29 @@ fn trap_11_names_are_looked_up_as_root() {
         31,
         &["no host names"],
     );
+    for words in [
+        "-m iprange --src-range example-com",
+        "-m conntrack --ctorigsrc localhost",
+        "-m foo --bar example.com",
+        "-m foo --anyport http",
+        "-m owner --uid-owner root",
+        "-m foo --vproto rdp",
+    ] {
+        let column = "-A FORWARD ".len() + words.rfind(' ').unwrap_or(0) + 2;
+        let place = (2, u32::try_from(column).expect("short"));
+        let rule = format!("-A FORWARD {words} -j DROP");
+        refused_in(Mode::Lenient, &["[iptables]", &rule], place, &["expected"]);
+    }
+    refused_in(
+        Mode::Lenient,
+        &["[iptables]", "-A FORWARD -j TEE --gateway gw"],
+        (2, 29),
+        &["no host names"],
+    );
+    lenient(&[
+        "[iptables]",
+        "-A FORWARD -m iprange --src-range 10.0.0.1-10.0.0.9 -m foo --anyport 80:90 -j TEE --gateway 10.0.0.9",
+    ]);
     // iptables reads a leading zero as octal.
     refused(
         &["[iptables]", "-A FORWARD -p tcp --dport 010 -j DROP"],
@@ -340,12 +472,9 @@ fn trap_12_files_and_commands() {
         12,
         &["never allowed"],
     );
-    refused(
-        &["[iptables]", "-A FORWARD -m bpf --object-pinned /x -j DROP"],
-        2,
-        15,
-        &["hardware knows"],
-    );
+    let bpf = ["[iptables]", "-A FORWARD -m bpf --object-pinned /x -j DROP"];
+    refused_in(Mode::Strict, &bpf, (2, 15), &["hardware knows"]);
+    refused_in(Mode::Lenient, &bpf, (2, 15), &["takes no file"]);
     // Where a value would become an option of iptables.
     refused(
         &["[iptables]", "-A FORWARD -m comment --comment --modprobe -j DROP"],
@@ -365,17 +494,59 @@ fn trap_12_files_and_commands() {
         10,
         &["never allowed"],
     );
+    // iptables makes the name of a library of the name of a match, or of a target.
+    for name in ["../../tmp/evil", "/tmp/evil", ".", "evil.so", "-M/x"] {
+        refused(
+            &["[iptables]", &format!("-A FORWARD -m {name} -j DROP")],
+            2,
+            15,
+            &["expected"],
+        );
+        refused(
+            &["[iptables]", &format!("-A FORWARD -j {name}")],
+            2,
+            15,
+            &["expected"],
+        );
+        refused(
+            &["[ebtables]", &format!("-A FORWARD -j {name}")],
+            2,
+            15,
+            &["expected"],
+        );
+    }
+    for words in [
+        "-M/x",
+        "-fM/x",
+        "-vM /x",
+        "--modpr /x",
+        "--modprobe",
+        "--bar /etc/shadow",
+        "--bar ./x",
+        "--bar ../x",
+        "--bar a.b",
+        "--some-file x",
+        "--x-path x",
+        "--exec x",
+        "--bar $(x)",
+        "--bar ~x",
+        "--bar a/../b",
+    ] {
+        let column = 12 + words.strip_prefix("--bar ").map_or(0, |_| 6);
+        let rule = format!("-A FORWARD {words} -j DROP");
+        refused_in(Mode::Lenient, &["[iptables]", &rule], (2, column), &[]);
+    }
 }
 
 #[test]
-fn negation_is_for_ecn_only() {
-    refused(
+fn negation_is_for_ecn_only_unless_lenient() {
+    strict_only(
         &["[iptables]", "-A FORWARD ! -s 10.0.0.1 -j DROP"],
         2,
         12,
         &["negation"],
     );
-    refused(
+    strict_only(
         &[
             "[iptables]",
             "-A FORWARD -p tcp -m tcp ! --tcp-flags SYN SYN -j DROP",
