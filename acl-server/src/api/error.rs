@@ -10,7 +10,7 @@ use shared::{AclName, Problem, problem};
 
 use crate::commit::Rejected;
 use crate::commit::change::Verdict;
-use crate::commit::registry::CommitId;
+use crate::commit::id::CommitId;
 use crate::rules::RuleError;
 use crate::store::ReadError;
 

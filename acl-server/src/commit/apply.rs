@@ -2,7 +2,8 @@
 
 use std::io;
 
-use super::journal::{Content, FileChange};
+use super::facts::Content;
+use super::journal::FileChange;
 use crate::store::{ReadError, Store, Version};
 
 /// The files of one batch, staged beside their targets, and which version of each is in place.

@@ -187,7 +187,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::super::change::{Action, Caller, Edit, Precondition};
-    use super::super::registry::CommitId;
+    use super::super::id::CommitId;
     use super::super::tests::world::{delete, edit, put};
     use super::*;
 

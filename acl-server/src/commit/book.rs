@@ -13,11 +13,13 @@ use shared::wire::set_etag;
 use tokio::time::Instant;
 
 use super::committed::{Committed, OnDisk};
+use super::drift;
+use super::facts::Content;
 use super::facts::{Facts, RuleId};
-use super::journal::{AcceptedState, Content, FileChange, Happened, Journal, Recovered};
+use super::id::CommitId;
+use super::journal::{AcceptedState, FileChange, Happened, Journal, Recovered};
 use super::ledger::{AclRecord, BeforeRecord, Checkpoint, Delta, Note, UnconfirmedRecord};
-use super::registry::CommitId;
-use crate::store::{Dir, Fingerprint, etag_of};
+use crate::store::{Dir, Fingerprint, Store, etag_of};
 
 /// A checkpoint is made when the journal has grown beyond this: what a switch's flash is written with at once.
 const GROWN: u64 = 1 << 20;
@@ -129,6 +131,11 @@ impl Book {
         Ok((book, recovered, first_start))
     }
 
+    /// The switch has what is on disk.
+    pub fn all_installed(&mut self, store: &Store) {
+        drift::installed(store, &mut self.committed);
+    }
+
     /// Takes every file that is there as written through the API: what an earlier version or another tool has left.
     pub fn adopt_all(&mut self) {
         let adopted = self.committed.iter().filter_map(|(name, known)| {
@@ -232,6 +239,14 @@ impl Book {
         }
     }
 
+    /// What is on disk, as what the tool has accepted.
+    pub fn accepted(&self, foreign: Fingerprint, boot: &str) -> AcceptedState {
+        AcceptedState {
+            fingerprint: self.committed.overall(foreign),
+            boot: boot.to_owned(),
+        }
+    }
+
     /// Begins a batch: after this, and not before, its files may change.
     ///
     /// # Errors
@@ -240,11 +255,17 @@ impl Book {
         self.journal.begin(files)
     }
 
-    /// Ends a batch, or says what is known of the switch when there is none.
+    /// Ends a batch, or says what is known of the switch when there is none. `accepted`: the tool has installed what is on
+    /// disk, with other people's files of this fingerprint, in the tables of this boot.
     ///
     /// # Errors
     /// The journal cannot be written; then nothing has changed.
-    pub fn end(&mut self, accepted: Option<AcceptedState>, ended: Ended, now: Instant) -> io::Result<()> {
+    pub fn end(
+        &mut self,
+        accepted: Option<(&Store, Fingerprint, &str)>,
+        ended: Ended,
+        now: Instant,
+    ) -> io::Result<()> {
         let acls = ended.acls.iter().map(|(name, written, _)| {
             let record = written.as_ref().map(|written| AclRecord {
                 written: written.fingerprint,
@@ -257,11 +278,27 @@ impl Book {
             opened: ended.opened.iter().map(|(record, _)| record.clone()).collect(),
             closed: ended.closed.clone(),
         };
-        self.journal.end(accepted, &delta)?;
+        let before = ended
+            .acls
+            .iter()
+            .map(|(name, ..)| (name.clone(), self.committed.get(name).cloned()));
+        let before: Vec<_> = before.collect();
+        for (name, _, disk) in &ended.acls {
+            self.committed.set_disk(name, disk.clone());
+        }
+        if let Some((store, ..)) = accepted {
+            drift::installed(store, &mut self.committed);
+        }
+        let state = accepted.map(|(_, foreign, boot)| self.accepted(foreign, boot));
+        if let Err(error) = self.journal.end(state, &delta) {
+            for (name, known) in before {
+                self.committed.set_disk(&name, known.and_then(|known| known.disk));
+            }
+            return Err(error);
+        }
         self.dirty |= delta != Delta::default();
-        for (name, written, disk) in ended.acls {
+        for (name, written, _) in ended.acls {
             let (fingerprint, lease) = written.map_or((None, None), |w| (Some(w.fingerprint), w.lease));
-            self.committed.set_disk(&name, disk);
             self.committed.set_written(&name, fingerprint, lease);
         }
         self.close(&ended.closed);

@@ -4,18 +4,17 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use shared::AclName;
-
 use super::apply::{Staged, roll_back};
 use super::book::Ended;
 use super::change::{Action, Answer, Change, Verdict};
+use super::drift;
 use super::engine::Engine;
 use super::events::Event;
 use super::isolate::{Isolation, Step};
-use super::journal::{AcceptedState, FileChange};
+use super::journal::FileChange;
 use super::named::named;
 use super::outcome::{label, last_error, report, store_failed};
-use super::plan::{Basis, Member, Plan};
+use super::plan::{Basis, Leases, Member, Plan};
 use super::registry::CommitState;
 use super::runner::Runner;
 use super::{LastFailure, SyncState, lock, now};
@@ -84,7 +83,7 @@ impl<T: Runner> Engine<T> {
     }
 
     /// Changes that need nothing but other leases: one record for all of them.
-    fn lease(&mut self, leases: Vec<(Change, Verdict, Vec<(AclName, Option<Duration>)>)>, carried: &Carried) {
+    fn lease(&mut self, leases: Vec<(Change, Verdict, Leases)>, carried: &Carried) {
         let all: Vec<_> = leases.iter().flat_map(|(_, _, leases)| leases.clone()).collect();
         if all.is_empty() {
             return;
@@ -168,6 +167,7 @@ impl<T: Runner> Engine<T> {
         // Isolation ends after two tool limits of wall time (`acl-server` contract §2.4), and when the daemon is to end.
         let deadline = now() + 2 * self.tool.limit();
         let mut foreign = Fingerprint::default();
+        let batch = staged.changes().iter().map(|file| &file.name).collect();
         loop {
             let wanted = match isolation.step() {
                 Step::Finished { synced } => return Ok((synced, foreign)),
@@ -177,6 +177,7 @@ impl<T: Runner> Engine<T> {
             staged.switch(|file| in_place.get(file).copied().unwrap_or(false))?;
             // Taken before the run: a file that changes during it must not count as accepted.
             foreign = self.look_at_foreign()?;
+            drift::strangers(&self.shared.store, &mut lock(&self.shared.book).committed, &batch)?;
             let begun = now();
             let run = self.run_tool(wanted.len()).await;
             carried.tool += now().saturating_duration_since(begun);
@@ -216,6 +217,8 @@ impl<T: Runner> Engine<T> {
     ) -> (Vec<Change>, Vec<Verdict>) {
         let in_place = files_of(&members, isolation.accepted());
         let settled = staged.switch(|file| in_place.get(file).copied().unwrap_or(false));
+        // Before the files are looked at for the last time: a name less changes their stamps.
+        staged.clean();
         let (mut changes, mut verdicts, mut ended) = (Vec::new(), Vec::new(), Ended::default());
         for (verdict, member) in isolation.into_verdicts().into_iter().zip(members) {
             if verdict.is_none() {
@@ -245,19 +248,18 @@ impl<T: Runner> Engine<T> {
         (changes, verdicts)
     }
 
-    /// Ends the batch in the journal and for all readers at one moment.
-    fn end(&self, ended: Ended, foreign: Option<Fingerprint>) -> io::Result<()> {
+    /// Ends the batch in the journal and for all readers at one moment. `foreign`: the last run succeeded.
+    fn end(&self, mut ended: Ended, foreign: Option<Fingerprint>) -> io::Result<()> {
+        let store = &self.shared.store;
+        for (name, _, disk) in &mut ended.acls {
+            if let Some(disk) = disk {
+                (disk.stamp, disk.sure) = (store.stamp(name)?, foreign.is_some());
+            }
+        }
         let mut in_flight = lock(&self.shared.in_flight);
         let mut book = lock(&self.shared.book);
-        let changed = ended
-            .acls
-            .iter()
-            .map(|(name, _, disk)| (name, disk.as_ref().map(|disk| disk.fingerprint)));
-        let state = foreign.map(|foreign| AcceptedState {
-            fingerprint: book.committed.overall(foreign, changed.collect()),
-            boot: self.boot.clone(),
-        });
-        book.end(state, ended, now())?;
+        let accepted = foreign.map(|foreign| (store, foreign, self.boot.as_str()));
+        book.end(accepted, ended, now())?;
         in_flight.clear();
         Ok(())
     }
@@ -273,7 +275,7 @@ impl<T: Runner> Engine<T> {
     pub(super) fn unstick(&mut self) -> io::Result<()> {
         if let Some(files) = &self.stuck {
             roll_back(&self.shared.store, files)?;
-            lock(&self.shared.book).end(None, Ended::default(), now())?;
+            self.end_without_batch(None)?;
             self.shared.store.sweep()?;
             self.stuck = None;
             lock(&self.shared.in_flight).clear();

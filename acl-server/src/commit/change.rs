@@ -9,7 +9,7 @@ use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use tokio::time::Instant;
 
 use super::facts::Facts;
-use super::registry::CommitId;
+use super::id::CommitId;
 use crate::rules::Actions;
 
 /// What the tool printed, shared by all whom it concerns.

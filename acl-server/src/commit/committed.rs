@@ -17,8 +17,10 @@ use crate::store::{Fingerprint, Stamp, fingerprint};
 pub struct OnDisk {
     /// Of the file.
     pub fingerprint: Fingerprint,
-    /// Proves that the file is still the same; `None`: it was written too lately to know.
+    /// Proves that the file is still the same, if it is settled; `None`: not known.
     pub stamp: Option<Stamp>,
+    /// The tool has installed this content, and nobody has touched the file since: not even to put it back.
+    pub sure: bool,
     /// Its size.
     pub bytes: usize,
     /// Entries in hardware.
@@ -30,11 +32,12 @@ pub struct OnDisk {
 }
 
 impl OnDisk {
-    /// A file of this content, with what is known of its rules.
+    /// A file of this content, with what is known of its rules; not known to be installed.
     pub fn new(content: &[u8], facts: &Facts, stamp: Option<Stamp>) -> Self {
         Self {
             fingerprint: fingerprint(content),
             stamp,
+            sure: false,
             bytes: content.len(),
             entries: facts.entries,
             actions: facts.actions,
@@ -52,12 +55,19 @@ pub struct Known {
     pub disk: Option<OnDisk>,
     /// When its lease runs out; `None`: it has none.
     pub lease: Option<Instant>,
+    /// The file was removed by hand, and the switch may still have what was in it.
+    pub lingers: bool,
 }
 
 impl Known {
     /// Whether somebody's hand was in between.
     pub fn drifted(&self) -> bool {
         self.written != self.disk.as_ref().map(|disk| disk.fingerprint)
+    }
+
+    /// Whether the switch is known to have what is on disk.
+    pub fn sure(&self) -> bool {
+        self.disk.as_ref().map_or(!self.lingers, |disk| disk.sure)
     }
 }
 
@@ -97,6 +107,31 @@ impl Committed {
         self.tidy(name);
     }
 
+    /// The file was looked at: it has this stamp now, and `sure` says whether the switch is known to have it.
+    pub fn set_stamp(&mut self, name: &AclName, stamp: Option<Stamp>, sure: bool) {
+        if let Some(disk) = self.acls.get_mut(name).and_then(|known| known.disk.as_mut()) {
+            (disk.stamp, disk.sure) = (stamp, sure);
+        }
+    }
+
+    /// The file was removed by hand.
+    pub fn vanished(&mut self, name: &AclName) {
+        self.acls.entry(name.clone()).or_default().lingers = true;
+        self.set_disk(name, None);
+    }
+
+    /// The tool has installed what is on disk, and so removed what is not.
+    pub fn forget_lingering(&mut self) {
+        let lingering = self.acls.iter_mut().filter(|(_, known)| known.lingers);
+        let names: Vec<AclName> = lingering
+            .map(|(name, known)| {
+                known.lingers = false;
+                name.clone()
+            })
+            .collect();
+        names.iter().for_each(|name| self.tidy(name));
+    }
+
     /// What was written through the API, and its lease; `None`: it was removed.
     pub fn set_written(&mut self, name: &AclName, written: Option<Fingerprint>, lease: Option<Instant>) {
         let known = self.acls.entry(name.clone()).or_default();
@@ -113,7 +148,7 @@ impl Committed {
     }
 
     fn tidy(&mut self, name: &AclName) {
-        let gone = |known: &Known| known.disk.is_none() && known.written.is_none();
+        let gone = |known: &Known| known.disk.is_none() && known.written.is_none() && !known.lingers;
         if self.acls.get(name).is_some_and(gone) {
             self.acls.remove(name);
         }
@@ -171,24 +206,17 @@ impl Committed {
         self.rules.get(rule)
     }
 
-    /// A fingerprint of the names and contents on disk, begun with `seed`, as it will be when `changed` has come true.
-    pub fn overall(
-        &self,
-        seed: Fingerprint,
-        changed: BTreeMap<&AclName, Option<Fingerprint>>,
-    ) -> Fingerprint {
-        let present = self
-            .acls
-            .iter()
-            .map(|(name, known)| (name, known.disk.as_ref().map(|disk| disk.fingerprint)));
-        let mut all: BTreeMap<&AclName, Option<Fingerprint>> = present.collect();
-        all.extend(changed);
+    /// A fingerprint of the names, contents and stamps on disk, begun with `seed`: it changes also when a file was changed
+    /// and changed back.
+    pub fn overall(&self, seed: Fingerprint) -> Fingerprint {
         let mut bytes = seed.to_vec();
-        for (name, print) in all {
-            if let Some(print) = print {
+        for (name, known) in &self.acls {
+            if let Some(disk) = &known.disk {
                 bytes.extend_from_slice(name.as_str().as_bytes());
                 bytes.push(0);
-                bytes.extend_from_slice(&print);
+                bytes.extend_from_slice(&disk.fingerprint);
+                let words = disk.stamp.map_or([0; 6], |stamp| stamp.words);
+                bytes.extend(words.into_iter().flat_map(i64::to_le_bytes));
             }
         }
         fingerprint(&bytes)

@@ -1,13 +1,13 @@
 //! Looks whether somebody's hand was in our files.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::io;
 
 use shared::AclName;
 
 use super::committed::{Committed, OnDisk};
 use super::facts::Facts;
-use crate::store::{Dir, ReadError, Store, etag, fingerprint};
+use crate::store::{Dir, ReadError, Stamp, Store, etag, fingerprint};
 
 /// Brings what is known of the disk up to date, and returns the ACLs whose files have changed. Only files whose stamps
 /// prove nothing are read.
@@ -23,7 +23,7 @@ pub fn scan(store: &Store, committed: &mut Committed) -> io::Result<Vec<AclName>
         .filter(|(name, known)| known.disk.is_some() && !present.contains(name));
     let gone: Vec<AclName> = gone.map(|(name, _)| name.clone()).collect();
     for name in gone {
-        committed.set_disk(&name, None);
+        committed.vanished(&name);
         changed.push(name);
     }
     for name in on_disk {
@@ -34,6 +34,21 @@ pub fn scan(store: &Store, committed: &mut Committed) -> io::Result<Vec<AclName>
     Ok(changed)
 }
 
+/// Before a run of the tool: notices files of our names that nobody has known of, but for those of the batch. What
+/// changes in a file that is known shows in its stamp, at any later time.
+///
+/// # Errors
+/// As for [`scan`].
+pub fn strangers(store: &Store, committed: &mut Committed, batch: &HashSet<&AclName>) -> io::Result<()> {
+    for name in store.names()? {
+        let known = committed.get(&name).is_some_and(|known| known.disk.is_some());
+        if !known && !batch.contains(&name) {
+            look(store, committed, &name)?;
+        }
+    }
+    Ok(())
+}
+
 /// Brings what is known of one file up to date; returns whether it has changed.
 ///
 /// # Errors
@@ -41,8 +56,10 @@ pub fn scan(store: &Store, committed: &mut Committed) -> io::Result<Vec<AclName>
 pub fn look(store: &Store, committed: &mut Committed, name: &AclName) -> io::Result<bool> {
     let known = committed.get(name).and_then(|known| known.disk.as_ref());
     let stamp = store.stamp(name)?;
-    if let (Some(known), Some(stamp)) = (known, stamp)
-        && known.stamp == Some(stamp)
+    let before = known.and_then(|known| known.stamp);
+    if let (Some(before), Some(stamp)) = (before, stamp)
+        && before.settled
+        && before.words == stamp.words
     {
         return Ok(false);
     }
@@ -56,20 +73,37 @@ pub fn look(store: &Store, committed: &mut Committed, name: &AclName) -> io::Res
     };
     let Some(content) = content else {
         let changed = known.is_some();
-        committed.set_disk(name, None);
+        if changed {
+            committed.vanished(name);
+        }
         return Ok(changed);
     };
-    // The stamp was taken before the content was read: it cannot be of something newer.
-    let stamp = stamp.filter(|stamp| stamp.settled);
     if let Some(known) = known.filter(|known| known.fingerprint == fingerprint(&content)) {
-        let mut same = known.clone();
-        same.stamp = stamp;
-        committed.set_disk(name, Some(same));
+        // Changed and changed back: a run in between has installed what was there then.
+        let untouched = before.map(|before| before.words) == stamp.map(|stamp| stamp.words);
+        let sure = known.sure && untouched;
+        committed.set_stamp(name, stamp, sure);
         return Ok(false);
     }
     let facts = Facts::of_file(&content);
     committed.set_disk(name, Some(OnDisk::new(&content, &facts, stamp)));
     Ok(true)
+}
+
+/// The tool has installed what is on disk: what was looked at before the run, and not touched since, is on the switch.
+pub fn installed(store: &Store, committed: &mut Committed) {
+    committed.forget_lingering();
+    let unsure = committed.iter().filter(|(_, known)| !known.sure());
+    let unsure: Vec<(AclName, Option<Stamp>)> = unsure
+        .map(|(name, known)| (name.clone(), known.disk.as_ref().and_then(|disk| disk.stamp)))
+        .collect();
+    for (name, before) in unsure {
+        let now = store.stamp(&name).ok().flatten();
+        let words = |stamp: Option<Stamp>| stamp.map(|stamp| stamp.words);
+        if now.is_some() && words(now) == words(before) {
+            committed.set_stamp(&name, before, true);
+        }
+    }
 }
 
 /// Keeps a version made by hand that is about to be overwritten; of many, the youngest.

@@ -14,12 +14,12 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 use super::batch::{Queue, Window};
 use super::book::Ended;
 use super::change::{Answer, Change, Verdict};
-use super::due::Timetable;
 use super::events::Event;
 use super::isolate::Report;
-use super::journal::{AcceptedState, FileChange};
+use super::journal::FileChange;
 use super::outcome::{last_error, report};
 use super::runner::Runner;
+use super::timetable::Timetable;
 use super::{LastFailure, QUEUE, Shared, SyncState, facts, lock, now};
 use crate::store::{Dir, Fingerprint, foreign_fingerprint};
 use crate::tool::Outcome;
@@ -152,11 +152,12 @@ impl<T: Runner> Engine<T> {
 
     async fn commit_base(&mut self) -> io::Result<bool> {
         self.unstick()?;
+        self.look_at_ours();
         let foreign = self.look_at_foreign()?;
         // Other people's files may have changed: from here on the switch may have something else than was accepted.
         self.end_without_batch(None)?;
         let run = self.run_tool(0).await;
-        let accepted = (run.outcome == Outcome::Accepted).then(|| self.state_with(foreign));
+        let accepted = (run.outcome == Outcome::Accepted).then_some(foreign);
         let error = match report(run, |_| Vec::new()) {
             Report::Accepted => None,
             Report::Refused { code, lines, .. } => last_error(&Verdict::BaseRefused { code, lines }),
@@ -173,16 +174,10 @@ impl<T: Runner> Engine<T> {
         Ok(synced)
     }
 
-    pub(super) fn end_without_batch(&self, accepted: Option<AcceptedState>) -> io::Result<()> {
+    /// What is known of the switch: it has what is on disk with other people's files of this fingerprint, or who knows.
+    pub(super) fn end_without_batch(&self, foreign: Option<Fingerprint>) -> io::Result<()> {
+        let accepted = foreign.map(|foreign| (&self.shared.store, foreign, self.boot.as_str()));
         lock(&self.shared.book).end(accepted, Ended::default(), now())
-    }
-
-    pub(super) fn state_with(&self, foreign: Fingerprint) -> AcceptedState {
-        let book = lock(&self.shared.book);
-        AcceptedState {
-            fingerprint: book.committed.overall(foreign, Default::default()),
-            boot: self.boot.clone(),
-        }
     }
 
     /// The fingerprint of other people's rule files; what they take of the switch's room is counted when they change.

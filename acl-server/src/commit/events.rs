@@ -5,7 +5,7 @@ use tokio::sync::broadcast;
 
 use super::SyncState;
 use super::change::Verdict;
-use super::registry::CommitId;
+use super::id::CommitId;
 
 /// Something happened.
 #[derive(Debug, Clone)]

@@ -1,7 +1,12 @@
 //! What is remembered of an ACL's rules, so that deciding about changes does not parse them again.
 
+use std::sync::Arc;
+
 use crate::rules::{self, Actions, Policy};
 use crate::store::fingerprint;
+
+/// The content of a file, which the plan, the journal and the readers of a batch share.
+pub type Content = Arc<[u8]>;
 
 /// Tells rules apart by what they mean, within their section: the beginning of a SHA-256.
 pub type RuleId = [u8; 16];

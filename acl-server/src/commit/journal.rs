@@ -7,17 +7,14 @@
 
 use std::borrow::Cow;
 use std::io;
-use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use shared::AclName;
 
+use super::facts::Content;
 use super::frame;
 use super::ledger::{Delta, Note};
 use crate::store::{Dir, Fingerprint, Log};
-
-/// The content of a file, which the plan, the journal and the readers of a batch share.
-pub type Content = Arc<[u8]>;
 
 /// One file of a batch.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

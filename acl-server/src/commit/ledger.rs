@@ -6,9 +6,9 @@
 use serde::{Deserialize, Serialize};
 use shared::AclName;
 
+use super::facts::Content;
 use super::frame;
-use super::journal::Content;
-use super::registry::CommitId;
+use super::id::CommitId;
 use crate::store::{Dir, Fingerprint, ReadError};
 
 /// What is remembered of one ACL.

@@ -23,6 +23,8 @@ pub mod engine;
 pub mod start;
 /// What becomes due without anybody asking: expiry, reverts, a look at the files.
 pub mod due;
+/// When that is.
+pub mod timetable;
 /// Carries out one batch: files, journal, runs of the tool.
 pub mod carry;
 /// What a batch means for the files, decided against the committed state.
@@ -57,6 +59,8 @@ pub mod events;
 pub mod change;
 /// What became of recent changes.
 pub mod registry;
+/// Names of changes.
+pub mod id;
 /// What is remembered of an ACL's rules.
 pub mod facts;
 /// What the writer needs of the tool.
@@ -65,8 +69,9 @@ pub mod runner;
 use book::{Book, Confirmation};
 use change::{Action, Answer, Caller, Change, Precondition};
 use events::{Event, Events};
-use journal::Content;
-use registry::{CommitId, CommitState, Record, Registry};
+use facts::Content;
+use id::CommitId;
+use registry::{CommitState, Record, Registry};
 use room::Limits;
 
 /// Most changes that wait; the next one is turned away. Above the 1,000 clients of the contract's load test.

@@ -1,53 +1,10 @@
 //! What became of recent changes, for those who ask later. Bounded: the oldest decided ones are forgotten first.
 
 use std::collections::{HashMap, VecDeque};
-use std::fmt;
 use std::hash::{BuildHasher, Hasher, RandomState};
-use std::str::FromStr;
-
-use serde::{Deserialize, Serialize};
 
 use super::change::Verdict;
-
-/// Names a change: the start of the daemon that took it, and its number since then.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct CommitId {
-    /// Another one for each start.
-    pub start: u32,
-    /// Counted from 1.
-    pub number: u64,
-}
-
-impl fmt::Display for CommitId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:08x}-{}", self.start, self.number)
-    }
-}
-
-/// A text that is no [`CommitId`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "not the id of a change: it is eight hexadecimal digits, a hyphen and a number, as in the header Commit-Id"
-)]
-pub struct NoCommitId;
-
-impl FromStr for CommitId {
-    type Err = NoCommitId;
-
-    fn from_str(text: &str) -> Result<Self, NoCommitId> {
-        let (start, number) = text.split_once('-').ok_or(NoCommitId)?;
-        let id = Self {
-            start: u32::from_str_radix(start, 16).map_err(|_| NoCommitId)?,
-            number: number.parse().map_err(|_| NoCommitId)?,
-        };
-        // One way to write it.
-        if id.to_string() == text {
-            Ok(id)
-        } else {
-            Err(NoCommitId)
-        }
-    }
-}
+use super::id::CommitId;
 
 /// Where a change is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -148,25 +105,6 @@ impl Registry {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn ids_read_back_and_nothing_else_does() {
-        let mut registry = Registry::default();
-        let id = registry.open("put a".to_owned(), "x".into());
-        assert_eq!(id.to_string().parse(), Ok(id));
-        for text in [
-            "",
-            "1",
-            "-1",
-            "00000001-",
-            "1-1",
-            "00000001-01",
-            "0000000g-1",
-            "00000001-1 ",
-        ] {
-            assert_eq!(text.parse::<CommitId>(), Err(NoCommitId), "{text}");
-        }
-    }
 
     #[test]
     fn verdicts_are_forgotten_in_order_and_pending_changes_never() {

@@ -12,13 +12,13 @@ use super::apply::roll_back;
 use super::batch::Queue;
 use super::book::{Book, Ended};
 use super::change::{Action, Verdict};
-use super::due::Timetable;
 use super::engine::{Engine, RETRY};
 use super::events::Events;
 use super::journal::Recovered;
 use super::registry::{CommitState, Record, Registry};
 use super::room::Limits;
 use super::runner::Runner;
+use super::timetable::Timetable;
 use super::{Committer, QUEUE, QUEUE_BYTES, Shared, SyncState, drift, lock, now};
 use crate::store::{Dir, Store};
 
@@ -113,13 +113,14 @@ impl<T: Runner> Engine<T> {
     /// A clean start whose files equal what was last accepted, in this boot, needs no commit.
     fn judge_start(&mut self, recovered: &Recovered) -> io::Result<()> {
         let foreign = self.look_at_foreign()?;
-        let state = self.state_with(foreign);
-        if recovered.accepted.as_ref() == Some(&state) {
-            let acls = lock(&self.shared.book).committed.len();
+        let shared = Arc::clone(&self.shared);
+        let mut book = lock(&shared.book);
+        if recovered.accepted.as_ref() == Some(&book.accepted(foreign, &self.boot)) {
+            book.all_installed(&shared.store);
+            let acls = book.committed.len();
             tracing::info!(acls, "the switch has these rules already: no commit needed");
             self.set_sync(SyncState::Synced);
         }
-        let mut book = lock(&self.shared.book);
         if recovered.open.is_some() {
             book.end(None, Ended::default(), now())?;
         }

@@ -1,5 +1,7 @@
-use super::super::registry::CommitId;
+use super::super::id::CommitId;
 use super::super::tests::disk::{Disk, Loss};
+use std::sync::Arc;
+
 use super::*;
 
 fn change(name: &str, old: Option<&[u8]>, new: Option<&[u8]>) -> FileChange {

@@ -1,6 +1,8 @@
 use std::sync::Arc;
 
-use super::super::registry::CommitId;
+use super::super::change::{Action, Effect, Precondition};
+use super::super::drift;
+use super::super::facts::Facts;
 use super::super::room::{MAX_ACLS, MAX_BYTES};
 use super::super::tests::disk::Disk;
 use super::super::tests::world::{caller, delete, edit, name, put, wish};
@@ -28,6 +30,7 @@ fn fixture(files: &[(&str, &str)]) -> Fixture {
     assert!(first);
     drift::scan(&store, &mut book.committed).unwrap();
     book.adopt_all();
+    book.all_installed(&store);
     Fixture {
         store,
         kept: disk.dir("drift"),

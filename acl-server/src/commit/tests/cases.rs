@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 
 use super::disk::Loss;
 use super::world::{Fault, World, caller, delete, edit, name, put, wish};
 use crate::commit::book::Confirmation;
 use crate::commit::change::{Action, Effect, Precondition, Verdict};
-use crate::commit::registry::{CommitId, CommitState};
+use crate::commit::id::CommitId;
+use crate::commit::registry::CommitState;
 use crate::commit::{Rejected, SyncState};
 use crate::store::etag;
 
@@ -251,7 +252,11 @@ async fn an_expiry_that_the_tool_cannot_carry_out_is_tried_again() {
     let world = world().await;
     let leased = edit(vec![("a", Some(wish(&rule(1), Some(10))))]);
     assert_eq!(verdict(&world, leased).await, done(Effect::Created));
-    world.tool.fail_next(&[Fault::Missing, Fault::Killed { installs: true }, Fault::Killed { installs: false }]);
+    world.tool.fail_next(&[
+        Fault::Missing,
+        Fault::Killed { installs: true },
+        Fault::Killed { installs: false },
+    ]);
     sleep(Duration::from_secs(60)).await;
     assert_eq!(world.files().len(), 1);
     assert_eq!(world.tool.installed(), Some(world.files()));
@@ -542,10 +547,11 @@ async fn before_the_first_commit_changes_are_turned_away_and_reads_work() {
     );
     assert!(world.committer().last_error().is_some());
     world.by_hand("60other.rules", None);
-    let begun = Instant::now();
+    let mut waited = 0;
     while world.committer().sync_state() != SyncState::Synced {
         sleep(Duration::from_millis(100)).await;
-        assert!(begun.elapsed() < Duration::from_secs(61));
+        waited += 1;
+        assert!(waited < 610);
     }
     assert_eq!(verdict(&world, put("b", &rule(2))).await, done(Effect::Created));
     assert_eq!(world.committer().last_error(), None);

@@ -345,7 +345,7 @@ impl Log for SimLog {
     }
 
     fn cut(&mut self, length: u64) -> io::Result<()> {
-        self.step(|inode| inode.now.truncate(length as usize))
+        self.step(|inode| inode.now.truncate(usize::try_from(length).unwrap()))
     }
 
     fn append(&mut self, bytes: &[u8]) -> io::Result<()> {

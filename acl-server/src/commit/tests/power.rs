@@ -98,7 +98,8 @@ async fn batch(world: &World) -> Vec<(&'static str, Option<bool>)> {
         };
         let verdict = verdict.ok().and_then(Result::ok).map(|answer| answer.verdict);
         // Nobody hears how the daemon found out that there is no power.
-        let verdict = verdict.filter(|verdict| !matches!(verdict, Verdict::StoreFailed { .. }) || !world.disk.is_dark());
+        let verdict = verdict
+            .filter(|verdict| !matches!(verdict, Verdict::StoreFailed { .. }) || !world.disk.is_dark());
         answers.push((acl, verdict.map(|verdict| verdict.is_success())));
     }
     answers

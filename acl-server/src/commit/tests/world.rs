@@ -43,6 +43,7 @@ struct ToolState {
     /// What the switch has; `None`: nobody knows.
     installed: Option<Files>,
     runs: usize,
+    accepted: usize,
     /// Whether it says which file it does not like.
     talkative: bool,
 }
@@ -67,6 +68,11 @@ impl SimTool {
 
     pub(crate) fn runs(&self) -> usize {
         self.state(|state| state.runs)
+    }
+
+    /// How often it has installed something.
+    pub(crate) fn accepted(&self) -> usize {
+        self.state(|state| state.accepted)
     }
 
     pub(crate) fn fail_next(&self, faults: &[Fault]) {
@@ -111,6 +117,7 @@ impl Runner for SimTool {
             };
             if bad.is_none() && installs {
                 state.installed = Some(before.clone());
+                state.accepted += 1;
             }
             let outcome = match (fault, bad) {
                 (Some(Fault::Hang { .. }), _) => Outcome::TimedOut,
@@ -123,7 +130,7 @@ impl Runner for SimTool {
                 .map_or("something", |(name, _)| name.as_str());
             Run {
                 outcome,
-                lines: vec![format!("error: in /policy.d/{said}: no")].into(),
+                lines: vec![format!("error: in /policy.d/{said}: no")],
             }
         })
     }
@@ -223,6 +230,11 @@ impl World {
         if loss != Loss::Nothing {
             self.boot += 1;
         }
+    }
+
+    /// Whether a batch is being carried out.
+    pub(crate) fn is_at_work(&self) -> bool {
+        !crate::commit::lock(&self.committer().shared.in_flight).is_empty()
     }
 
     pub(crate) fn files(&self) -> Files {
