@@ -22,7 +22,7 @@ pub fn store_failed(error: &io::Error) -> Verdict {
 
 /// What a run says about the rules that were in place.
 pub fn report(run: Run) -> Report {
-    let lines = run.lines;
+    let lines = run.lines.to_vec();
     match run.outcome {
         Outcome::Accepted => Report::Accepted,
         Outcome::Refused { code } => Report::Refused { code, lines },
