@@ -17,6 +17,8 @@ use std::time::Duration;
 use tokio::sync::{Mutex, watch};
 use tokio::time::timeout;
 
+/// What the switch has room for, as `cl-resource-query` says.
+pub mod resource;
 /// What the tool printed, kept to a bound; what it says about errors.
 pub mod output;
 /// The lock that a running tool holds.
