@@ -19,6 +19,8 @@ use tokio::time::timeout;
 
 /// What the switch has room for, as `cl-resource-query` says.
 pub mod resource;
+/// What the tool lists, and which rules of an ACL it is about.
+pub mod listing;
 /// What the tool printed, kept to a bound; what it says about errors.
 pub mod output;
 /// The lock that a running tool holds.
@@ -37,6 +39,9 @@ const LIST_GRACE: Duration = Duration::from_millis(300);
 
 /// `EX_TEMPFAIL` (sysexits.h): with it acltool says that somebody else was changing the rules all the time.
 const BUSY: i32 = 75;
+
+/// How the names of our rule files start; the ACL's name and `.rules` follow.
+const FILE_PREFIX: &str = "50rest-";
 
 /// Lines that were printed; shared, since every caller of a batch is told the same.
 pub type Words = Arc<[String]>;

@@ -5,6 +5,8 @@
 
 use shared::AclName;
 
+use crate::tool::FILE_PREFIX;
+
 /// Most errors that are looked at. A tool that stops at the first error has one.
 const MAX_ERRORS: usize = 64;
 
@@ -163,14 +165,13 @@ fn one_space(text: &str) -> String {
 
 /// Every `50rest-NAME.rules` that stands as a file name of its own.
 fn acl_names(text: &str) -> impl Iterator<Item = AclName> {
-    const PREFIX: &str = "50rest-";
     const SUFFIX: &str = ".rules";
     let part_of_name = |c: char| c.is_alphanumeric() || "_-.".contains(c);
-    text.match_indices(PREFIX).filter_map(move |(at, _)| {
+    text.match_indices(FILE_PREFIX).filter_map(move |(at, _)| {
         if text.get(..at)?.ends_with(part_of_name) {
             return None;
         }
-        let rest = text.get(at + PREFIX.len()..)?;
+        let rest = text.get(at + FILE_PREFIX.len()..)?;
         // One more than a name has, so that a longer one is not cut to a good one.
         let length = rest
             .chars()
