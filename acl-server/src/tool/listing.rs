@@ -10,7 +10,7 @@
 //! what it says: then it must be there exactly once for each chain and interface it names. A listing that was cut may hide
 //! a second one, so it says nothing about such rules.
 //!
-//! Reading is total: any text gives a listing, bounded by [`Listing::MAX_BYTES`] and [`Listing::MAX_ROWS`].
+//! Reading is total: any text gives a listing, bounded by `Listing::MAX_BYTES` and `Listing::MAX_ROWS`.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -88,7 +88,7 @@ impl Listing {
     fn add(&mut self, row: Row) {
         if let Some(origin) = row.origin() {
             self.named.entry(origin.into()).or_default().push(self.rows.len());
-        } else if let Some(key) = shape::key(&row, &self.names) {
+        } else if let Some(key) = key(&row, &self.names) {
             let tally = self.alike.entry(key.into()).or_default();
             tally.rows = tally.rows.saturating_add(1);
             tally.packets = tally.packets.saturating_add(row.packets);
@@ -165,6 +165,14 @@ impl Listing {
             (tally.rows == 1).then_some(*tally)
         });
         rows.into_iter().try_fold(Tally::default(), add)
+    }
+}
+
+/// Everything that a row says, but for what it has counted. `None` if it has names that nobody can know.
+fn key(row: &Row, names: &Names) -> Option<String> {
+    match row.section {
+        Section::IpTables | Section::Ip6Tables => shape::key(row, names),
+        Section::EbTables => ethernet::key(row),
     }
 }
 

@@ -68,6 +68,23 @@ impl ToolLock {
         }
     }
 
+    /// Gets the lock if it is free within `patience`. Whatever this process starts elsewhere holds it for a moment, until
+    /// it becomes another program.
+    ///
+    /// # Errors
+    /// The file cannot be used.
+    pub async fn acquire_within(&self, patience: Duration) -> io::Result<Option<Locked>> {
+        let mut waited = Duration::ZERO;
+        loop {
+            let locked = self.try_acquire()?;
+            if locked.is_some() || waited >= patience {
+                return Ok(locked);
+            }
+            tokio::time::sleep(POLL).await;
+            waited += POLL;
+        }
+    }
+
     /// Gets the lock. Holders that are still there after `limit` get SIGTERM, and SIGKILL `grace` later.
     ///
     /// # Errors

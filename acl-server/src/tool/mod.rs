@@ -5,7 +5,7 @@
 //!
 //! A commit (`Tool::run`) comes before a listing (`Tool::list`). While one waits or runs, a listing is `Busy` at once; and
 //! a listing that runs when a commit comes is ended, which is harmless because it changes nothing. So a listing delays
-//! a commit by `LIST_GRACE` at most, whatever its own time limit is.
+//! a commit by some 0.3 s at most, whatever its own time limit is.
 
 use std::io;
 use std::os::unix::process::ExitStatusExt;
@@ -17,6 +17,8 @@ use std::time::Duration;
 use tokio::sync::{Mutex, watch};
 use tokio::time::timeout;
 
+/// One listing for everybody who asks within a second.
+pub mod counters;
 /// What the switch has room for, as `cl-resource-query` says.
 pub mod resource;
 /// What the tool lists, and which rules of an ACL it is about.
@@ -36,6 +38,9 @@ const TERM_GRACE: Duration = Duration::from_secs(5);
 
 /// How long a listing may go on after SIGTERM: it has nothing to put in order.
 const LIST_GRACE: Duration = Duration::from_millis(300);
+
+/// How long a listing waits for the lock.
+const LIST_PATIENCE: Duration = Duration::from_millis(100);
 
 /// `EX_TEMPFAIL` (sysexits.h): with it acltool says that somebody else was changing the rules all the time.
 const BUSY: i32 = 75;
@@ -233,7 +238,11 @@ impl Tool {
         if *commits.borrow_and_update() > 0 {
             return Err(ListError::Busy);
         }
-        let locked = shared.lock.try_acquire().map_err(not_started)?;
+        let locked = shared
+            .lock
+            .acquire_within(LIST_PATIENCE)
+            .await
+            .map_err(not_started)?;
         let stdin = Stdio::from(locked.ok_or(ListError::Busy)?.file);
         let mut process = Process::start(&shared.program, arguments, stdin).map_err(not_started)?;
         let mut listed = Listed::default();

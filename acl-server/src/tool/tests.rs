@@ -108,6 +108,12 @@ async fn a_hanging_tool_and_its_children_are_ended() {
     gone(fixture.written_pid("child").unwrap()).await;
 }
 
+/// Waits until the lock is free. What other tests start meanwhile inherits it for a moment.
+async fn nobody_holds(tool: &Tool) {
+    let free = timeout(Duration::from_secs(5), tool.wait_for_earlier_run()).await;
+    free.expect("somebody holds the lock").unwrap();
+}
+
 /// Waits until a process that was killed, and that somebody else reaps, is gone.
 async fn gone(pid: i32) {
     for _ in 0..250 {
@@ -194,10 +200,7 @@ async fn a_child_that_keeps_the_lock_is_ended_with_its_run() {
     let script = format!("exec 3<&0; sleep 300 >/dev/null 2>&1 & echo $! > {dir}/child; echo done.");
     let tool = fixture.tool(&script, LONG);
     assert_eq!(tool.run().await.outcome, Outcome::Accepted);
-    timeout(Duration::from_secs(5), tool.wait_for_earlier_run())
-        .await
-        .unwrap()
-        .unwrap();
+    nobody_holds(&tool).await;
     assert!(!alive(fixture.written_pid("child").unwrap()));
 }
 
@@ -261,7 +264,7 @@ async fn a_file_that_is_no_program_is_not_started() {
     let run = tool.run().await;
     assert!(matches!(run.outcome, Outcome::NotStarted(_)), "{run:?}");
     // What did not start keeps nothing.
-    assert!(!tool.shared.lock.is_held().unwrap());
+    nobody_holds(&tool).await;
 }
 
 #[tokio::test]
@@ -325,7 +328,7 @@ async fn a_daemon_that_the_tool_leaves_with_its_pipe_is_not_waited_for() {
     assert_eq!(run.outcome, Outcome::Accepted);
     assert_eq!(*run.lines, ["done."]);
     // It left the group with the pipe but not with the lock: nobody has to wait for it.
-    assert!(!tool.shared.lock.is_held().unwrap());
+    nobody_holds(&tool).await;
     signal_pid(fixture.written_pid("child").unwrap());
 }
 
@@ -377,7 +380,7 @@ async fn a_listing_beyond_its_bounds_is_cut() {
     let tool = hanging.tool(&script, LONG);
     assert_eq!(tool.list(&all(), SHORT).await, Err(ListError::TimedOut(SHORT)));
     gone(hanging.written_pid("child").unwrap()).await;
-    assert!(!tool.shared.lock.is_held().unwrap());
+    nobody_holds(&tool).await;
 }
 
 #[tokio::test]
@@ -393,11 +396,13 @@ async fn a_listing_does_not_wait_for_a_commit() {
     }
     assert_eq!(tool.list(&all(), LONG).await, Err(ListError::Busy));
     assert_eq!(committing.await.unwrap().outcome, Outcome::Accepted);
+    nobody_holds(&tool).await;
     tool.list(&all(), LONG).await.unwrap();
     // Nor for one of a daemon that has gone.
     let locked = tool.shared.lock.try_acquire().unwrap().unwrap();
     assert_eq!(tool.list(&all(), LONG).await, Err(ListError::Busy));
     drop(locked);
+    nobody_holds(&tool).await;
     tool.list(&all(), LONG).await.unwrap();
 }
 
@@ -430,9 +435,6 @@ async fn a_run_that_nobody_waits_for_any_more_is_ended() {
     let tool = fixture.tool(&format!("sleep 300 & echo $! > {dir}/child; wait"), LONG);
     assert!(timeout(SHORT, tool.run()).await.is_err());
     assert_eq!(*tool.shared.commits.borrow(), 0);
-    timeout(Duration::from_secs(5), tool.wait_for_earlier_run())
-        .await
-        .unwrap()
-        .unwrap();
+    nobody_holds(&tool).await;
     gone(fixture.written_pid("child").unwrap()).await;
 }

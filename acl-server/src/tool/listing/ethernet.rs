@@ -133,8 +133,8 @@ pub(super) fn expected(rule: &str) -> Option<Expected> {
     })
 }
 
-/// Everything that a row says, but for what it has counted.
-pub(super) fn row_key(row: &Row) -> Option<String> {
+/// Everything that a row of ebtables says, but for what it has counted.
+pub(super) fn key(row: &Row) -> Option<String> {
     if row.table.is_empty() || row.chain.is_empty() {
         return None;
     }

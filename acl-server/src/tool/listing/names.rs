@@ -3,11 +3,12 @@
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::Read;
+use std::sync::Arc;
 
-/// Names of services (`services(5)`), as the machine that makes the listing knows them.
+/// Names of services (`services(5)`), as the machine that makes the listing knows them. Clones share them.
 #[derive(Debug, Clone, Default)]
 pub struct Names {
-    services: HashMap<(Box<str>, &'static str), u16>,
+    services: Arc<HashMap<(Box<str>, &'static str), u16>>,
 }
 
 /// Protocols that have ports, by number.
@@ -117,7 +118,7 @@ impl Names {
             Some(((name.into(), *protocol), port.parse().ok()?))
         };
         Self {
-            services: text.lines().filter_map(service).collect(),
+            services: Arc::new(text.lines().filter_map(service).collect()),
         }
     }
 

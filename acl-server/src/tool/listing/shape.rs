@@ -6,7 +6,6 @@ use ipnet::IpNet;
 
 use super::names::{Names, icmp, protocol};
 use super::row::Row;
-use crate::rules::Section;
 
 /// What is asked of a packet and what happens to it, as sorted words.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
@@ -20,11 +19,8 @@ pub(super) struct Words {
 /// Interfaces and addresses that match everything.
 pub(super) const ANY: &str = "*";
 
-/// Everything that a row says, but for what it has counted. `None` if it has names that nobody can know.
+/// Everything that a row of iptables says, but for what it has counted. `None` if it has names that nobody can know.
 pub(super) fn key(row: &Row, names: &Names) -> Option<String> {
-    if row.section == Section::EbTables {
-        return super::ethernet::row_key(row);
-    }
     let (place, matched) = (place(row)?, matched(row)?);
     let words = words(row, names);
     Some(join(&place, &matched, &row.target, &words))
