@@ -15,6 +15,8 @@ pub mod commit;
 pub mod tool;
 /// Our files in the policy directory: atomic, synced, never anybody else's.
 pub mod store;
+/// What the daemon counts, as Prometheus text.
+pub mod metrics;
 /// Settings and their defaults.
 pub mod config;
 /// `acltool`: compiles a policy directory into iptables chains of its own.

@@ -12,8 +12,7 @@ use super::facts::Facts;
 use super::id::CommitId;
 use crate::rules::Actions;
 
-/// What the tool printed, shared by all whom it concerns.
-pub type Words = Arc<[String]>;
+pub use crate::tool::Words;
 
 /// What an ACL is to be.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -22,7 +22,7 @@ pub fn store_failed(error: &io::Error) -> Verdict {
 
 /// What a run says about the rules that were in place; `named` finds the members that the words of a refusal name.
 pub fn report(run: Run, named: impl FnOnce(&[String]) -> Vec<usize>) -> Report {
-    let lines = Words::from(run.lines);
+    let lines: Words = run.lines;
     match run.outcome {
         Outcome::Accepted => Report::Accepted,
         Outcome::Refused { code } => Report::Refused {

@@ -51,10 +51,37 @@ impl ToolLock {
     /// # Errors
     /// The file cannot be used.
     pub fn is_held(&self) -> io::Result<bool> {
-        match self.open()?.try_lock() {
-            Ok(()) => Ok(false),
-            Err(TryLockError::WouldBlock) => Ok(true),
+        self.try_acquire().map(|locked| locked.is_none())
+    }
+
+    /// Gets the lock if nobody holds it.
+    ///
+    /// # Errors
+    /// The file cannot be used.
+    pub fn try_acquire(&self) -> io::Result<Option<Locked>> {
+        // Opened anew each time: a lock belongs to an open file, and the holder's must not be ours.
+        let file = self.open()?;
+        match file.try_lock() {
+            Ok(()) => Ok(Some(Locked { file })),
+            Err(TryLockError::WouldBlock) => Ok(None),
             Err(TryLockError::Error(error)) => Err(error),
+        }
+    }
+
+    /// Gets the lock if it is free within `patience`. Whatever this process starts elsewhere holds it for a moment, until
+    /// it becomes another program.
+    ///
+    /// # Errors
+    /// The file cannot be used.
+    pub async fn acquire_within(&self, patience: Duration) -> io::Result<Option<Locked>> {
+        let mut waited = Duration::ZERO;
+        loop {
+            let locked = self.try_acquire()?;
+            if locked.is_some() || waited >= patience {
+                return Ok(locked);
+            }
+            tokio::time::sleep(POLL).await;
+            waited += POLL;
         }
     }
 
@@ -68,18 +95,14 @@ impl ToolLock {
             .into_iter()
             .peekable();
         loop {
-            // Opened anew each time: a lock belongs to an open file, and the holder's must not be ours.
-            let file = self.open()?;
-            match file.try_lock() {
-                Ok(()) => return Ok(Locked { file }),
-                Err(TryLockError::WouldBlock) => {}
-                Err(TryLockError::Error(error)) => return Err(error),
+            if let Some(locked) = self.try_acquire()? {
+                return Ok(locked);
             }
             if waited.is_zero() {
                 tracing::info!(lock = %self.path.display(), "an earlier run of the tool goes on: waiting for its end");
             }
             if let Some((_, signal)) = signals.next_if(|(when, _)| waited >= *when) {
-                for pid in holders(&file)? {
+                for pid in holders(&self.open()?)? {
                     tracing::warn!(pid, %signal, "what an earlier run of the tool left running does not end by itself");
                     let _ = kill(Pid::from_raw(pid), signal);
                 }
@@ -88,7 +111,7 @@ impl ToolLock {
                 let text = format!(
                     "{} is still held by the processes {:?}",
                     self.path.display(),
-                    holders(&file)?
+                    holders(&self.open()?)?
                 );
                 return Err(io::Error::new(io::ErrorKind::TimedOut, text));
             }

@@ -2,43 +2,71 @@
 //!
 //! The tool inherits a locked file as its standard input. Whoever wants to start the next run, also a new daemon after a
 //! crash of this one, must first get that lock, so that an old run never has the last word.
+//!
+//! A commit (`Tool::run`) comes before a listing (`Tool::list`). While one waits or runs, a listing is `Busy` at once; and
+//! a listing that runs when a commit comes is ended, which is harmless because it changes nothing. So a listing delays
+//! a commit by some 0.3 s at most, whatever its own time limit is.
 
-use std::fs::File;
 use std::io;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
-use nix::sys::signal::{Signal, killpg};
-use nix::unistd::Pid;
-use tokio::net::unix::pipe;
-use tokio::process::{Child, Command};
+use tokio::sync::{Mutex, watch};
 use tokio::time::timeout;
 
+/// One listing for everybody who asks within a second.
+pub mod counters;
+/// What the switch has room for, as `cl-resource-query` says.
+pub mod resource;
+/// What the tool lists, and which rules of an ACL it is about.
+pub mod listing;
+/// What the tool printed, kept to a bound; what it says about errors.
+pub mod output;
 /// The lock that a running tool holds.
 pub mod lock;
-/// What the tool printed, kept to a bound.
-pub mod output;
+mod process;
 
 use lock::ToolLock;
 use output::Output;
+use process::{Process, Sink};
 
 /// How long the tool may go on after SIGTERM.
 const TERM_GRACE: Duration = Duration::from_secs(5);
-/// How long a pipe may stay open after the tool itself has ended: a child of its own may still hold it.
-const DRAIN_GRACE: Duration = Duration::from_secs(1);
+
+/// How long a listing may go on after SIGTERM: it has nothing to put in order.
+const LIST_GRACE: Duration = Duration::from_millis(300);
+
+/// How long a listing waits for the lock.
+const LIST_PATIENCE: Duration = Duration::from_millis(100);
 
 /// `EX_TEMPFAIL` (sysexits.h): with it acltool says that somebody else was changing the rules all the time.
 const BUSY: i32 = 75;
 
-/// How to run the tool.
-#[derive(Debug)]
+/// How the names of our rule files start; the ACL's name and `.rules` follow.
+const FILE_PREFIX: &str = "50rest-";
+
+/// Lines that were printed; shared, since every caller of a batch is told the same.
+pub type Words = Arc<[String]>;
+
+/// How to run the tool. Clones are the same tool.
+#[derive(Debug, Clone)]
 pub struct Tool {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
     program: PathBuf,
     arguments: Vec<String>,
     limit: Duration,
     lock: ToolLock,
+    /// Whose turn it is in this process; the lock is for other processes.
+    turn: Mutex<()>,
+    /// Commits that wait or run.
+    commits: watch::Sender<usize>,
 }
 
 /// How a run ended.
@@ -67,8 +95,47 @@ pub enum Outcome {
 pub struct Run {
     /// How it ended.
     pub outcome: Outcome,
-    /// What it printed, standard output and error in the order of writing.
-    pub lines: Vec<String>,
+    /// What it printed, standard output and error in the order of writing, kept to a bound.
+    pub lines: Words,
+}
+
+/// What a listing printed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Listed {
+    /// The text, as much of it as is kept.
+    pub text: Vec<u8>,
+    /// Whether there was more than [`Listed::KEEP`] bytes of it.
+    pub cut: bool,
+}
+
+impl Listed {
+    /// Bytes that are kept: about 35,000 rules of the usual 120 bytes.
+    pub const KEEP: usize = 4 << 20;
+}
+
+impl Sink for Listed {
+    fn push(&mut self, bytes: &[u8]) {
+        let room = Self::KEEP.saturating_sub(self.text.len());
+        self.cut |= bytes.len() > room;
+        self.text.extend_from_slice(bytes.get(..room).unwrap_or(bytes));
+    }
+}
+
+/// Why there is no listing.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ListError {
+    /// A commit waits or runs; the next moment may do.
+    #[error("the tool is busy with a commit")]
+    Busy,
+    /// It took longer than its limit and was ended.
+    #[error("the tool took longer than {} s to list the rules", .0.as_secs())]
+    TimedOut(Duration),
+    /// It could not be started.
+    #[error("{0}")]
+    NotStarted(String),
+    /// It ended with another exit status than 0, or by a signal.
+    #[error("the tool could not list the rules: {0}")]
+    Failed(String),
 }
 
 impl Tool {
@@ -83,17 +150,22 @@ impl Tool {
         state_dir: &Path,
     ) -> io::Result<Self> {
         let lock = ToolLock::new(state_dir.join("tool.lock"))?;
-        Ok(Self {
+        let shared = Shared {
             program: program.to_owned(),
             arguments,
             limit,
             lock,
+            turn: Mutex::new(()),
+            commits: watch::Sender::new(0),
+        };
+        Ok(Self {
+            shared: Arc::new(shared),
         })
     }
 
     /// How long one run may take.
-    pub const fn limit(&self) -> Duration {
-        self.limit
+    pub fn limit(&self) -> Duration {
+        self.shared.limit
     }
 
     /// Waits until no earlier run goes on, for ever if need be. One that has outlived its limit is ended.
@@ -102,7 +174,7 @@ impl Tool {
     /// The lock file cannot be used.
     pub async fn wait_for_earlier_run(&self) -> io::Result<()> {
         loop {
-            match self.lock.acquire(self.limit, TERM_GRACE).await {
+            match self.shared.lock.acquire(self.limit(), TERM_GRACE).await {
                 Err(error) if error.kind() == io::ErrorKind::TimedOut => {
                     tracing::error!(%error, "waiting on");
                 }
@@ -113,113 +185,123 @@ impl Tool {
 
     /// Runs the tool once, to its end.
     pub async fn run(&self) -> Run {
-        let not_started = |error: &io::Error| Run {
-            outcome: Outcome::NotStarted(format!("cannot run {}: {error}", self.program.display())),
-            lines: Vec::new(),
+        let shared = &*self.shared;
+        let _announced = Announced::new(&shared.commits);
+        let _turn = shared.turn.lock().await;
+        let mut process = match self.start().await {
+            Ok(process) => process,
+            Err(error) => {
+                return Run {
+                    outcome: Outcome::NotStarted(shared.cannot_run(&error)),
+                    lines: Words::default(),
+                };
+            }
         };
-        let (mut child, mut reader) = match self.start().await {
-            Ok(started) => started,
-            Err(error) => return not_started(&error),
-        };
-        let group = child
-            .id()
-            .and_then(|pid| i32::try_from(pid).ok())
-            .map(Pid::from_raw);
         let mut output = Output::default();
-        let ended = timeout(self.limit, wait_and_read(&mut child, &mut reader, &mut output)).await;
-        let outcome = match ended {
+        let outcome = match timeout(shared.limit, process.finish(&mut output)).await {
             Ok(Ok(status)) => judge(status, &output),
             Ok(Err(error)) => {
-                Outcome::NotStarted(format!("lost sight of {}: {error}", self.program.display()))
+                Outcome::NotStarted(format!("lost sight of {}: {error}", shared.program.display()))
             }
             Err(_) => {
-                self.end(group, &mut child, &mut reader, &mut output).await;
+                tracing::warn!(tool = %shared.program.display(), limit = ?shared.limit, "the tool takes too long and is ended");
+                process.end(TERM_GRACE, &mut output).await;
                 Outcome::TimedOut
             }
         };
-        // A child of the tool may have stayed behind, with the pipe, with the lock or, after a time-out, without.
-        let held = timeout(Duration::ZERO, output.read_all(&mut reader))
-            .await
-            .is_err()
-            || self.lock.is_held().unwrap_or(false);
-        if held || outcome == Outcome::TimedOut {
-            tracing::debug!(held, "ending what the tool left running");
-            signal_group(group, Signal::SIGKILL);
-        }
+        shared
+            .clean(&mut process, &mut output, outcome == Outcome::TimedOut)
+            .await;
         Run {
             outcome,
-            lines: output.into_lines(),
+            lines: output.into_lines().into(),
         }
     }
 
-    async fn start(&self) -> io::Result<(Child, pipe::Receiver)> {
-        let locked = self.lock.acquire(self.limit, TERM_GRACE).await?;
-        // One pipe for both streams keeps the order in which the tool wrote.
-        let (reader, writer) = io::pipe()?;
-        let mut command = Command::new(&self.program);
-        command
-            .args(&self.arguments)
-            .env_clear()
-            .env(
-                "PATH",
-                "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-            )
-            .env("LC_ALL", "C.UTF-8")
-            .current_dir("/")
-            .stdin(Stdio::from(locked.file.try_clone()?))
-            .stdout(Stdio::from(writer.try_clone()?))
-            .stderr(Stdio::from(writer))
-            .process_group(0)
-            .kill_on_drop(true);
-        let child = command.spawn()?;
-        // The command still holds the writing end, and would keep the pipe open for ever.
-        drop(command);
-        let reader: File = std::os::fd::OwnedFd::from(reader).into();
-        Ok((child, pipe::Receiver::from_file(reader)?))
+    async fn start(&self) -> io::Result<Process> {
+        let shared = &*self.shared;
+        let locked = shared.lock.acquire(shared.limit, TERM_GRACE).await?;
+        Process::start(&shared.program, &shared.arguments, Stdio::from(locked.file))
     }
 
-    /// SIGTERM, and SIGKILL to what is left after the grace.
-    async fn end(
-        &self,
-        group: Option<Pid>,
-        child: &mut Child,
-        reader: &mut pipe::Receiver,
-        output: &mut Output,
-    ) {
-        tracing::warn!(tool = %self.program.display(), limit = ?self.limit, "the tool takes too long and is ended");
-        signal_group(group, Signal::SIGTERM);
-        if timeout(TERM_GRACE, wait_and_read(child, reader, output))
+    /// Runs the tool with these arguments, for what it prints; `limit` bounds the run. What it prints beyond
+    /// [`Listed::KEEP`] is read and forgotten.
+    ///
+    /// # Errors
+    /// A commit waits or runs, or comes meanwhile; or the tool does not start, fails or takes too long. Only the exit
+    /// status tells a failure: the text of a listing has the words of clients in it.
+    pub async fn list(&self, arguments: &[String], limit: Duration) -> Result<Listed, ListError> {
+        let shared = &*self.shared;
+        let not_started = |error: io::Error| ListError::NotStarted(shared.cannot_run(&error));
+        let mut commits = shared.commits.subscribe();
+        let _turn = shared.turn.try_lock().map_err(|_| ListError::Busy)?;
+        if *commits.borrow_and_update() > 0 {
+            return Err(ListError::Busy);
+        }
+        let locked = shared
+            .lock
+            .acquire_within(LIST_PATIENCE)
             .await
-            .is_err()
-        {
-            signal_group(group, Signal::SIGKILL);
-            // A killed process is reaped at once unless it sits in the kernel; then nobody can help.
-            let _ = child.wait().await;
+            .map_err(not_started)?;
+        let stdin = Stdio::from(locked.ok_or(ListError::Busy)?.file);
+        let mut process = Process::start(&shared.program, arguments, stdin).map_err(not_started)?;
+        let mut listed = Listed::default();
+        let ended = tokio::select! {
+            ended = timeout(limit, process.finish(&mut listed)) => match ended {
+                Ok(status) => status.map_err(not_started),
+                Err(_) => Err(ListError::TimedOut(limit)),
+            },
+            _ = commits.wait_for(|commits| *commits > 0) => Err(ListError::Busy),
+        };
+        if ended.is_err() {
+            process.end(LIST_GRACE, &mut listed).await;
+        }
+        shared.clean(&mut process, &mut listed, ended.is_err()).await;
+        let status = ended?;
+        if status.success() {
+            return Ok(listed);
+        }
+        let said = String::from_utf8_lossy(&listed.text);
+        let last = said
+            .lines()
+            .rfind(|line| !line.trim().is_empty())
+            .unwrap_or_default();
+        let last: String = last.chars().take(200).collect();
+        Err(ListError::Failed(format!(
+            "{status}: {}",
+            last.trim().escape_debug()
+        )))
+    }
+}
+
+impl Shared {
+    fn cannot_run(&self, error: &io::Error) -> String {
+        format!("cannot run {}: {error}", self.program.display())
+    }
+
+    /// Ends what stayed behind: a child of the tool, with the pipe, with the lock or, after a time-out, without.
+    async fn clean(&self, process: &mut Process, sink: &mut impl Sink, by_force: bool) {
+        let held = process.is_pipe_held(sink).await || self.lock.is_held().unwrap_or(false);
+        if held || by_force {
+            tracing::debug!(held, "ending what the tool left running");
+            process.kill_rest();
         }
     }
 }
 
-/// Reads to the end of the pipe while waiting for the end of the process.
-async fn wait_and_read(
-    child: &mut Child,
-    reader: &mut pipe::Receiver,
-    output: &mut Output,
-) -> io::Result<ExitStatus> {
-    let status = tokio::select! {
-        status = child.wait() => status?,
-        read = output.read_all(reader) => {
-            read?;
-            child.wait().await?
-        }
-    };
-    let _ = timeout(DRAIN_GRACE, output.read_all(reader)).await;
-    Ok(status)
+/// A commit that waits or runs, as listings see it.
+struct Announced<'a>(&'a watch::Sender<usize>);
+
+impl<'a> Announced<'a> {
+    fn new(commits: &'a watch::Sender<usize>) -> Self {
+        commits.send_modify(|commits| *commits += 1);
+        Self(commits)
+    }
 }
 
-/// Signals the tool's process group. The group's number stays taken as long as one of its processes is left.
-fn signal_group(group: Option<Pid>, signal: Signal) {
-    if let Some(group) = group {
-        let _ = killpg(group, signal);
+impl Drop for Announced<'_> {
+    fn drop(&mut self) {
+        self.0.send_modify(|commits| *commits -= 1);
     }
 }
 
