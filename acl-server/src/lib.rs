@@ -21,5 +21,7 @@ pub mod metrics;
 pub mod config;
 /// `acltool`: compiles a policy directory into iptables chains of its own.
 pub mod acltool;
+/// What is right and yet not wanted: rules that cut the administrators off, rules that other files shadow, mistakes.
+pub mod policy;
 /// Rule files as types: sections, variables, rules, with the position of every mistake.
 pub mod rules;

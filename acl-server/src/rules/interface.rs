@@ -1,13 +1,17 @@
 //! Interfaces, alone and in lists.
 
 use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
 
 use super::error::{expected, number};
 
 /// An interface as `-i` and `-o` take it: `swp1`, `swp1.100`, `bond3`, `eth0`, or a prefix such as `swp+`.
 ///
 /// At most [`Interface::MAX_LEN`] characters of `A-Z a-z 0-9 _ . -`, the first a letter or digit, then an optional `+`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct Interface(Box<str>);
 
 impl Interface {
@@ -38,6 +42,48 @@ impl Interface {
     /// Whether it stands for every interface that starts so (`swp+`).
     pub fn is_prefix(&self) -> bool {
         self.0.ends_with('+')
+    }
+
+    /// What the names of its interfaces start with, or are.
+    fn stem(&self) -> &str {
+        self.0.strip_suffix('+').unwrap_or(&self.0)
+    }
+
+    /// Whether every interface that `other` stands for is one of these.
+    pub fn covers(&self, other: &Self) -> bool {
+        self == other || self.is_prefix() && other.stem().starts_with(self.stem())
+    }
+
+    /// Whether there may be an interface that both stand for.
+    pub fn overlaps(&self, other: &Self) -> bool {
+        self.covers(other) || other.covers(self)
+    }
+}
+
+/// Why a text is no interface.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct NoInterface(String);
+
+impl FromStr for Interface {
+    type Err = NoInterface;
+
+    fn from_str(text: &str) -> Result<Self, NoInterface> {
+        Self::parse(text).map_err(NoInterface)
+    }
+}
+
+impl TryFrom<String> for Interface {
+    type Error = NoInterface;
+
+    fn try_from(text: String) -> Result<Self, NoInterface> {
+        text.parse()
+    }
+}
+
+impl From<Interface> for String {
+    fn from(interface: Interface) -> Self {
+        interface.0.into()
     }
 }
 

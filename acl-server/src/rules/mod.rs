@@ -51,7 +51,7 @@ mod tests;
 pub use action::{Action, Actions};
 pub use eb_rule::{EbChain, EbCondition, EbRule, EbTable, EbTarget, Verdict};
 pub use error::RuleError;
-pub use interface::{Interface, MAX_INTERFACES};
+pub use interface::{Interface, MAX_INTERFACES, NoInterface};
 pub use matches::{AddrType, Compare, Ecn, Match};
 pub use mode::Mode;
 pub use policy::{Policy, Statement, count_rules};

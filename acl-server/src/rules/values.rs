@@ -42,6 +42,11 @@ impl PortRange {
         self.last
     }
 
+    /// Whether the port is one of these.
+    pub fn contains(self, port: u16) -> bool {
+        (self.first..=self.last).contains(&port)
+    }
+
     /// Whether it is one port only.
     pub fn is_single(self) -> bool {
         self.first == self.last

@@ -1,0 +1,3 @@
+//! What is found, and that nothing is found that is not so.
+
+mod guard;
