@@ -97,7 +97,7 @@ impl Sealing<'_> {
             {
                 leases.push((name.clone(), wish.ttl));
             }
-            if file.is_some() && confirm.is_some() {
+            if present.content.as_deref() != new && confirm.is_some() {
                 before.push(BeforeRecord {
                     name: name.clone(),
                     content: present.content.clone(),

@@ -244,7 +244,8 @@ impl Model {
         if changes && self.duplicate(edits) {
             return Kindly::Duplicate;
         }
-        if fault {
+        // While the base is refused, a retry of the daemon's own may have met the fault.
+        if fault && (sure || !self.broken) {
             return Kindly::Tool;
         }
         if self.broken {
@@ -339,7 +340,13 @@ impl Model {
                 .any(|unconfirmed| unconfirmed.before.contains_key(&at));
             let there = files.contains_key(&format!("50rest-{}.rules", NAMES[at]));
             let free = !locked && !acl.drifted() && !touched.contains(&at);
-            if acl.disk.is_some() && !there {
+            if acl.disk.is_none() && free_of(lease, self.hindered, self.broken) && !locked {
+                // A hand has removed the file, and time its record.
+                *acl = Acl {
+                    touched: acl.touched,
+                    ..Acl::default()
+                };
+            } else if acl.disk.is_some() && !there {
                 assert!(free && lease.earliest <= now, "{} is gone too early", NAMES[at]);
                 *acl = Acl::default();
             } else if free && there && !self.broken {
@@ -386,6 +393,11 @@ impl Model {
             "stray files"
         );
     }
+}
+
+/// Whether a lease has run out for so long that this was noticed.
+fn free_of(lease: Due, hindered: Instant, broken: bool) -> bool {
+    !broken && lease.latest.max(hindered) + SLACK < now()
 }
 
 #[expect(clippy::disallowed_methods, reason = "the time of the test is virtual")]
@@ -447,6 +459,8 @@ impl Play {
             Op::Clear(prefix) => self.clear(prefix).await,
             Op::Renew(prefix) => self.renew(prefix),
             Op::Confirm => self.confirm(),
+            // Where only the daemon knows whether the lease of what was there has run out, no hand interferes.
+            Op::Hand(at, _) if self.unclear(&vec![(*at, None)]) => {}
             Op::Hand(at, own) => {
                 let by_hand = own.map(|own| content(NAMES[*at], Kind::Own(own)));
                 self.world
@@ -568,10 +582,9 @@ impl Play {
     }
 
     fn remember(&mut self, id: CommitId, edits: &Edits, began: Instant) {
-        let changed = edits.iter().filter(|one| {
-            let acl = &self.model.acls[one.0];
-            acl.disk != new_content(one) || acl.drifted()
-        });
+        let changed = edits
+            .iter()
+            .filter(|one| self.model.acls[one.0].disk != new_content(one));
         let before = changed.map(|(at, _)| {
             let acl = self.model.acls[*at].clone();
             (*at, (acl.disk, acl.lease))

@@ -130,7 +130,7 @@ impl Runner for SimTool {
                 .map_or("something", |(name, _)| name.as_str());
             Run {
                 outcome,
-                lines: vec![format!("error: in /policy.d/{said}: no")],
+                lines: [format!("error: in /policy.d/{said}: no")].into(),
             }
         })
     }

@@ -131,6 +131,7 @@ fn condition(one: &Match) -> Option<String> {
             })
         }
         Match::Comment(text) => Some(format!("/* {text} */")),
+        Match::SourceNets(_) | Match::DestinationNets(_) | Match::Not(_) | Match::Opaque(_) => cannot_say(),
     }
 }
 
@@ -170,7 +171,13 @@ fn options(target: &Target) -> Vec<String> {
             vec![format!("src-ip:{source}"), format!("dst-ip:{destination}")]
         }
         Target::Log { prefix } => prefix.iter().map(|prefix| format!("prefix:{prefix}")).collect(),
+        Target::Opaque(_) => cannot_say().into_iter().collect(),
     }
+}
+
+/// How what only lenient reading accepts is listed is not known: a word that no row has.
+fn cannot_say() -> Option<String> {
+    Some("?".to_owned())
 }
 
 /// The kernel's targets that acltool makes of a target.
@@ -184,6 +191,6 @@ fn compiled(target: &Target) -> &'static [&'static str] {
         Target::Police(_) => &["CLASSIFY", "DROP"],
         Target::ErSpan { .. } => &["TEE"],
         Target::Log { .. } => &["LOG"],
-        Target::TriColorPolice(_) | Target::Span(_) => &[],
+        Target::TriColorPolice(_) | Target::Span(_) | Target::Opaque(_) => &[],
     }
 }
