@@ -447,6 +447,10 @@ impl Play {
     }
 
     async fn play(&mut self, op: &Op) {
+        // A hand that writes while the tool reads is another test's.
+        while self.world.tool.is_running() {
+            sleep(Duration::from_millis(1)).await;
+        }
         match op {
             Op::Edit {
                 edits,

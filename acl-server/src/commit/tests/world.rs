@@ -43,6 +43,7 @@ struct ToolState {
     /// What the switch has; `None`: nobody knows.
     installed: Option<Files>,
     runs: usize,
+    running: bool,
     accepted: usize,
     /// Whether it says which file it does not like.
     talkative: bool,
@@ -75,6 +76,10 @@ impl SimTool {
         self.state(|state| state.accepted)
     }
 
+    pub(crate) fn is_running(&self) -> bool {
+        self.state(|state| state.running)
+    }
+
     pub(crate) fn fail_next(&self, faults: &[Fault]) {
         self.state(|state| state.faults = faults.to_vec());
     }
@@ -88,10 +93,12 @@ impl Runner for SimTool {
     async fn run(&self) -> Run {
         let (before, fault) = self.state(|state| {
             state.runs += 1;
+            state.running = true;
             let fault = (!state.faults.is_empty()).then(|| state.faults.remove(0));
             (state.disk.rules("policy.d"), fault)
         });
         if fault == Some(Fault::Missing) {
+            self.state(|state| state.running = false);
             let why = "cannot run it: no such file".to_owned();
             return Run {
                 outcome: Outcome::NotStarted(why),
@@ -223,6 +230,7 @@ impl World {
         self.tool.state(|state| {
             state.disk = self.disk.clone();
             state.faults.clear();
+            state.running = false;
             if loss != Loss::Nothing {
                 state.installed = Some(Files::new());
             }
