@@ -17,7 +17,7 @@ use axum::response::{IntoResponse, Response};
 use shared::AclName;
 use shared::wire::{AclSummary, SERVER_TIMING, ServerTiming};
 
-use super::{ApiState, body, error::ApiError};
+use super::{ApiState, auth::Caller, body, error::ApiError};
 use crate::commit::Committer;
 use crate::commit::change::{Action, Answer, Precondition, Verdict};
 use crate::rules;
@@ -100,12 +100,14 @@ pub async fn read(
 /// Every status of the contract that a change can have; see [`ApiError::from_verdict`].
 pub async fn put(
     State(state): State<ApiState>,
+    caller: Caller,
     name: NamePart,
     query: Parameters,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, ApiError> {
     let name = parse_name(name)?;
+    caller.may_touch(&name)?;
     known(query, &[])?;
     body::check_media_type(&headers)?;
     let precondition = precondition(&headers)?;
@@ -138,12 +140,14 @@ pub async fn put(
 /// As for [`put`].
 pub async fn delete(
     State(state): State<ApiState>,
+    caller: Caller,
     name: NamePart,
     query: Parameters,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let received = Instant::now();
     let name = parse_name(name)?;
+    caller.may_touch(&name)?;
     known(query, &[])?;
     let answer = change(
         &state,
@@ -162,6 +166,7 @@ pub async fn delete(
 /// As for [`put`].
 pub async fn delete_all(
     State(state): State<ApiState>,
+    caller: Caller,
     query: Parameters,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
@@ -183,6 +188,7 @@ pub async fn delete_all(
         }
         Some(prefix) => parse_prefix(prefix)?,
     };
+    caller.may_clear(Some(&prefix))?;
     let (_, timing) = change(
         &state,
         Action::DeleteAll { prefix },

@@ -78,13 +78,18 @@ impl fmt::Debug for NewToken {
     }
 }
 
+/// The system has no randomness.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the system gives no random numbers: {0}")]
+pub struct NoRandomness(String);
+
 /// Makes a token. Its text starts with `mark`, such as `acltok_`, by which people and secret scanners know it.
 ///
 /// # Errors
 /// The system has no randomness.
-pub fn make(mark: &str) -> Result<NewToken, getrandom::Error> {
+pub fn make(mark: &str) -> Result<NewToken, NoRandomness> {
     let mut random = [0; RANDOM];
-    getrandom::fill(&mut random)?;
+    getrandom::fill(&mut random).map_err(|error| NoRandomness(error.to_string()))?;
     let text = format!("{mark}{}", BASE64URL_NOPAD.encode(&random));
     let hash = TokenHash::of(text.as_bytes());
     Ok(NewToken { text, hash })
