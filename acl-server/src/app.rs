@@ -1,6 +1,5 @@
 //! Puts the daemon together and runs it until it is asked to end.
 
-use std::net::SocketAddr;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::Path;
 use std::sync::Arc;
@@ -8,9 +7,10 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
 use shared::life::{self, Readiness, Shutdown};
-use tokio::net::TcpListener;
-use tokio::time::timeout;
+use shared::serve::listener::Passed;
+use shared::serve::{Listener, Reload, Server, Tls};
 
+use crate::api::auth::Access;
 use crate::api::{self, ApiState};
 use crate::commit::engine::Engine;
 use crate::commit::start::Parts;
@@ -18,27 +18,62 @@ use crate::config::Config;
 use crate::store::{Dir, Store, SystemDir};
 use crate::tool::Tool;
 
+/// Callers and certificates, when settings are read again.
+mod reread;
+
+use reread::Rereading;
+
 /// How long clients may take to read their last replies.
 const LAST_REPLIES: Duration = Duration::from_secs(5);
 
-/// Binds the API's address.
+/// The sockets of the API: those that systemd has passed, or else those that are configured.
 ///
 /// # Errors
-/// The address is in use or not ours.
-pub async fn bind(listen: SocketAddr) -> Result<TcpListener> {
-    TcpListener::bind(listen)
-        .await
-        .with_context(|| format!("cannot listen on {listen}"))
+/// An address is in use or not ours, or it may not be listened on with these settings.
+pub async fn bind(config: &Config, passed: Vec<Passed>) -> Result<Vec<Listener>> {
+    let mut listeners = Vec::new();
+    if !passed.is_empty() {
+        for socket in passed {
+            let address = match &socket {
+                Passed::Tcp(listener) => Some(listener.local_addr()?),
+                Passed::Unix(_) => None,
+            };
+            let tls = address.is_some_and(|address| config.is_passed_for_tls(address));
+            let listener = Listener::passed(socket, tls).context("a socket that was passed")?;
+            listeners.push(listener);
+        }
+        tracing::info!("listening on the sockets that were passed, and not on those of the settings");
+        return Ok(listeners);
+    }
+    for (address, tls) in config.endpoints() {
+        config.may_listen(address, tls)?;
+        let listener = Listener::tcp(address, tls).await;
+        listeners.push(listener.with_context(|| format!("cannot listen on {address}"))?);
+    }
+    if let Some(path) = &config.socket {
+        let listener = Listener::unix(path);
+        listeners.push(listener.with_context(|| format!("cannot listen on {}", path.display()))?);
+    }
+    Ok(listeners)
 }
 
-/// Runs the daemon on a bound listener until `shutdown`.
+/// Runs the daemon on bound listeners until `shutdown`; reads credentials and certificates again at each `reload`.
 ///
 /// # Errors
-/// Another daemon owns the state directory; the policy directory, the journal or the lock cannot be used; or the writer
-/// ended unexpectedly.
-pub async fn run(config: Config, listener: TcpListener, shutdown: Shutdown) -> Result<()> {
+/// The API would be open by accident; a file of credentials or certificates cannot be used; another daemon owns the state
+/// directory; the policy directory, the journal or the lock cannot be used; or the writer ended unexpectedly.
+pub async fn run(config: Config, listeners: Vec<Listener>, shutdown: Shutdown, reload: Reload) -> Result<()> {
     config.validate()?;
-    let listen = listener.local_addr()?;
+    let addresses = say_who_may_come(&config, &listeners)?;
+    let access = Arc::new(Access::new(
+        config.credentials()?,
+        config.has_credentials(),
+        config.no_auth,
+    ));
+    let tls = match &config.tls {
+        None => None,
+        Some(tls) => Some(Arc::new(Tls::load(&tls.files())?)),
+    };
     let readiness = Readiness::new();
     let starting = readiness.latch("start");
 
@@ -80,30 +115,48 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: Shutdown) -> R
         )
     })?;
 
-    if config.no_auth && !listen.ip().to_canonical().is_loopback() {
-        tracing::warn!(%listen, "everybody who can reach this address can change the ACLs of this machine (--no-auth)");
-    }
-    let app = api::router(ApiState { committer, readiness }, listen, config.no_auth);
+    let app = api::router(ApiState { committer, readiness }, Arc::clone(&access));
     // Files, syncs and waits for the tool block: the writer has a thread of its own.
     let engine = tokio::task::spawn_blocking(move || {
         tokio::runtime::Handle::current().block_on(engine.run());
     });
+    let server = Server::start(listeners, app, tls.clone(), config.limits.limits())?;
     drop(starting);
     life::notify_ready();
-    life::notify_status(&format!("listening on {listen}"));
-    tracing::info!(%listen, policy_dir = %config.policy_dir.display(), tool = %config.tool.display(), "acl-server is up");
-    serve(listener, app, engine, shutdown).await
+    life::notify_status(&format!("listening on {addresses}"));
+    tracing::info!(listen = %addresses, policy_dir = %config.policy_dir.display(), tool = %config.tool.display(), "acl-server is up");
+    let rereading = tokio::spawn(Rereading { config, access, tls }.run(reload));
+    let ended = serve(server, engine, shutdown).await;
+    rereading.abort();
+    ended
 }
 
-async fn serve(
-    listener: TcpListener,
-    app: axum::Router,
-    engine: tokio::task::JoinHandle<()>,
-    shutdown: Shutdown,
-) -> Result<()> {
-    let (done_trigger, done) = Shutdown::new();
-    let server = axum::serve(listener, app).with_graceful_shutdown(async move { done.wait().await });
-    let mut server = tokio::spawn(server.into_future());
+/// Refuses listeners that would let everybody in by accident, and says in the log what is meant and dangerous. Returns
+/// where the API listens, for people.
+fn say_who_may_come(config: &Config, listeners: &[Listener]) -> Result<String> {
+    if listeners.is_empty() {
+        return Err(anyhow!("there is nothing to listen on"));
+    }
+    for listener in listeners {
+        let Some(address) = listener.address() else {
+            continue;
+        };
+        config.may_listen(address, listener.is_tls())?;
+        if let Some(danger) = config.exposure(address, listener.is_tls()) {
+            tracing::warn!(%address, "{danger}");
+        }
+    }
+    let names: Vec<String> = listeners
+        .iter()
+        .map(|listener| {
+            let tls = if listener.is_tls() { " (TLS)" } else { "" };
+            format!("{}{tls}", listener.name())
+        })
+        .collect();
+    Ok(names.join(" and "))
+}
+
+async fn serve(server: Server, engine: tokio::task::JoinHandle<()>, shutdown: Shutdown) -> Result<()> {
     // The writer first: it still has verdicts for those who wait, and it turns away those who come.
     let announced = tokio::spawn({
         let shutdown = shutdown.clone();
@@ -114,10 +167,9 @@ async fn serve(
     });
     let engine_ended = engine.await;
     announced.abort();
-    done_trigger.trigger();
-    if timeout(LAST_REPLIES, &mut server).await.is_err() {
-        tracing::debug!("some clients did not read their last reply");
-        server.abort();
+    let cut = server.stop(LAST_REPLIES).await;
+    if cut > 0 {
+        tracing::debug!(cut, "some clients did not read their last reply");
     }
     engine_ended.context("the writer failed")?;
     if shutdown.requested() {

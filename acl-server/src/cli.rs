@@ -74,6 +74,7 @@ impl Cli {
             Some(path) => load(path)?,
             None => load_or_default(DEFAULT_CONFIG.as_ref())?,
         };
+        config.file = Some(self.config.clone().unwrap_or_else(|| DEFAULT_CONFIG.into()));
         fn set<T: Clone>(setting: &mut T, flag: Option<&T>) {
             if let Some(flag) = flag {
                 *setting = flag.clone();

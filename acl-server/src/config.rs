@@ -5,8 +5,16 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::Deserialize;
-use shared::config::{Reason, Unbuilt};
+use shared::serve::Credentials;
 use shared::units::TimeSpan;
+
+/// Tokens, certificates, and what they may.
+pub mod access;
+/// Addresses, TLS and limits, and what may be listened on with them.
+pub mod serving;
+
+use access::{AccessError, CertificateEntry, Scopes, TokenEntry};
+use serving::{LimitSettings, TlsSettings};
 
 /// Where the configuration file is looked for.
 pub const DEFAULT_CONFIG: &str = "/etc/acl-server/acl-server.toml";
@@ -35,24 +43,44 @@ pub struct Config {
     pub policy_dir_is_included: bool,
     /// How long one run of the tool may take.
     pub tool_timeout: TimeSpan,
-    /// Not built yet.
-    pub protect: Option<Unbuilt<Guard>>,
-    /// Not built yet.
-    pub insecure_http: Option<Unbuilt<Credentials>>,
+    /// Arguments with which the tool lists its rules and their counters.
+    pub list_args: Option<String>,
+    /// A program that tells how full the switch is, as `cl-resource-query` does.
+    pub resource_query: Option<PathBuf>,
+    /// How many entries the switch has for rules, where no program tells.
+    pub entries_limit: Option<u64>,
+    /// How much of a rule has to be known.
+    pub rules: RuleMode,
+    /// Interfaces that a rule may not cut off unless an admin wants it.
+    pub protect: Vec<String>,
+    /// Path of a unix socket that is listened on, too.
+    pub socket: Option<PathBuf>,
+    /// Credentials may go over the network unencrypted.
+    pub insecure_http: bool,
+    /// A file of `[[token]]` entries.
+    pub tokens_file: Option<PathBuf>,
+    /// Certificate and key.
+    pub tls: Option<TlsSettings>,
+    /// How much and how long a client may.
+    pub limits: LimitSettings,
+    /// Tokens that are known.
+    pub token: Vec<TokenEntry>,
+    /// Client certificates that are known.
+    pub certificate: Vec<CertificateEntry>,
+    /// Where this was read from, to be read again on SIGHUP.
+    #[serde(skip)]
+    pub file: Option<PathBuf>,
 }
 
-/// Why `protect` is refused.
-#[derive(Debug)]
-pub struct Guard;
-impl Reason for Guard {
-    const WHY: &'static str = "the guard against rules that cut off the API or the management interfaces";
-}
-
-/// Why `insecure_http` is refused.
-#[derive(Debug)]
-pub struct Credentials;
-impl Reason for Credentials {
-    const WHY: &'static str = "credentials and TLS; until then listen on loopback, or say no_auth";
+/// How much of a rule has to be known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RuleMode {
+    /// Known matches and targets only.
+    #[default]
+    Strict,
+    /// Anything that cannot inject or vanish.
+    Lenient,
 }
 
 impl Default for Config {
@@ -66,8 +94,19 @@ impl Default for Config {
             no_auth: false,
             policy_dir_is_included: false,
             tool_timeout: TimeSpan(Duration::from_secs(60)),
-            protect: None,
-            insecure_http: None,
+            list_args: None,
+            resource_query: None,
+            entries_limit: None,
+            rules: RuleMode::default(),
+            protect: ["eth0", "mgmt"].map(str::to_owned).to_vec(),
+            socket: None,
+            insecure_http: false,
+            tokens_file: None,
+            tls: None,
+            limits: LimitSettings::default(),
+            token: Vec::new(),
+            certificate: Vec::new(),
+            file: None,
         }
     }
 }
@@ -89,10 +128,35 @@ pub enum Conflict {
     },
     /// An open API on a network.
     #[error(
-        "listening on {0} would let everybody who can reach it change the ACLs of this machine: listen on loopback, \
-         or say --no-auth if that is what you want (credentials are not built into this version)"
+        "listening on {0} would let everybody who can reach it change the ACLs of this machine: make a token with \
+         `acl-server token NAME --scope read --scope write` and a [tls] section, or listen on loopback, or say --no-auth \
+         if that is what you want"
     )]
     OpenByAccident(SocketAddr),
+    /// Credentials that everybody on the way can read.
+    #[error(
+        "on {0} tokens would go over the network unencrypted: add a [tls] section with certificate and key, or say \
+         insecure_http = true if that is what you want"
+    )]
+    InTheClear(SocketAddr),
+    /// Certificates of clients that nobody checks.
+    #[error(
+        "[[certificate]] needs client_ca in a [tls] section: the authority that signs the certificates of clients"
+    )]
+    NoAuthority,
+    /// A number or a time out of its range.
+    #[error("{key} must be from {least} to {most}")]
+    OutOfRange {
+        /// The setting.
+        key: &'static str,
+        /// The smallest value that makes sense.
+        least: &'static str,
+        /// The largest one.
+        most: &'static str,
+    },
+    /// A name that no interface has.
+    #[error("protect: {0:?} is no name of an interface")]
+    NoInterface(String),
     /// A relative path, which would depend on where the daemon was started.
     #[error("{key} must be an absolute path, not {}", path.display())]
     Relative {
@@ -109,11 +173,41 @@ pub enum Conflict {
 impl Config {
     /// The tool's arguments with `{policy_dir}` replaced.
     pub fn tool_arguments(&self) -> Vec<String> {
+        self.split_arguments(&self.tool_args)
+    }
+
+    fn split_arguments(&self, arguments: &str) -> Vec<String> {
         let dir = self.policy_dir.to_string_lossy();
-        self.tool_args
+        arguments
             .split_whitespace()
             .map(|argument| argument.replace("{policy_dir}", &dir))
             .collect()
+    }
+
+    /// The arguments with which the tool lists rules and counters: `list_args`, or `-L all`.
+    pub fn list_arguments(&self) -> Vec<String> {
+        self.split_arguments(self.list_args.as_deref().unwrap_or("-L all"))
+    }
+
+    /// The program that tells how full the switch is: `resource_query`, or the one beside Cumulus's tool.
+    pub fn resource_query_program(&self) -> Option<PathBuf> {
+        let beside = || self.tool.with_file_name("cl-resource-query");
+        let default = || (self.tool == Path::new(DEFAULT_TOOL)).then(beside);
+        self.resource_query.clone().or_else(default)
+    }
+
+    /// Whether callers can be told apart, so that nobody is served without credentials. A file of tokens counts although
+    /// it may be empty: what locks everybody out is noticed, what lets everybody in is not.
+    pub const fn has_credentials(&self) -> bool {
+        self.tokens_file.is_some() || !self.token.is_empty() || !self.certificate.is_empty()
+    }
+
+    /// The table of all who are known, those in `tokens_file` included.
+    ///
+    /// # Errors
+    /// The file cannot be used, or two entries mean the same caller.
+    pub fn credentials(&self) -> Result<Credentials<Scopes>, AccessError> {
+        access::table(&self.token, &self.certificate, self.tokens_file.as_deref())
     }
 
     /// Whether a run of the tool commits the policy directory: its arguments name it, or it is the one that Cumulus's tool
@@ -136,129 +230,60 @@ impl Config {
     /// # Errors
     /// The first [`Conflict`] found.
     pub fn validate(&self) -> Result<(), Conflict> {
-        for (key, path) in [
-            ("policy_dir", &self.policy_dir),
-            ("state_dir", &self.state_dir),
-            ("tool", &self.tool),
-        ] {
-            if !path.is_absolute() {
-                return Err(Conflict::Relative {
-                    key,
-                    path: path.clone(),
-                });
-            }
-        }
+        self.check_paths()?;
         if !self.tool_reads_policy_dir() {
             let (dir, args) = (self.policy_dir.clone(), self.tool_args.clone());
             return Err(Conflict::PolicyDirNotNamed { dir, args });
         }
-        if !self.listen.ip().to_canonical().is_loopback() && !self.no_auth {
-            return Err(Conflict::OpenByAccident(self.listen));
+        for (address, tls) in self.endpoints() {
+            self.may_listen(address, tls)?;
+        }
+        let authority = self.tls.as_ref().and_then(|tls| tls.client_ca.as_ref());
+        if !self.certificate.is_empty() && authority.is_none() {
+            return Err(Conflict::NoAuthority);
         }
         if self.tool_timeout.0 < Duration::from_secs(1) {
             return Err(Conflict::ToolTimeout);
         }
-        Ok(())
+        self.limits.validate()?;
+        // IFNAMSIZ is 16, with the zero at the end; a `+` stands for all that begin so.
+        let is_name =
+            |name: &&String| (1..16).contains(&name.len()) && name.bytes().all(|c| c.is_ascii_graphic());
+        match self.protect.iter().find(|name| !is_name(name)) {
+            Some(name) => Err(Conflict::NoInterface(name.clone())),
+            None => Ok(()),
+        }
+    }
+
+    fn check_paths(&self) -> Result<(), Conflict> {
+        let mut paths = vec![
+            ("policy_dir", &self.policy_dir),
+            ("state_dir", &self.state_dir),
+            ("tool", &self.tool),
+        ];
+        let optional = [
+            ("resource_query", &self.resource_query),
+            ("socket", &self.socket),
+            ("tokens_file", &self.tokens_file),
+        ];
+        paths.extend(
+            optional
+                .into_iter()
+                .filter_map(|(key, path)| Some((key, path.as_ref()?))),
+        );
+        if let Some(tls) = &self.tls {
+            paths.extend([("certificate", &tls.certificate), ("key", &tls.key)]);
+            paths.extend(tls.client_ca.iter().map(|path| ("client_ca", path)));
+        }
+        match paths.into_iter().find(|(_, path)| !path.is_absolute()) {
+            Some((key, path)) => Err(Conflict::Relative {
+                key,
+                path: path.clone(),
+            }),
+            None => Ok(()),
+        }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn parse(text: &str) -> Config {
-        shared::config::parse(Path::new("acl-server.toml"), text).unwrap()
-    }
-
-    #[test]
-    fn the_defaults_are_the_contracts_and_consistent() {
-        let config = parse("");
-        assert_eq!(config.listen.to_string(), "127.0.0.1:8080");
-        assert_eq!(config.tool_arguments(), ["-i"]);
-        config.validate().unwrap();
-    }
-
-    #[test]
-    fn another_policy_directory_must_be_named_to_the_tool() {
-        let mut config = parse("policy_dir = \"/etc/acl-server/policy.d\"");
-        assert!(matches!(
-            config.validate(),
-            Err(Conflict::PolicyDirNotNamed { .. })
-        ));
-        config.tool_args = "-i -P {policy_dir}".to_owned();
-        config.validate().unwrap();
-        assert_eq!(config.tool_arguments(), ["-i", "-P", "/etc/acl-server/policy.d"]);
-        config.tool_args = "-i".to_owned();
-        config.policy_dir_is_included = true;
-        config.validate().unwrap();
-    }
-
-    #[test]
-    fn another_tool_or_directory_does_not_vouch_for_the_default_one() {
-        // Without arguments acltool reads /etc/acl-server/policy.d.
-        let other_tool = parse("tool = \"/usr/bin/acltool\"");
-        assert!(matches!(
-            other_tool.validate(),
-            Err(Conflict::PolicyDirNotNamed { .. })
-        ));
-        for args in ["-i -P /other", "-i -P/other", "-i -p /other.rules"] {
-            let config = parse(&format!("tool_args = \"{args}\""));
-            assert!(
-                matches!(config.validate(), Err(Conflict::PolicyDirNotNamed { .. })),
-                "{args}"
-            );
-        }
-    }
-
-    #[test]
-    fn nothing_listens_on_a_network_by_accident() {
-        for (listen, fine) in [
-            ("127.0.0.1:0", true),
-            ("[::1]:80", true),
-            ("0.0.0.0:80", false),
-            ("[::]:80", false),
-        ] {
-            let mut config = parse(&format!("listen = \"{listen}\""));
-            assert_eq!(config.validate().is_ok(), fine, "{listen}");
-            config.no_auth = true;
-            config.validate().unwrap();
-        }
-    }
-
-    #[test]
-    fn relative_paths_and_impossible_limits_are_refused() {
-        assert!(matches!(
-            parse("tool = \"acltool\"").validate(),
-            Err(Conflict::Relative { key: "tool", .. })
-        ));
-        assert_eq!(
-            parse("tool_timeout = \"10ms\"").validate(),
-            Err(Conflict::ToolTimeout)
-        );
-    }
-
-    #[test]
-    fn the_example_documents_every_default() {
-        let example = include_str!("../../systemd/acl-server.toml");
-        let settings = |line: &str| {
-            line.strip_prefix('#')
-                .filter(|rest| rest.starts_with(char::is_alphabetic))
-                .map(str::to_owned)
-        };
-        let uncommented: Vec<String> = example.lines().filter_map(settings).collect();
-        assert_eq!(uncommented.len(), 8, "one line a setting: {uncommented:?}");
-        assert_eq!(
-            format!("{:?}", parse(&uncommented.join("\n"))),
-            format!("{:?}", Config::default())
-        );
-        parse(example).validate().unwrap();
-    }
-
-    #[test]
-    fn keys_of_parts_that_do_not_exist_yet_are_refused_with_the_reason() {
-        let error = shared::config::parse::<Config>(Path::new("a.toml"), "protect = [\"eth0\"]")
-            .unwrap_err()
-            .to_string();
-        assert!(error.contains("`protect`") && error.contains("guard"), "{error}");
-    }
-}
+mod tests;

@@ -9,6 +9,7 @@ use std::process::ExitCode;
 use acl_server::{app, cli::Cli};
 use clap::Parser;
 use shared::life::Shutdown;
+use shared::serve::{Reload, listener};
 use shared::telemetry;
 
 fn main() -> ExitCode {
@@ -23,6 +24,8 @@ fn main() -> ExitCode {
 }
 
 fn start(cli: &Cli) -> anyhow::Result<()> {
+    // Before there are threads, since it changes the environment.
+    let passed = listener::take_passed()?;
     let config = cli.settings()?;
     config.validate()?;
     telemetry::init(cli.log_format, &cli.log)
@@ -34,7 +37,8 @@ fn start(cli: &Cli) -> anyhow::Result<()> {
         .build()?;
     runtime.block_on(async {
         let shutdown = Shutdown::on_termination();
-        let listener = app::bind(config.listen).await?;
-        app::run(config, listener, shutdown).await
+        let reload = Reload::on_hangup()?;
+        let listeners = app::bind(&config, passed).await?;
+        app::run(config, listeners, shutdown, reload).await
     })
 }

@@ -3,6 +3,9 @@
 /// The HTTP client of the ACL API: one kept connection a switch, deadlines, typed errors.
 #[cfg(feature = "client")]
 pub mod client;
+/// Sockets, connections, TLS and credentials of an API that others call.
+#[cfg(feature = "serve")]
+pub mod serve;
 /// TOML files whose unknown keys are errors that name file, line and key.
 pub mod config;
 /// Where log records go: the journal, JSON lines, or text for people.

@@ -17,9 +17,9 @@ use axum::response::{IntoResponse, Response};
 use shared::AclName;
 use shared::wire::{AclSummary, SERVER_TIMING, ServerTiming};
 
-use super::{ApiState, body, error::ApiError};
+use super::{ApiState, auth, body, error::ApiError};
 use crate::commit::Committer;
-use crate::commit::change::{Action, Answer, Caller, Edit, Effect, Precondition, Verdict, Wish};
+use crate::commit::change::{Action, Answer, Edit, Effect, Precondition, Verdict, Wish};
 use crate::rules;
 use crate::store::{ReadError, etag};
 
@@ -100,12 +100,14 @@ pub async fn read(
 /// Every status of the contract that a change can have; see [`ApiError::from_verdict`].
 pub async fn put(
     State(state): State<ApiState>,
+    caller: auth::Caller,
     name: NamePart,
     query: Parameters,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, ApiError> {
     let name = parse_name(name)?;
+    caller.may_touch(&name)?;
     known(query, &[])?;
     body::check_media_type(&headers)?;
     let precondition = precondition(&headers)?;
@@ -115,6 +117,7 @@ pub async fn put(
     let tag = etag_header(&content);
     let answer = change(
         &state,
+        &caller,
         Action::Edit {
             edits: vec![Edit {
                 name: name.clone(),
@@ -144,15 +147,18 @@ pub async fn put(
 /// As for [`put`].
 pub async fn delete(
     State(state): State<ApiState>,
+    caller: auth::Caller,
     name: NamePart,
     query: Parameters,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let received = Instant::now();
     let name = parse_name(name)?;
+    caller.may_touch(&name)?;
     known(query, &[])?;
     let answer = change(
         &state,
+        &caller,
         Action::Edit {
             edits: vec![Edit {
                 name: name.clone(),
@@ -174,6 +180,7 @@ pub async fn delete(
 /// As for [`put`].
 pub async fn delete_all(
     State(state): State<ApiState>,
+    caller: auth::Caller,
     query: Parameters,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
@@ -195,8 +202,10 @@ pub async fn delete_all(
         }
         Some(prefix) => parse_prefix(prefix)?,
     };
+    caller.may_clear(Some(&prefix))?;
     let (_, timing) = change(
         &state,
+        &caller,
         Action::Clear { prefix },
         Precondition::default(),
         received,
@@ -221,19 +230,15 @@ pub async fn reserved() -> ApiError {
 /// Hands a change to the writer and waits for its verdict.
 async fn change(
     state: &ApiState,
+    caller: &auth::Caller,
     action: Action,
     precondition: Precondition,
     received: Instant,
 ) -> Result<(Answer, [(HeaderName, HeaderValue); 1]), ApiError> {
     let what = action.to_string();
-    let caller = Caller {
-        who: "anonymous".into(),
-        from: "-".into(),
-        may: None,
-    };
     let ticket = state
         .committer
-        .submit(action, precondition, caller)
+        .submit(action, precondition, caller.of_change())
         .map_err(ApiError::rejected)?;
     let answer = ticket.answer().await.map_err(ApiError::rejected)?;
     let timing = ServerTiming {

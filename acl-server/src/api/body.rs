@@ -1,12 +1,10 @@
 //! Reads and judges the body of a PUT: from bytes of the network to a file's content.
 
-use std::time::Duration;
-
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
+use shared::serve::SlowBody;
 use shared::wire::AclLines;
-use tokio::time::timeout;
 
 use super::error::ApiError;
 use crate::commit::facts::Facts;
@@ -18,19 +16,17 @@ pub const MAX_BODY: usize = 1 << 20;
 pub const MAX_LINES: usize = 1000;
 /// Longest line, in bytes.
 pub const MAX_LINE: usize = 1024;
-/// A body of 1 MiB takes this long at 280 kbit/s; slower clients only hold a connection.
-const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Reads the whole body, within its limits of size and time.
+/// Reads the whole body, within its limit of size; the connection has one of time.
 ///
 /// # Errors
 /// 413, 408, or 400 when it breaks off.
 pub async fn read(body: Body) -> Result<Bytes, ApiError> {
-    match timeout(BODY_TIMEOUT, Limited::new(body, MAX_BODY).collect()).await {
-        Err(_) => Err(ApiError::slow_body()),
-        Ok(Ok(collected)) => Ok(collected.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(ApiError::too_large(MAX_BODY)),
-        Ok(Err(error)) => Err(ApiError::broken_body(&*error)),
+    match Limited::new(body, MAX_BODY).collect().await {
+        Ok(collected) => Ok(collected.to_bytes()),
+        Err(error) if error.is::<LengthLimitError>() => Err(ApiError::too_large(MAX_BODY)),
+        Err(error) if SlowBody::is_why(&*error) => Err(ApiError::slow_body()),
+        Err(error) => Err(ApiError::broken_body(&*error)),
     }
 }
 

@@ -110,14 +110,33 @@ impl ApiError {
 
     /// Somebody who would have to show credentials.
     pub fn credentials_needed(objection: &str) -> Self {
-        let detail = format!("{objection}, and this version has no credentials to show instead");
+        let detail = format!(
+            "{objection}; show a token, with curl: -u NAME:TOKEN or -H 'Authorization: Bearer TOKEN', or a client certificate"
+        );
+        Self::unauthorized("credentials-needed", "credentials are needed", detail)
+    }
+
+    /// Somebody whose credentials are not known, or not understood.
+    pub fn wrong_credentials() -> Self {
+        let detail = "these credentials are not known here, or the name that comes with them is not theirs";
+        Self::unauthorized("wrong-credentials", "the credentials are wrong", detail)
+    }
+
+    fn unauthorized(slug: &str, title: &str, detail: impl Into<String>) -> Self {
+        // Not Basic, although that is understood: browsers would ask for a password, keep it, and send it along with the
+        // requests of every page.
+        Self::new(StatusCode::UNAUTHORIZED, slug, title, detail)
+            .with(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))
+    }
+
+    /// Somebody who is known and may not do this.
+    pub fn forbidden(why: impl Into<String>) -> Self {
         Self::new(
-            StatusCode::UNAUTHORIZED,
-            "credentials-needed",
-            "credentials are needed",
-            detail,
+            StatusCode::FORBIDDEN,
+            "forbidden",
+            "this caller may not do this",
+            why,
         )
-        .with(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))
     }
 
     /// A name that is none.

@@ -1,6 +1,5 @@
 //! The HTTP API (`acl-server` contract §1).
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::extract::State;
@@ -23,6 +22,7 @@ pub mod body;
 /// The one door from verdicts and mistakes to HTTP statuses.
 pub mod error;
 
+use auth::Access;
 use error::ApiError;
 
 /// What every handler needs.
@@ -34,9 +34,8 @@ pub struct ApiState {
     pub readiness: Readiness,
 }
 
-/// The routes. `listen` is the address that clients may name in `Host`; `no_auth` serves everybody.
-pub fn router(state: ApiState, listen: SocketAddr, no_auth: bool) -> Router {
-    let gate = Arc::new(auth::Gate::new(listen, no_auth));
+/// The routes, for callers that `access` lets in. Requests need an `Arc<Peer>` among their extensions.
+pub fn router(state: ApiState, access: Arc<Access>) -> Router {
     Router::new()
         .route("/acl", get(acls::list).delete(acls::delete_all))
         .route("/acl/", get(acls::list).delete(acls::delete_all))
@@ -53,7 +52,7 @@ pub fn router(state: ApiState, listen: SocketAddr, no_auth: bool) -> Router {
         .route("/version", get(version))
         .fallback(|| async { ApiError::no_such_path() })
         .method_not_allowed_fallback(|| async { ApiError::method_not_allowed() })
-        .layer(middleware::from_fn_with_state(gate, auth::check))
+        .layer(middleware::from_fn_with_state(access, auth::check))
         .with_state(state)
 }
 

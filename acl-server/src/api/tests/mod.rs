@@ -9,6 +9,7 @@ use axum::body::{Body, to_bytes};
 use axum::http::{Method, Request};
 use serde_json::Value;
 use shared::life::{Shutdown, ShutdownTrigger};
+use shared::serve::{Credentials, Peer};
 use tower::ServiceExt;
 
 use super::*;
@@ -87,7 +88,13 @@ impl Daemon {
             committer,
             readiness: readiness.clone(),
         };
-        let app = router(state, "127.0.0.1:8080".parse().unwrap(), false);
+        let access = Arc::new(Access::new(Credentials::default(), false, false));
+        // What the server adds to each request: here, where it comes from.
+        let peer = Arc::new(Peer {
+            address: "127.0.0.1:50000".parse().ok(),
+            ..Peer::default()
+        });
+        let app = router(state, access).layer(axum::Extension(peer));
         Self {
             directory,
             app,

@@ -1,0 +1,326 @@
+//! How many connections there may be, and which one makes room for a new one.
+//!
+//! When all places are taken, an idle connection leaves: of the peer that has the most, the one that has been idle for
+//! longest. So a peer that opens a thousand connections and says nothing pushes out its own, and not the one kept
+//! connection of somebody who works. A connection that is being answered never leaves; if all are, the new one waits.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "reads the clock for the state machine of each connection"
+)]
+
+use std::collections::{BTreeMap, HashMap};
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::time::{Instant, timeout};
+
+use super::activity::{Activity, Idleness};
+use super::counters::{Counters, count};
+use super::peer::Peer;
+
+/// How often to look again whether a connection has become idle, while one waits for a place.
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
+
+/// Whose connections are counted together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Origin {
+    /// An IPv4 address, or an IPv6 network: a host has all addresses of its /64.
+    Network(IpAddr),
+    User(u32),
+    Unknown,
+}
+
+impl Origin {
+    fn of(peer: &Peer) -> Self {
+        match (peer.address.map(|address| address.ip()), peer.unix) {
+            (Some(IpAddr::V6(address)), _) => {
+                let network = address.to_bits() >> 64 << 64;
+                Self::Network(Ipv6Addr::from_bits(network).into())
+            }
+            (Some(address), _) => Self::Network(address),
+            (None, Some(unix)) => Self::User(unix.uid),
+            (None, None) => Self::Unknown,
+        }
+    }
+}
+
+/// What one connection is doing; shared with those who can tell.
+#[derive(Debug, Clone)]
+pub(super) struct Books(Arc<Mutex<Activity>>);
+
+impl Books {
+    /// Books of a connection that begins now.
+    pub(super) fn new() -> Self {
+        Self(Arc::new(Mutex::new(Activity::new(Instant::now()))))
+    }
+
+    /// The state. Nothing waits while it is held.
+    pub(super) fn lock(&self) -> MutexGuard<'_, Activity> {
+        // Counts and times are never half changed, so a panic elsewhere leaves them usable.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+struct Open {
+    origin: Origin,
+    books: Books,
+    leave: Arc<Notify>,
+    asked: bool,
+}
+
+/// The places of a server.
+pub(super) struct Admission {
+    max: usize,
+    /// By number, in the order in which they came.
+    open: Mutex<BTreeMap<u64, Open>>,
+    freed: Notify,
+    counters: Arc<Counters>,
+}
+
+/// The place of one connection; dropping it is leaving.
+pub(super) struct Place {
+    admission: Arc<Admission>,
+    number: u64,
+    /// What the connection is doing.
+    pub(super) books: Books,
+    leave: Arc<Notify>,
+}
+
+impl Admission {
+    /// `max` places, at least one.
+    pub(super) fn new(max: usize, counters: Arc<Counters>) -> Arc<Self> {
+        Arc::new(Self {
+            max: max.max(1),
+            open: Mutex::default(),
+            freed: Notify::new(),
+            counters,
+        })
+    }
+
+    fn open(&self) -> MutexGuard<'_, BTreeMap<u64, Open>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How many places are taken.
+    pub(super) fn taken(&self) -> usize {
+        self.open().len()
+    }
+
+    /// A place for a connection of `peer`, as soon as there is one.
+    pub(super) async fn admit(self: &Arc<Self>, peer: &Peer) -> Place {
+        loop {
+            if let Some(place) = self.enter(Origin::of(peer)) {
+                count(&self.counters.accepted);
+                return place;
+            }
+            self.make_room();
+            // Whether one has left or one has become idle meanwhile: look again.
+            let _ = timeout(LOOK_AGAIN, self.freed.notified()).await;
+        }
+    }
+
+    fn enter(self: &Arc<Self>, origin: Origin) -> Option<Place> {
+        let mut open = self.open();
+        if open.len() >= self.max {
+            return None;
+        }
+        let number = open.last_key_value().map_or(0, |(last, _)| last + 1);
+        let (books, leave) = (Books::new(), Arc::new(Notify::new()));
+        let entry = Open {
+            origin,
+            books: books.clone(),
+            leave: Arc::clone(&leave),
+            asked: false,
+        };
+        open.insert(number, entry);
+        Some(Place {
+            admission: Arc::clone(self),
+            number,
+            books,
+            leave,
+        })
+    }
+
+    /// Asks an idle connection to leave, unless one that was asked is still about to.
+    pub(super) fn make_room(&self) {
+        let now = Instant::now();
+        let mut open = self.open();
+        let idle: Vec<Candidate> = open
+            .iter()
+            .filter_map(|(&number, entry)| {
+                let (idleness, since) = entry.books.lock().idleness(now)?;
+                Some(Candidate {
+                    number,
+                    origin: entry.origin,
+                    asked: entry.asked,
+                    idleness,
+                    since,
+                })
+            })
+            .collect();
+        if idle.iter().any(|candidate| candidate.asked) {
+            return;
+        }
+        let mut connections: HashMap<Origin, usize> = HashMap::new();
+        for entry in open.values() {
+            *connections.entry(entry.origin).or_default() += 1;
+        }
+        let leaving = who_leaves(&idle, &connections).and_then(|number| open.get_mut(&number));
+        if let Some(entry) = leaving {
+            entry.asked = true;
+            entry.leave.notify_one();
+            count(&self.counters.made_room);
+        }
+    }
+}
+
+/// An idle connection.
+struct Candidate {
+    number: u64,
+    origin: Origin,
+    asked: bool,
+    idleness: Idleness,
+    since: Instant,
+}
+
+/// Resting before stalled; of the origin that has the most connections; idle for longest.
+fn who_leaves(idle: &[Candidate], connections: &HashMap<Origin, usize>) -> Option<u64> {
+    let first = idle.iter().min_by_key(|candidate| {
+        let crowd = connections.get(&candidate.origin).copied().unwrap_or_default();
+        (candidate.idleness, std::cmp::Reverse(crowd), candidate.since)
+    });
+    first.map(|candidate| candidate.number)
+}
+
+impl Place {
+    /// Returns when the connection should leave, to make room.
+    pub(super) async fn asked_to_leave(&self) {
+        self.leave.notified().await;
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.admission.open().remove(&self.number);
+        self.admission.freed.notify_one();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn from(address: &str) -> Peer {
+        Peer {
+            address: Some(address.parse().unwrap()),
+            ..Peer::default()
+        }
+    }
+
+    fn admission(max: usize) -> Arc<Admission> {
+        Admission::new(max, Arc::default())
+    }
+
+    async fn is_asked(place: &Place) -> bool {
+        timeout(Duration::from_millis(1), place.asked_to_leave())
+            .await
+            .is_ok()
+    }
+
+    fn ask(place: &Place) {
+        place.books.lock().began(Instant::now(), false);
+    }
+
+    fn answer(place: &Place) {
+        place.books.lock().answered(Instant::now());
+        place.books.lock().sent(Instant::now());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_longest_idle_makes_room_and_what_works_stays() {
+        let admission = admission(3);
+        let peer = from("10.0.0.1:1");
+        let first = admission.admit(&peer).await;
+        ask(&first);
+        tokio::time::advance(Duration::from_secs(1)).await;
+        let second = admission.admit(&peer).await;
+        tokio::time::advance(Duration::from_secs(1)).await;
+        let third = admission.admit(&peer).await;
+        let newcomer = tokio::spawn({
+            let admission = Arc::clone(&admission);
+            async move { admission.admit(&peer).await }
+        });
+        second.asked_to_leave().await;
+        assert!(!newcomer.is_finished() && !is_asked(&first).await && !is_asked(&third).await);
+        drop(second);
+        let fourth = newcomer.await.unwrap();
+        assert_eq!(admission.taken(), 3);
+        assert_eq!(admission.counters.read().made_room, 1);
+        answer(&first);
+        tokio::time::advance(Duration::from_secs(1)).await;
+        admission.make_room();
+        assert!(
+            is_asked(&third).await && !is_asked(&first).await && !is_asked(&fourth).await,
+            "a request just now is no idleness"
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_crowd_pushes_out_its_own() {
+        let admission = admission(4);
+        let kept = admission.admit(&from("10.0.0.1:1")).await;
+        tokio::time::advance(Duration::from_secs(60)).await;
+        let mut crowd = Vec::new();
+        for port in 1..=3 {
+            tokio::time::advance(Duration::from_secs(1)).await;
+            // One host, three addresses of its network.
+            crowd.push(admission.admit(&from(&format!("[2001:db8::{port}]:1"))).await);
+        }
+        admission.make_room();
+        assert!(is_asked(&crowd[0]).await && !is_asked(&kept).await);
+        // The one that was asked is on its way; nobody else goes for the same newcomer.
+        admission.make_room();
+        assert!(!is_asked(&crowd[1]).await);
+        // It has begun to work after all: another one goes.
+        ask(&crowd[0]);
+        admission.make_room();
+        assert!(is_asked(&crowd[1]).await && !is_asked(&kept).await);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn when_all_work_a_newcomer_waits_for_the_first_that_rests() {
+        let admission = admission(2);
+        let peer = from("10.0.0.1:1");
+        let places = [admission.admit(&peer).await, admission.admit(&peer).await];
+        places.iter().for_each(ask);
+        let newcomer = tokio::spawn({
+            let admission = Arc::clone(&admission);
+            let peer = peer.clone();
+            async move { admission.admit(&peer).await }
+        });
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        assert!(!newcomer.is_finished());
+        let [first, second] = places;
+        answer(&second);
+        second.asked_to_leave().await; // After a while, since it might have asked again.
+        drop(second);
+        newcomer.await.unwrap();
+        assert!(!is_asked(&first).await);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_takes_no_answer_goes_before_anybody_waits_for_ever() {
+        let admission = admission(1);
+        let peer = from("10.0.0.1:1");
+        let place = admission.admit(&peer).await;
+        ask(&place);
+        place.books.lock().answered(Instant::now());
+        admission.make_room();
+        assert!(!is_asked(&place).await);
+        tokio::time::advance(Duration::from_secs(2)).await;
+        admission.make_room();
+        assert!(is_asked(&place).await);
+    }
+}
