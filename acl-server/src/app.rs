@@ -5,7 +5,7 @@ use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
-use shared::life::{self, Readiness, Shutdown};
+use shared::life::{self, Pulse, Readiness, Shutdown};
 use tokio::net::TcpListener;
 use tokio::time::timeout;
 
@@ -73,9 +73,12 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: Shutdown) -> R
     }
     let app = api::router(ApiState { committer, readiness }, listen, config.no_auth);
     // Files, syncs and waits for the tool block: the writer has a thread of its own.
-    let engine = tokio::task::spawn_blocking(move || {
-        tokio::runtime::Handle::current().block_on(engine.run());
+    let pulse = Pulse::default();
+    let engine = tokio::task::spawn_blocking({
+        let pulse = pulse.clone();
+        move || tokio::runtime::Handle::current().block_on(pulse.during(engine.run()))
     });
+    tokio::spawn(life::watchdog(move || pulse.answers()));
     drop(starting);
     life::notify_ready();
     life::notify_status(&format!("listening on {listen}"));

@@ -84,3 +84,33 @@ fn every_command_teaches_by_examples() {
         }
     }
 }
+
+#[test]
+fn the_packaged_units_start_it() {
+    for unit in [
+        include_str!("../../../systemd/acl-server.service"),
+        include_str!("../../../systemd/acl-server@.service"),
+    ] {
+        let value = |key: &str| {
+            let mut lines = unit.lines();
+            lines
+                .find_map(|line| line.strip_prefix(key)?.strip_prefix('='))
+                .unwrap()
+        };
+        let start = value("ExecStart");
+        let start = start.strip_prefix("/sbin/ip vrf exec %i ").unwrap_or(start);
+        let cli = Cli::try_parse_from(start.split(' ')).unwrap();
+        assert!(cli.command.is_none());
+        let seconds = |key: &str| -> u64 { value(key).strip_suffix('s').unwrap().parse().unwrap() };
+        let tool = Config::default().tool_timeout.0.as_secs();
+        assert!(
+            seconds("TimeoutStopSec") >= 2 * (tool + 5),
+            "a commit, and taking it back"
+        );
+        assert!(
+            seconds("TimeoutStartSec") >= tool + 10,
+            "an earlier run of the tool"
+        );
+        assert!(unit.contains(Config::default().state_dir.file_name().unwrap().to_str().unwrap()));
+    }
+}
