@@ -1,9 +1,9 @@
 # `make` lists what there is to make.
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint bench lab clean
+.PHONY: help demo test check lint fuzz bench bench-loop static lab clean
 
 help: ## This list
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 17
 
 demo: ## The loop at work, in about a minute: real packets as root, else synthetic; ARGS=--help for more
 	@scripts/demo $(ARGS)
@@ -16,10 +16,18 @@ check: lint test ## What must hold before a change is handed in: lint and test
 lint: ## Format, lints, documentation, licences
 	@scripts/lint
 
-bench: ## From first packet to first marked packet in the lab, by parts (as root)
+fuzz: ## Hostile bytes for every parser, 60 s each; ARGS="SECONDS TARGET…" for more or less
+	@scripts/fuzz $(ARGS)
+
+bench: bench-loop ## All measurements; each is also a target of its own
+
+bench-loop: ## From first packet to first marked packet in the lab, by parts (as root)
 	@scripts/install-deps
 	@cargo build --workspace --bins --release
 	@cargo run --quiet --release --package tests --bin loop-bench -- $(ARGS)
+
+static: ## Static programs for switches and collectors, with their sizes, in target/static
+	@scripts/static
 
 lab: ## A lab to look around in, until Ctrl-C (as root)
 	@scripts/install-deps

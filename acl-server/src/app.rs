@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
-use shared::life::{self, Readiness, Shutdown};
+use shared::life::{self, Pulse, Readiness, Shutdown};
 use shared::serve::listener::Passed;
 use shared::serve::{Listener, Reload, Server, Tls};
 
@@ -117,10 +117,13 @@ pub async fn run(config: Config, listeners: Vec<Listener>, shutdown: Shutdown, r
 
     let app = api::router(ApiState { committer, readiness }, Arc::clone(&access));
     // Files, syncs and waits for the tool block: the writer has a thread of its own.
-    let engine = tokio::task::spawn_blocking(move || {
-        tokio::runtime::Handle::current().block_on(engine.run());
+    let pulse = Pulse::default();
+    let engine = tokio::task::spawn_blocking({
+        let pulse = pulse.clone();
+        move || tokio::runtime::Handle::current().block_on(pulse.during(engine.run()))
     });
     let server = Server::start(listeners, app, tls.clone(), config.limits.limits())?;
+    tokio::spawn(life::watchdog(move || pulse.answers()));
     drop(starting);
     life::notify_ready();
     life::notify_status(&format!("listening on {addresses}"));

@@ -2,12 +2,16 @@
 //!
 //! A component that must be up holds a `Latch`; when the last one drops, the process is ready. A component that has
 //! fallen behind takes a latch again, and the process is unready until it lets go. A `Shutdown` is asked for once and
-//! seen by everybody.
+//! seen by everybody. A component without which the process is of no use has a `Pulse`, and systemd's watchdog is told of
+//! it.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::watch;
+use tokio::time::{MissedTickBehavior, interval};
 
 /// What a process waits for before it is ready.
 #[derive(Debug, Clone, Default)]
@@ -154,6 +158,75 @@ pub fn notify_status(status: &str) {
     notify(&[sd_notify::NotifyState::Status(status)]);
 }
 
+/// Whether a future is still being polled: whether the thread that runs it gets on, or is stuck in a call that does not
+/// return, or the future has ended.
+#[derive(Debug, Clone, Default)]
+pub struct Pulse(Arc<Beats>);
+
+#[derive(Debug, Default)]
+struct Beats {
+    asked: watch::Sender<u64>,
+    answered: AtomicU64,
+}
+
+impl Pulse {
+    /// Runs `work` to its end, and answers meanwhile.
+    pub async fn during<T>(&self, work: impl Future<Output = T>) -> T {
+        let mut asked = self.0.asked.subscribe();
+        // What was asked before there was anybody to answer is answered too.
+        asked.mark_changed();
+        let answer = async {
+            // It cannot end: the sender is ours too.
+            while asked.changed().await.is_ok() {
+                self.0
+                    .answered
+                    .store(*asked.borrow_and_update(), Ordering::Relaxed);
+            }
+        };
+        tokio::pin!(work);
+        tokio::select! {
+            done = &mut work => done,
+            () = answer => work.await,
+        }
+    }
+
+    /// Whether the last question was answered; asks the next one. The first one counts as answered.
+    pub fn answers(&self) -> bool {
+        let last = *self.0.asked.borrow();
+        self.0.asked.send_replace(last + 1);
+        self.0.answered.load(Ordering::Relaxed) == last
+    }
+}
+
+/// Tells systemd's watchdog (`WATCHDOG=1`) that the process is `alive`, three times in each `WatchdogSec=` of the unit.
+/// While it is not, systemd is not told, and after that time it ends the process (and starts it again, where the unit says
+/// so). Returns at once when there is no watchdog.
+pub async fn watchdog(alive: impl Fn() -> bool) {
+    let Some(limit) = sd_notify::watchdog_enabled().filter(|limit| !limit.is_zero()) else {
+        return;
+    };
+    tracing::debug!(?limit, "systemd watches over this process");
+    ping(limit / 3, alive, || notify(&[sd_notify::NotifyState::Watchdog])).await;
+}
+
+async fn ping(period: Duration, alive: impl Fn() -> bool, mut tell: impl FnMut()) {
+    let mut ticks = interval(period);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut was_alive = true;
+    loop {
+        ticks.tick().await;
+        let is_alive = alive();
+        if is_alive {
+            tell();
+        } else if was_alive {
+            tracing::error!(
+                "a part without which this process is of no use does not get on; systemd will end it"
+            );
+        }
+        was_alive = is_alive;
+    }
+}
+
 fn notify(states: &[sd_notify::NotifyState<'_>]) {
     if let Err(error) = sd_notify::notify(states) {
         tracing::warn!(%error, "systemd could not be notified");
@@ -201,5 +274,80 @@ mod tests {
         drop(trigger);
         shutdown.wait().await;
         assert!(shutdown.requested());
+    }
+
+    #[tokio::test]
+    async fn a_pulse_answers_while_its_work_waits_and_not_afterwards() {
+        let pulse = Pulse::default();
+        let (end, ended) = tokio::sync::oneshot::channel::<()>();
+        let work = tokio::spawn({
+            let pulse = pulse.clone();
+            async move { pulse.during(ended).await.is_ok() }
+        });
+        for _ in 0..5 {
+            tokio::task::yield_now().await;
+            assert!(pulse.answers());
+        }
+        end.send(()).unwrap();
+        assert!(work.await.unwrap());
+        pulse.answers();
+        tokio::task::yield_now().await;
+        assert!(!pulse.answers(), "nobody is there any more");
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_pulse_does_not_answer_for_a_thread_that_is_stuck() {
+        let pulse = Pulse::default();
+        let (end, ended) = std::sync::mpsc::channel::<()>();
+        let (begin, begun) = tokio::sync::oneshot::channel();
+        let work = tokio::task::spawn_blocking({
+            let pulse = pulse.clone();
+            move || {
+                let stuck = async move {
+                    begin.send(()).unwrap();
+                    ended.recv().is_ok()
+                };
+                tokio::runtime::Handle::current().block_on(pulse.during(stuck))
+            }
+        });
+        begun.await.unwrap();
+        pulse.answers();
+        for _ in 0..3 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+            assert!(!pulse.answers());
+        }
+        end.send(()).unwrap();
+        assert!(work.await.unwrap());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_watchdog_hears_of_a_process_only_while_it_is_alive() {
+        let alive = Arc::new(std::sync::atomic::AtomicBool::new(true));
+        let told = Arc::new(AtomicU64::new(0));
+        let pinging = tokio::spawn({
+            let (alive, told) = (Arc::clone(&alive), Arc::clone(&told));
+            ping(
+                Duration::from_secs(10),
+                move || alive.load(Ordering::Relaxed),
+                move || {
+                    told.fetch_add(1, Ordering::Relaxed);
+                },
+            )
+        });
+        tokio::time::sleep(Duration::from_secs(35)).await;
+        assert_eq!(told.load(Ordering::Relaxed), 4, "at once, and every 10 s");
+        alive.store(false, Ordering::Relaxed);
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        assert_eq!(told.load(Ordering::Relaxed), 4);
+        alive.store(true, Ordering::Relaxed);
+        tokio::time::sleep(Duration::from_secs(10)).await;
+        assert_eq!(told.load(Ordering::Relaxed), 5, "what gets on again is let live");
+        pinging.abort();
+    }
+
+    #[tokio::test]
+    async fn without_a_watchdog_there_is_nothing_to_do() {
+        // Tests are not started by systemd.
+        watchdog(|| panic!("nobody asks")).await;
     }
 }
