@@ -102,7 +102,7 @@ fn is_implied(condition: &Match, rule: &Rule) -> bool {
     }
 }
 
-/// The list of ports that a condition has on one side; every port if it is none on that side.
+/// The list of ports that a condition asks for on one side; none if it asks for none there.
 pub(super) fn ports(one: &Match, source: bool) -> Option<&[PortRange]> {
     match (one, source) {
         (Match::SourcePort(port), true) | (Match::DestinationPort(port), false) => {

@@ -104,7 +104,8 @@ impl Directory {
     /// What is remarkable about the rules of a file with this name, if it says what `policy` says, beside all *other*
     /// files: whether it is in the directory or not, and whatever it says there. In the order of lines.
     ///
-    /// What is said is certain, apart from the bounds of one search (2,048 rules compared), beyond which nothing is said:
+    /// What is said is certain, apart from the bounds of one search (2,048 rules compared, fewer if their
+    /// lists are long), beyond which nothing is said:
     ///
     /// * *shadowed by*: an earlier rule of the same family and table matches all that this one matches, in each of its
     ///   chains, and ends the search. ACCEPT, DROP, SETQOS and DSCP end it, and in ebtables `mark` unless it says CONTINUE;

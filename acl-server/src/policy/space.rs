@@ -14,10 +14,13 @@ use super::cover::{covers, destinations, ports, sources};
 use super::overlap::overlap;
 use crate::rules::{Protocol, Rule, Target};
 
-/// What one search may cost, in comparisons of rules and looks at shapes. A chain of any usual kind takes some dozens;
-/// this bounds chains that were made to be slow. Of 20,000 rules each takes at most this, some seconds in all; what is not
-/// found within it is not reported.
+/// What one search may cost: one step for each shape that is looked at and each rule that is compared, more where both have
+/// long lists of interfaces or prefixes. A chain of any usual kind takes some dozens; this bounds chains that were made to
+/// be slow to about a millisecond a search. What is not found within it is not reported.
 pub(super) const STEPS: usize = 2048;
+
+/// Pairs of two lists that cost as much as one comparison of rules.
+const PAIRS: usize = 16;
 
 /// What is left of a search's steps.
 #[derive(Debug)]
@@ -30,8 +33,25 @@ impl Budget {
 
     /// Takes one step, if there is one left.
     pub(super) fn step(&mut self) -> bool {
-        self.0 = self.0.saturating_sub(1);
+        self.take(1)
+    }
+
+    fn take(&mut self, steps: usize) -> bool {
+        self.0 = self.0.saturating_sub(steps);
         self.0 > 0
+    }
+
+    /// Takes what it costs to compare two rules.
+    fn compare(&mut self, a: &Rule, b: &Rule) -> bool {
+        let length = |nets: Option<&[IpNet]>| nets.map_or(0, <[_]>::len);
+        let pairs = [
+            (a.in_interfaces.len(), b.in_interfaces.len()),
+            (a.out_interfaces.len(), b.out_interfaces.len()),
+            (length(sources(a)), length(sources(b))),
+            (length(destinations(a)), length(destinations(b))),
+        ];
+        let pairs = pairs.into_iter().map(|(a, b)| a.saturating_mul(b));
+        self.take(1 + pairs.fold(0, usize::saturating_add) / PAIRS)
     }
 
     #[cfg(test)]
@@ -235,8 +255,7 @@ impl Space {
         let mut first = Some(here);
         let mut found = None;
         for list in self.all.wider(rule, budget) {
-            let covers = |one: &Rule| covers(one, rule);
-            if let Some(place) = first_of(list, first, but, budget, covers) {
+            if let Some(place) = first_of(list, (first, but), (rule, budget), |one| covers(one, rule)) {
                 (first, found) = (Some(place), Some(place));
             }
         }
@@ -256,24 +275,24 @@ impl Space {
         let lists = self.denies.wider(rule, budget).into_iter();
         for list in lists.chain([self.denies_in_order.as_slice()]) {
             let later = list.get(list.partition_point(|one| one.place() <= here)..);
-            let overlaps = |one: &Rule| overlap(rule, one);
-            let place = first_of(later.unwrap_or_default(), found, but, budget, overlaps);
+            let later = later.unwrap_or_default();
+            let place = first_of(later, (found, but), (rule, budget), |one| overlap(rule, one));
             found = place.or(found);
         }
         found
     }
 }
 
-/// The first rule of a sorted list that is `wanted`, before the place `end` and not of the file `but`.
+/// The first rule of a sorted list that is `wanted`, before the place `end` and not of the file `but`; each is compared
+/// with `rule`.
 fn first_of<'a>(
     list: &'a [Placed<Rule>],
-    end: Option<Place<'_>>,
-    but: Option<&str>,
-    budget: &mut Budget,
+    (end, but): (Option<Place<'_>>, Option<&str>),
+    (rule, budget): (&Rule, &mut Budget),
     wanted: impl Fn(&Rule) -> bool,
 ) -> Option<Place<'a>> {
     list.iter()
-        .take_while(|one| end.is_none_or(|end| one.place() < end) && budget.step())
+        .take_while(|one| end.is_none_or(|end| one.place() < end) && budget.compare(&one.rule, rule))
         .find(|one| Some(&*one.file) != but && wanted(&one.rule))
         .map(Placed::place)
 }

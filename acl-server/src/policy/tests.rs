@@ -2,6 +2,7 @@
 
 mod cover;
 mod guard;
+mod lint;
 mod model;
 mod neighbours;
 mod search;

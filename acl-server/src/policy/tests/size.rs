@@ -71,6 +71,23 @@ fn a_chain_that_was_made_to_be_slow_is_bounded() {
     assert!(cover <= STEPS && deny <= STEPS, "{cover} {deny}");
 }
 
+/// Long lists are dear: 200 × 200 interfaces are not compared 2,048 times.
+#[test]
+fn long_lists_cost_more() {
+    let list = |from: u32| {
+        (from..from + 200)
+            .map(|n| format!("p{n}"))
+            .collect::<Vec<_>>()
+            .join(",")
+    };
+    let others =
+        space((0..100).map(|n| format!("-A FORWARD -i {} -m dscp --dscp {} -j DROP", list(n), n % 64)));
+    let (cover, _) = steps(&others, &format!("-A FORWARD -i {} -j ACCEPT", list(1000)));
+    assert_eq!(cover, STEPS);
+    let (cover, _) = steps(&others, "-A FORWARD -i swp1 -j ACCEPT");
+    assert!((100..1500).contains(&cover), "{cover}");
+}
+
 /// A list of all ACLs with their warnings, of a full directory.
 #[test]
 fn ten_thousand_files() {
