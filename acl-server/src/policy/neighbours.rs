@@ -109,7 +109,8 @@ impl Directory {
     ///
     /// * *shadowed by*: an earlier rule of the same family and table matches all that this one matches, in each of its
     ///   chains, and ends the search. ACCEPT, DROP, SETQOS and DSCP end it, and in ebtables `mark` unless it says CONTINUE;
-    ///   SETCLASS, policers, mirrors and what is not known here are taken not to. The first such rule is named.
+    ///   SETCLASS, policers, mirrors and what is not known here are taken not to. (So it is in hardware; under acltool marks
+    ///   go on, and the last one counts.) The first such rule is named.
     /// * *comes before the deny*: this rule ends the search without discarding, and a later DROP in one of its chains
     ///   matches some of the same packets (not only all: a deny is bypassed by whatever gets around it). The first such
     ///   rule is named.
