@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use super::cover;
 use crate::rules::{
     Chain, EbChain, EbRule, EbTarget, Family, Interface, Match, Policy, PortRange, Protocol, Rule, RuleError,
     Statement, Target, TcpFlags, Verdict,
@@ -216,13 +217,9 @@ fn has_address(rule: &Rule, source: bool, ip: IpAddr, port: u16) -> bool {
 
 /// The lists of ports on one side; every one of them must hold.
 fn ports(rule: &Rule, source: bool) -> impl Iterator<Item = &[PortRange]> {
-    rule.matches.iter().filter_map(move |one| match (one, source) {
-        (Match::SourcePort(port), true) | (Match::DestinationPort(port), false) => {
-            Some(std::slice::from_ref(port))
-        }
-        (Match::SourcePorts(ports), true) | (Match::DestinationPorts(ports), false) => Some(ports.as_slice()),
-        _ => None,
-    })
+    rule.matches
+        .iter()
+        .filter_map(move |one| cover::ports(one, source))
 }
 
 /// Whether none of these ports, on the switch's side of UDP, has to do with managing it.

@@ -1,17 +1,28 @@
 //! One text for all rules that mean the same.
 
+use super::eb_rule::EbRule;
 use super::matches::Match;
 use super::rule::{Family, Rule};
 use super::values::{PortRange, Protocol};
 
-/// The rule with its section's program, equal for rules that match the same packets in the same place and do the same:
-/// lists and conditions are sorted, what matches everything (`-p all`, `0.0.0.0/0`, comments) is left out.
-pub(super) fn text(rule: &Rule) -> String {
-    let program = match rule.family {
-        Family::V4 => "iptables",
-        Family::V6 => "ip6tables",
-    };
-    format!("{program} {}", sorted(rule.clone()))
+impl Rule {
+    /// The rule as one text that begins with its section's program (`iptables -t mangle -A FORWARD …`). It is the same for
+    /// rules that match the same packets in the same place and do the same: lists and conditions are sorted, what matches
+    /// everything (`-p all`, `0.0.0.0/0`, comments) is left out.
+    pub fn canonical(&self) -> String {
+        let program = match self.family {
+            Family::V4 => "iptables",
+            Family::V6 => "ip6tables",
+        };
+        format!("{program} {}", sorted(self.clone()))
+    }
+}
+
+impl EbRule {
+    /// `ebtables` and the rule's words, as they are.
+    pub fn canonical(&self) -> String {
+        format!("ebtables {self}")
+    }
 }
 
 fn sorted(mut rule: Rule) -> Rule {

@@ -65,14 +65,19 @@ impl Draft {
                 |reason| option.fault(reason),
             ));
         }
-        let before = self.rule.clone();
+        // A line may hold hundreds of these, so what is there is not copied but counted.
+        let rule = &self.rule;
+        let (source, destination, protocol, fragment) =
+            (rule.source, rule.destination, rule.protocol, rule.fragment);
+        let (inputs, outputs) = (rule.in_interfaces.len(), rule.out_interfaces.len());
+        let conditions = rule.matches.len();
         let rest = words.rest();
         self.group.negated = true;
         self.option(option, words)?;
         if !std::mem::take(&mut self.group.negated) {
             return Ok(()); // It was not known, and has taken the negation with it.
         }
-        let text = match self.rule.matches.get(before.matches.len()) {
+        let text = match self.rule.matches.get(conditions) {
             Some(one) => opposite(&one.to_string()),
             None => {
                 let name = self.seen.last().map_or("", |(name, _)| name);
@@ -82,8 +87,13 @@ impl Draft {
                 })
             }
         };
-        self.rule = before;
-        self.rule.matches.push(Match::Not(text));
+        let rule = &mut self.rule;
+        (rule.source, rule.destination, rule.protocol, rule.fragment) =
+            (source, destination, protocol, fragment);
+        rule.in_interfaces.truncate(inputs);
+        rule.out_interfaces.truncate(outputs);
+        rule.matches.truncate(conditions);
+        rule.matches.push(Match::Not(text));
         Ok(())
     }
 }

@@ -2,7 +2,6 @@
 
 use std::fmt;
 
-use super::canonical;
 use super::eb_rule::EbRule;
 use super::error::position;
 use super::rule::Rule;
@@ -31,15 +30,11 @@ pub enum Statement {
 }
 
 impl Statement {
-    /// A rule as one text that begins with its section's program (`iptables -t mangle -A FORWARD …`); none for what is no
-    /// rule.
-    ///
-    /// The texts of two rules are equal when the rules mean the same, whatever the order of their lists and conditions and
-    /// whatever their comments. A rule of `[ebtables]` is its words.
+    /// A rule as [`Rule::canonical`] and [`EbRule::canonical`] write it; none for what is no rule.
     pub fn canonical(&self) -> Option<String> {
         match self {
-            Self::Rule(rule) => Some(canonical::text(rule)),
-            Self::EbRule(rule) => Some(format!("ebtables {rule}")),
+            Self::Rule(rule) => Some(rule.canonical()),
+            Self::EbRule(rule) => Some(rule.canonical()),
             _ => None,
         }
     }
@@ -97,7 +92,7 @@ impl Policy {
         })
     }
 
-    /// Each rule of every section with its line, counted from 1, as [`Statement::canonical`] writes it.
+    /// Each rule of every section with its line, counted from 1, as [`Statement::canonical`] says it.
     pub fn canonical_rules(&self) -> impl Iterator<Item = (u32, String)> + '_ {
         self.statements()
             .filter_map(|(line, statement)| Some((line, statement.canonical()?)))

@@ -285,4 +285,15 @@ fn large_bodies_cost_their_length() {
         format!("-A FORWARD -i {many} -o {many} -j DROP"),
     ];
     assert_eq!(parse(&lines).map(|policy| policy.entries()), Ok(48 * 48));
+    // Lenient rules hold as many unknown words as a line has room for.
+    for unit in ["! --x 1 ", "--x ", "-m x --x ", "-m dscp --x ", "-m x "] {
+        let line = format!("-A FORWARD {}-j DROP", unit.repeat(4000 / unit.len()));
+        let lines = [vec!["[iptables]".to_owned()], vec![line; BODY / 4096]].concat();
+        let error = parse_with(&lines, Mode::Lenient).expect_err("duplicates");
+        assert!(error.message.contains("duplicate") && error.line == 3, "{error}");
+        assert_eq!(
+            read(&lines, Mode::Lenient, Author::Other).between.len(),
+            BODY / 4096 - 1
+        );
+    }
 }
