@@ -448,8 +448,11 @@ impl Play {
 
     async fn play(&mut self, op: &Op) {
         // A hand that writes while the tool reads is another test's.
+        let mut waited = 0;
         while self.world.tool.is_running() {
             sleep(Duration::from_millis(1)).await;
+            waited += 1;
+            assert!(waited < 200_000, "the tool never ends");
         }
         match op {
             Op::Edit {
@@ -783,6 +786,7 @@ fn ten_thousand_sequences_agree_with_the_model() {
     let config = Config {
         cases: sequences,
         failure_persistence: None,
+        max_shrink_iters: 3000,
         ..Config::default()
     };
     let operations = std::cell::Cell::new(0_usize);

@@ -110,6 +110,7 @@ impl Runner for SimTool {
         }
         tokio::time::sleep(Duration::from_millis(3)).await;
         self.state(|state| {
+            state.running = false;
             assert_eq!(
                 before,
                 state.disk.rules("policy.d"),
