@@ -101,6 +101,7 @@ pub async fn run(config: Config, listeners: Vec<Listener>, shutdown: Shutdown, r
         tool,
         boot: boot(),
         entries_limit: None,
+        metrics: Arc::default(),
         readiness: readiness.clone(),
         shutdown: shutdown.clone(),
     };

@@ -18,6 +18,7 @@ use super::plan::{Basis, Leases, Member, Plan};
 use super::registry::CommitState;
 use super::runner::Runner;
 use super::{LastFailure, SyncState, lock, now};
+use crate::metrics::ToolOutcome;
 use crate::store::Fingerprint;
 use crate::tool::{Outcome, Run};
 
@@ -36,6 +37,13 @@ impl<T: Runner> Engine<T> {
             tool: Duration::ZERO,
             runs: 0,
         };
+        let oldest = batch
+            .iter()
+            .map(|change| change.queued)
+            .min()
+            .unwrap_or(carried.sealed);
+        let window = carried.sealed.saturating_duration_since(oldest);
+        self.shared.metrics.batch(batch.len(), window);
         if let Err(error) = self.unstick() {
             let verdict = store_failed(&error);
             for change in batch {
@@ -149,10 +157,12 @@ impl<T: Runner> Engine<T> {
 
     fn begin<'a>(&self, store: &'a crate::store::Store, files: &'a [FileChange]) -> io::Result<Staged<'a>> {
         let staged = Staged::new(store, files)?;
+        let begun = now();
         if let Err(error) = lock(&self.shared.book).begin(files) {
             staged.clean();
             return Err(error);
         }
+        self.shared.metrics.fsync(now().saturating_duration_since(begun));
         Ok(staged)
     }
 
@@ -192,7 +202,9 @@ impl<T: Runner> Engine<T> {
     pub(super) async fn run_tool(&self, changes: usize) -> Run {
         let begun = now();
         let run = self.tool.run().await;
-        let ms = now().saturating_duration_since(begun).as_millis();
+        let took = now().saturating_duration_since(begun);
+        self.shared.metrics.tool_run(outcome_label(&run.outcome), took);
+        let ms = took.as_millis();
         match &run.outcome {
             Outcome::Accepted => tracing::info!(changes, ms, "committed"),
             outcome => {
@@ -259,7 +271,9 @@ impl<T: Runner> Engine<T> {
         let mut in_flight = lock(&self.shared.in_flight);
         let mut book = lock(&self.shared.book);
         let accepted = foreign.map(|foreign| (store, foreign, self.boot.as_str()));
-        book.end(accepted, ended, now())?;
+        let begun = now();
+        book.end(accepted, ended, begun)?;
+        self.shared.metrics.fsync(now().saturating_duration_since(begun));
         in_flight.clear();
         Ok(())
     }
@@ -287,7 +301,8 @@ impl<T: Runner> Engine<T> {
     /// Tells a verdict to everybody whom it concerns: the caller, the registry, those who watch, the audit log.
     fn answer(&mut self, change: Change, verdict: Verdict, carried: &Carried) {
         let decided = now();
-        let ms = decided.saturating_duration_since(change.queued).as_millis();
+        let took = decided.saturating_duration_since(change.queued);
+        let ms = took.as_millis();
         let (id, who, from, what) = (
             change.id,
             &*change.caller.who,
@@ -296,11 +311,16 @@ impl<T: Runner> Engine<T> {
         );
         let label = label(&verdict);
         if verdict.is_success() {
-            tracing::info!(target: "audit", %id, who, from, what, verdict = label, ms);
+            tracing::info!(target: "audit", %id, who, from, what, verdict = label.name(), ms);
         } else {
             let why = last_error(&verdict).and_then(|error| error.lines.into_iter().next_back());
-            tracing::warn!(target: "audit", %id, who, from, what, verdict = label, ms, why);
+            tracing::warn!(target: "audit", %id, who, from, what, verdict = label.name(), ms, why);
         }
+        let metrics = &self.shared.metrics;
+        metrics.change(label);
+        metrics.queue_wait(carried.sealed.saturating_duration_since(change.queued));
+        let since = decided.saturating_duration_since(carried.sealed);
+        metrics.change_own(since.saturating_sub(carried.tool));
         lock(&self.shared.registry).set(id, CommitState::Decided(verdict.clone()));
         self.follow_up(&change.action, &verdict);
         self.shared.events.tell(Event::Verdict {
@@ -324,10 +344,12 @@ impl<T: Runner> Engine<T> {
     fn follow_up(&mut self, action: &Action, verdict: &Verdict) {
         match (action, verdict) {
             (Action::Expire { name }, Verdict::Done { .. }) => {
+                self.shared.metrics.lease_expiry();
                 self.shared.events.tell(Event::Expired { name: name.clone() });
             }
             (Action::Revert { id, .. }, Verdict::Done { .. }) => {
                 lock(&self.shared.registry).set(*id, CommitState::Reverted);
+                self.shared.metrics.revert();
                 self.shared.events.tell(Event::Reverted { id: *id });
             }
             (Action::Revert { id, .. }, _) => {
@@ -338,6 +360,16 @@ impl<T: Runner> Engine<T> {
             }
             _ => {}
         }
+    }
+}
+
+const fn outcome_label(outcome: &Outcome) -> ToolOutcome {
+    match outcome {
+        Outcome::Accepted => ToolOutcome::Accepted,
+        Outcome::Refused { .. } => ToolOutcome::Refused,
+        Outcome::TimedOut => ToolOutcome::TimedOut,
+        Outcome::Killed { .. } => ToolOutcome::Killed,
+        Outcome::NotStarted(_) => ToolOutcome::NotStarted,
     }
 }
 

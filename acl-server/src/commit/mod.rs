@@ -15,6 +15,7 @@ use shared::wire::LastError;
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 use tokio::time::Instant;
 
+use crate::metrics::{self, Metrics};
 use crate::store::{ReadError, Store};
 
 /// The task itself: waits, seals, runs, answers.
@@ -144,6 +145,7 @@ struct Shared {
     sync: watch::Sender<SyncState>,
     limits: Mutex<Limits>,
     events: Events,
+    metrics: Arc<Metrics>,
 }
 
 /// What the tool said when it last refused or failed.
@@ -185,6 +187,18 @@ impl Committer {
         precondition: Precondition,
         caller: Caller,
     ) -> Result<Ticket, Rejected> {
+        let ticket = self.queue(action, precondition, caller);
+        let turned_away = match &ticket {
+            Ok(_) | Err(Rejected::Lost) => return ticket,
+            Err(Rejected::Full) => metrics::Verdict::QueueFull,
+            Err(Rejected::NotReady) => metrics::Verdict::NotReady,
+            Err(Rejected::ShuttingDown) => metrics::Verdict::ShuttingDown,
+        };
+        self.shared.metrics.change(turned_away);
+        ticket
+    }
+
+    fn queue(&self, action: Action, precondition: Precondition, caller: Caller) -> Result<Ticket, Rejected> {
         if self.sync_state() == SyncState::Starting {
             return Err(Rejected::NotReady);
         }
@@ -248,7 +262,9 @@ impl Committer {
     /// # Errors
     /// The journal cannot be written; then nothing is renewed.
     pub fn renew(&self, prefix: &str, ttl: Duration) -> io::Result<(usize, String)> {
-        lock(&self.shared.book).renew(prefix, ttl, now())
+        let (renewed, set_etag) = lock(&self.shared.book).renew(prefix, ttl, now())?;
+        self.shared.metrics.lease_renewals(renewed);
+        Ok((renewed, set_etag))
     }
 
     /// The committed content of an ACL.
@@ -339,16 +355,19 @@ impl Committer {
         (ours.saturating_add(limits.foreign), limits.entries)
     }
 
-    /// Counts of what is there: ACLs, leases, unconfirmed changes, ACLs that were changed by hand.
-    pub fn counts(&self) -> [usize; 4] {
+    /// Brings the gauges up to date, before they are shown.
+    pub fn measure(&self) {
+        let (used, limit) = self.capacity();
+        let metrics = &self.shared.metrics;
+        let waiting = self.sender.max_capacity().saturating_sub(self.sender.capacity());
+        metrics.set_queue_length(waiting);
+        metrics.set_entries(used, limit);
+        metrics.set_synced(self.sync_state() == SyncState::Synced);
         let book = lock(&self.shared.book);
-        let committed = &book.committed;
-        [
-            committed.len(),
-            committed.leases(),
-            book.unconfirmed.len(),
-            committed.drifted(),
-        ]
+        metrics.set_acls(book.committed.len());
+        metrics.set_leases(book.committed.leases());
+        metrics.set_unconfirmed(book.unconfirmed.len());
+        metrics.set_drifted(book.committed.drifted());
     }
 
     /// What the tool said when it last refused or failed; `None` once a later batch has wholly succeeded.

@@ -6,6 +6,7 @@ use shared::wire::LastError;
 
 use super::change::{Effect, Verdict, Words};
 use super::isolate::Report;
+use crate::metrics::Verdict as Label;
 use crate::tool::{Outcome, Run};
 
 /// The verdict when files or journal could not be written.
@@ -57,32 +58,32 @@ pub fn last_error(verdict: &Verdict) -> Option<LastError> {
 }
 
 /// One word for a verdict, for logs and counters.
-pub fn label(verdict: &Verdict) -> &'static str {
+pub fn label(verdict: &Verdict) -> Label {
     match verdict {
         Verdict::Done {
             unconfirmed: true, ..
-        } => "unconfirmed",
+        } => Label::Unconfirmed,
         Verdict::Done { effects, .. } => {
             let nothing = |effect: &Effect| matches!(effect, Effect::Unchanged | Effect::Absent);
             if effects.iter().all(nothing) {
-                "unchanged"
+                Label::Unchanged
             } else {
-                "installed"
+                Label::Installed
             }
         }
-        Verdict::Refused { .. } => "refused",
-        Verdict::BaseRefused { .. } => "base_refused",
-        Verdict::TimedOut { .. } => "timed_out",
-        Verdict::ToolFailed { .. } => "tool_failed",
-        Verdict::Undecided { .. } => "undecided",
-        Verdict::PreconditionFailed { .. } => "precondition",
-        Verdict::Drift { .. } => "drift",
-        Verdict::Locked { .. } => "locked",
-        Verdict::Forbidden { .. } => "forbidden",
-        Verdict::NoRoom { .. } => "no_room",
-        Verdict::Duplicate { .. } => "duplicate",
-        Verdict::StoreFailed { .. } => "store_failed",
-        Verdict::Moot => "moot",
-        Verdict::ShuttingDown => "shutting_down",
+        Verdict::Refused { .. } => Label::Refused,
+        Verdict::BaseRefused { .. } => Label::BaseRefused,
+        Verdict::TimedOut { .. } => Label::TimedOut,
+        Verdict::ToolFailed { .. } => Label::Failed,
+        Verdict::Undecided { .. } => Label::Undecided,
+        Verdict::PreconditionFailed { .. } => Label::Precondition,
+        Verdict::Drift { .. } => Label::Drift,
+        Verdict::Locked { .. } => Label::Locked,
+        Verdict::Forbidden { .. } => Label::Forbidden,
+        Verdict::NoRoom { .. } => Label::NoRoom,
+        Verdict::Duplicate { .. } => Label::Duplicate,
+        Verdict::StoreFailed { .. } => Label::StoreFailed,
+        Verdict::Moot => Label::Moot,
+        Verdict::ShuttingDown => Label::ShuttingDown,
     }
 }

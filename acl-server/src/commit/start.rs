@@ -20,6 +20,7 @@ use super::room::Limits;
 use super::runner::Runner;
 use super::timetable::Timetable;
 use super::{Committer, QUEUE, QUEUE_BYTES, Shared, SyncState, drift, lock, now};
+use crate::metrics::Metrics;
 use crate::store::{Dir, Store};
 
 /// What the writer works with.
@@ -37,6 +38,8 @@ pub struct Parts<T> {
     pub boot: String,
     /// Entries that the switch has; `None`: not known.
     pub entries_limit: Option<u64>,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
     /// What waits for the first commit.
     pub readiness: Readiness,
     /// The end of the process.
@@ -81,6 +84,7 @@ impl<T: Runner> Engine<T> {
             sync: watch::Sender::new(SyncState::Starting),
             limits: Mutex::new(limits),
             events: Events::default(),
+            metrics: parts.metrics,
         });
         let committer = Committer {
             sender,

@@ -46,8 +46,8 @@ label!(
         Installed = "installed",
         /// It was there already.
         Unchanged = "unchanged",
-        /// The ACL is gone.
-        Removed = "removed",
+        /// It is on the switch, and will be taken back unless somebody confirms it.
+        Unconfirmed = "unconfirmed",
         /// The tool refused it.
         Refused = "refused",
         /// The tool refuses what was there before.
@@ -68,6 +68,10 @@ label!(
         Drift = "drift",
         /// It awaits somebody's confirmation.
         Locked = "locked",
+        /// The caller may not do what the rules do.
+        Forbidden = "forbidden",
+        /// Nothing had to be done any more.
+        Moot = "moot",
         /// Files or journal could not be written.
         StoreFailed = "store_failed",
         /// The queue was full.

@@ -78,6 +78,7 @@ impl Daemon {
             tool,
             boot: "this one".to_owned(),
             entries_limit: None,
+            metrics: Default::default(),
             readiness: readiness.clone(),
             shutdown,
         };

@@ -197,6 +197,7 @@ impl World {
             tool: self.tool.clone(),
             boot: self.boot.to_string(),
             entries_limit: self.entries_limit,
+            metrics: Default::default(),
             readiness: Readiness::new(),
             shutdown,
         };
