@@ -13,13 +13,14 @@ pub(super) enum Idleness {
     Resting,
     /// It does not take its answers.
     Stalled,
+    /// It has just come, or has just been answered, and is about to ask.
+    Fresh,
 }
 
 /// A peer that takes nothing for so long is not worth a place that others wait for.
 const STALLED: Duration = Duration::from_secs(1);
 
-/// Whoever has just come, or has just been answered, is about to ask. With a thousand places, ten thousand newcomers a
-/// second still find one.
+/// Whoever came, or was answered, so recently is about to ask: longer than the way there and back.
 const FRESH: Duration = Duration::from_millis(100);
 
 /// The state of one connection.
@@ -129,8 +130,11 @@ impl Activity {
     /// Whether the connection can make room, and since when it could.
     pub(super) fn idleness(&self, now: Instant) -> Option<(Idleness, Instant)> {
         if self.is_resting() && self.blocked_since.is_none() {
-            let fresh = now.saturating_duration_since(self.since) < FRESH;
-            return (!fresh).then_some((Idleness::Resting, self.since));
+            let idleness = match now.saturating_duration_since(self.since) < FRESH {
+                true => Idleness::Fresh,
+                false => Idleness::Resting,
+            };
+            return Some((idleness, self.since));
         }
         let since = self.blocked_since.unwrap_or(self.since);
         let stalled = self.running == 0 && now.saturating_duration_since(since) >= STALLED;
@@ -266,7 +270,11 @@ mod tests {
     #[test]
     fn what_works_never_makes_room() {
         let (mut activity, now, _) = start();
-        assert_eq!(activity.idleness(now + FRESH / 2), None, "it has just come");
+        assert_eq!(
+            activity.idleness(now + FRESH / 2),
+            Some((Idleness::Fresh, now)),
+            "it has just come"
+        );
         assert_eq!(
             activity.idleness(now + SECOND),
             Some((Idleness::Resting, now)),
@@ -283,7 +291,7 @@ mod tests {
         activity.sent(now + SECOND * 3);
         assert_eq!(
             activity.idleness(now + SECOND * 3),
-            None,
+            Some((Idleness::Fresh, now + SECOND * 3)),
             "it is about to ask again"
         );
         assert_eq!(

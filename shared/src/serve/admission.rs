@@ -2,12 +2,14 @@
 //!
 //! When all places are taken, an idle connection leaves: of the peer that has the most, the one that has been idle for
 //! longest. So a peer that opens a thousand connections and says nothing pushes out its own, and not the one kept
-//! connection of somebody who works. A connection that is being answered never leaves; if all are, the new one waits.
+//! connection of somebody who works. A connection that has just come or has just been answered leaves only for a peer that
+//! has fewer. One that is being answered never leaves; if all are, the new one waits.
 #![expect(
     clippy::disallowed_methods,
     reason = "reads the clock for the state machine of each connection"
 )]
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -111,11 +113,12 @@ impl Admission {
     /// A place for a connection of `peer`, as soon as there is one.
     pub(super) async fn admit(self: &Arc<Self>, peer: &Peer) -> Place {
         loop {
-            if let Some(place) = self.enter(Origin::of(peer)) {
+            let origin = Origin::of(peer);
+            if let Some(place) = self.enter(origin) {
                 count(&self.counters.accepted);
                 return place;
             }
-            self.make_room();
+            self.make_room_for(Some(origin));
             // Whether one has left or one has become idle meanwhile: look again.
             let _ = timeout(LOOK_AGAIN, self.freed.notified()).await;
         }
@@ -143,8 +146,13 @@ impl Admission {
         })
     }
 
-    /// Asks an idle connection to leave, unless one that was asked is still about to.
+    /// Asks an idle connection to leave, for nobody in particular.
     pub(super) fn make_room(&self) {
+        self.make_room_for(None);
+    }
+
+    /// Asks an idle connection to leave, unless one that was asked is still about to.
+    fn make_room_for(&self, newcomer: Option<Origin>) {
         let now = Instant::now();
         let mut open = self.open();
         let idle: Vec<Candidate> = open
@@ -167,7 +175,9 @@ impl Admission {
         for entry in open.values() {
             *connections.entry(entry.origin).or_default() += 1;
         }
-        let leaving = who_leaves(&idle, &connections).and_then(|number| open.get_mut(&number));
+        let own = newcomer.and_then(|origin| connections.get(&origin)).copied();
+        let leaving =
+            who_leaves(&idle, &connections, own.unwrap_or_default()).and_then(|number| open.get_mut(&number));
         if let Some(entry) = leaving {
             entry.asked = true;
             entry.leave.notify_one();
@@ -185,12 +195,15 @@ struct Candidate {
     since: Instant,
 }
 
-/// Resting before stalled; of the origin that has the most connections; idle for longest.
-fn who_leaves(idle: &[Candidate], connections: &HashMap<Origin, usize>) -> Option<u64> {
-    let first = idle.iter().min_by_key(|candidate| {
-        let crowd = connections.get(&candidate.origin).copied().unwrap_or_default();
-        (candidate.idleness, std::cmp::Reverse(crowd), candidate.since)
-    });
+/// Resting before stalled before fresh; of the origin that has the most connections; idle for longest. The newcomer's
+/// origin has `own`.
+fn who_leaves(idle: &[Candidate], connections: &HashMap<Origin, usize>, own: usize) -> Option<u64> {
+    let crowd = |candidate: &Candidate| connections.get(&candidate.origin).copied().unwrap_or_default();
+    let first = idle
+        .iter()
+        // One less for them and one more for us is no more just, if it is only the other way round.
+        .filter(|candidate| candidate.idleness != Idleness::Fresh || crowd(candidate) > own + 1)
+        .min_by_key(|candidate| (candidate.idleness, Reverse(crowd(candidate)), candidate.since));
     first.map(|candidate| candidate.number)
 }
 
@@ -263,7 +276,7 @@ mod tests {
         admission.make_room();
         assert!(
             is_asked(&third).await && !is_asked(&first).await && !is_asked(&fourth).await,
-            "a request just now is no idleness"
+            "the one that was idle for longest"
         );
     }
 
@@ -287,6 +300,25 @@ mod tests {
         ask(&crowd[0]);
         admission.make_room();
         assert!(is_asked(&crowd[1]).await && !is_asked(&kept).await);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_crowd_that_never_rests_makes_room_for_others_and_not_for_more_of_itself() {
+        let admission = admission(3);
+        let (crowd, other) = (from("10.0.0.1:1"), from("10.0.0.2:1"));
+        let mut places = Vec::new();
+        for _ in 0..3 {
+            let place = admission.admit(&crowd).await;
+            ask(&place);
+            answer(&place);
+            places.push(place);
+        }
+        admission.make_room_for(Some(Origin::of(&crowd)));
+        for place in &places {
+            assert!(!is_asked(place).await);
+        }
+        admission.make_room_for(Some(Origin::of(&other)));
+        assert!(is_asked(&places[0]).await);
     }
 
     #[tokio::test(start_paused = true)]

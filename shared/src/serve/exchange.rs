@@ -6,20 +6,21 @@
 
 use std::convert::Infallible;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
-use axum::http::{Request, Response, Version};
+use axum::http::{Request, Response, Version, header};
 use axum::{BoxError, Router};
-use http_body::{Frame, SizeHint};
+use http_body::{Body as _, Frame, SizeHint};
 use hyper::body::Incoming;
 use hyper::service::Service;
-use tokio::time::{Instant, Sleep};
+use tokio::time::{Instant, Sleep, timeout};
 use tower::ServiceExt as _;
 
 use super::admission::Books;
+use super::limits::STREAM_WINDOW;
 use super::peer::Peer;
 
 /// The body of a request did not arrive in time.
@@ -53,12 +54,18 @@ impl Service<Request<Incoming>> for Exchange {
         self.books.lock().began(Instant::now(), is_http2);
         let running = Running(Some(self.books.clone()));
         request.extensions_mut().insert(Arc::clone(&self.peer));
-        let body_timeout = self.body_timeout;
-        let request = request.map(|body| Body::new(Timed::new(body, body_timeout)));
+        // Who waits for leave to send a body has not sent it, and reading it would give the leave.
+        let waits = request.headers().contains_key(header::EXPECT);
+        let unread = Unread::default();
+        let (body_timeout, keep) = (self.body_timeout, unread.clone());
+        let request = request.map(|body| Body::new(Timed::new(body, body_timeout, keep)));
         let answer = self.router.clone().oneshot(request);
         Box::pin(async move {
             let answer = answer.await?;
             let sending = running.answered();
+            if let Some(body) = unread.take().filter(|_| !waits) {
+                read_away(body).await;
+            }
             Ok(answer.map(|body| Answer { body, sending }))
         })
     }
@@ -123,20 +130,78 @@ impl Drop for Answer {
     }
 }
 
+/// The body that a handler has not read to its end.
+struct Unread<B>(Arc<Mutex<Option<B>>>);
+
+impl<B> Default for Unread<B> {
+    fn default() -> Self {
+        Self(Arc::new(Mutex::new(None)))
+    }
+}
+
+impl<B> Clone for Unread<B> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<B> Unread<B> {
+    fn take(&self) -> Option<B> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    fn put(&self, body: B) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(body);
+    }
+}
+
+/// How much of an unread body is read away, and for how long: as much as one HTTP/2 stream may have sent unasked.
+const AWAY: (usize, Duration) = (STREAM_WINDOW as usize, Duration::from_millis(100));
+
+/// Reads a body that nobody wants. A client that has sent it in good faith, and is told so much as 403 at once, would
+/// otherwise meet a reset before it reads the answer: curl makes an error of it.
+async fn read_away(mut body: Incoming) {
+    let (most, limit) = AWAY;
+    if body.size_hint().lower() > most as u64 {
+        return;
+    }
+    let reading = async {
+        let mut read = 0_usize;
+        while read <= most {
+            let frame = std::future::poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await;
+            let Some(Ok(frame)) = frame else { return };
+            read = read.saturating_add(frame.data_ref().map_or(0, Bytes::len));
+        }
+    };
+    // Whoever is slower than that gets his answer all the same, and perhaps a reset.
+    let _ = timeout(limit, reading).await;
+}
+
 /// The body of a request, which has to arrive in time.
-struct Timed<B> {
-    body: B,
+struct Timed<B: http_body::Body> {
+    /// Until it is dropped.
+    body: Option<B>,
+    unread: Unread<B>,
     deadline: Instant,
     /// Made when the body is waited for: most are there already.
     sleep: Option<Pin<Box<Sleep>>>,
 }
 
-impl<B> Timed<B> {
-    fn new(body: B, limit: Duration) -> Self {
+impl<B: http_body::Body> Timed<B> {
+    fn new(body: B, limit: Duration, unread: Unread<B>) -> Self {
         Self {
-            body,
+            body: Some(body),
+            unread,
             deadline: Instant::now() + limit,
             sleep: None,
+        }
+    }
+}
+
+impl<B: http_body::Body> Drop for Timed<B> {
+    fn drop(&mut self) {
+        if let Some(body) = self.body.take().filter(|body| !body.is_end_stream()) {
+            self.unread.put(body);
         }
     }
 }
@@ -153,7 +218,10 @@ where
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        if let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(cx) {
+        let Some(body) = &mut self.body else {
+            return Poll::Ready(None);
+        };
+        if let Poll::Ready(frame) = Pin::new(body).poll_frame(cx) {
             return Poll::Ready(frame.map(|frame| frame.map_err(Into::into)));
         }
         let deadline = self.deadline;
@@ -165,11 +233,13 @@ where
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        self.body.as_ref().is_none_or(http_body::Body::is_end_stream)
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        self.body
+            .as_ref()
+            .map_or_else(SizeHint::default, http_body::Body::size_hint)
     }
 }
 
@@ -194,13 +264,20 @@ mod tests {
             }
         }
         let began = Instant::now();
-        let body = Body::new(Timed::new(Never, Duration::from_secs(30)));
+        let body = Body::new(Timed::new(Never, Duration::from_secs(30), Unread::default()));
         let error = to_bytes(body, 1000).await.unwrap_err();
         assert_eq!(began.elapsed().as_secs(), 30);
         assert!(SlowBody::is_why(&error), "{error:?}");
         assert!(!SlowBody::is_why(&std::fmt::Error));
-        let body = Body::new(Timed::new(Body::from("there"), Duration::ZERO));
-        assert_eq!(to_bytes(body, 1000).await.unwrap(), "there");
+        let unread = Unread::default();
+        let timed = |body: &'static str| Timed::new(Body::from(body), Duration::ZERO, unread.clone());
+        assert_eq!(to_bytes(Body::new(timed("there")), 1000).await.unwrap(), "there");
+        assert!(unread.take().is_none());
+        drop(timed("not wanted"));
+        assert_eq!(
+            to_bytes(unread.take().unwrap(), 1000).await.unwrap(),
+            "not wanted"
+        );
     }
 
     #[tokio::test]

@@ -1,5 +1,5 @@
-//! Says in the log who was turned away: the first in each second, and how many more. Otherwise whoever wants to can fill the
-//! journal.
+//! Says in the log who was turned away: the first in each second, and how many more, of those with wrong credentials and of
+//! those with none. Otherwise whoever wants to can fill the journal, or hide in it.
 #![expect(
     clippy::disallowed_methods,
     reason = "the driver of its state machine: it reads the clock for the log"
@@ -15,17 +15,20 @@ use super::Refusal;
 const REST: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Default)]
-pub(super) struct Doorman(Mutex<Quiet>);
+pub(super) struct Doorman {
+    wrong: Mutex<Quiet>,
+    needed: Mutex<Quiet>,
+}
 
 impl Doorman {
     pub(super) fn turned_away(&self, peer: &Peer, refusal: &Refusal) {
         let now = Instant::now();
-        let speak = self.0.lock().unwrap_or_else(PoisonError::into_inner).speak(now);
-        let Some(unsaid) = speak else { return };
-        let why = match refusal {
-            Refusal::Wrong => "wrong credentials",
-            Refusal::Needed(why) => why.as_str(),
+        let (quiet, why) = match refusal {
+            Refusal::Wrong => (&self.wrong, "wrong credentials"),
+            Refusal::Needed(why) => (&self.needed, why.as_str()),
         };
+        let speak = quiet.lock().unwrap_or_else(PoisonError::into_inner).speak(now);
+        let Some(unsaid) = speak else { return };
         tracing::warn!(%peer, why, before = unsaid, "a request was turned away");
     }
 }

@@ -8,10 +8,13 @@ use axum::routing::{get, put};
 use http_body_util::{BodyExt as _, Empty, Full};
 use hyper::Request;
 use hyper_util::rt::{TokioExecutor, TokioIo};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpStream, UnixStream};
 
 use super::super::Peer;
+use super::super::tls::TlsFiles;
 use super::*;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -320,4 +323,137 @@ async fn headers_have_a_bound() {
 async fn a_listener_without_a_certificate_is_not_served_in_the_clear() {
     let listener = Listener::tcp("127.0.0.1:0".parse().unwrap(), true).await.unwrap();
     assert!(Server::start(vec![listener], router(), None, patient()).is_err());
+}
+
+/// A server with TLS, whose files are in the directory.
+async fn start_tls(limits: Limits) -> (tempfile::TempDir, Server, SocketAddr, Arc<Tls>, TlsFiles) {
+    let directory = tempfile::tempdir().unwrap();
+    let key = rcgen::KeyPair::generate().unwrap();
+    let params = rcgen::CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+    let write = |name: &str, content: String| {
+        let path = directory.path().join(name);
+        std::fs::write(&path, content).unwrap();
+        path
+    };
+    let files = TlsFiles {
+        certificate: write("certificate.pem", params.self_signed(&key).unwrap().pem()),
+        key: write("key.pem", key.serialize_pem()),
+        client_ca: None,
+    };
+    let tls = Arc::new(Tls::load(&files).unwrap());
+    let listener = Listener::tcp("127.0.0.1:0".parse().unwrap(), true).await.unwrap();
+    let address = listener.address().unwrap();
+    let server = Server::start(vec![listener], router(), Some(Arc::clone(&tls)), limits).unwrap();
+    (directory, server, address, tls, files)
+}
+
+/// A client that trusts the server's certificate.
+async fn connect_tls(address: SocketAddr, files: &TlsFiles) -> tokio_rustls::client::TlsStream<TcpStream> {
+    let mut roots = rustls::RootCertStore::empty();
+    let pem = std::fs::read(&files.certificate).unwrap();
+    roots.add(CertificateDer::from_pem_slice(&pem).unwrap()).unwrap();
+    let config =
+        rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+    let stream = TcpStream::connect(address).await.unwrap();
+    tokio_rustls::TlsConnector::from(Arc::new(config))
+        .connect("localhost".try_into().unwrap(), stream)
+        .await
+        .unwrap()
+}
+
+#[tokio::test]
+async fn new_certificates_end_older_connections_after_their_requests() {
+    let (_directory, server, address, tls, files) = start_tls(patient()).await;
+    let mut idle = connect_tls(address, &files).await;
+    idle.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        .await
+        .unwrap();
+    let mut busy = connect_tls(address, &files).await;
+    busy.write_all(b"GET /slow HTTP/1.1\r\nHost: x\r\n\r\n")
+        .await
+        .unwrap();
+    let mut answer = vec![0; 4096];
+    let n = idle.read(&mut answer).await.unwrap();
+    assert!(answer[..n].starts_with(b"HTTP/1.1 200"));
+    until("both to be open", || server.open() == 2).await;
+    sleep(SECOND / 5).await;
+    tls.reload(&files).unwrap();
+    let ended = |stream| async {
+        let mut stream = stream;
+        timeout(SECOND * 20, read_all(&mut stream)).await.unwrap()
+    };
+    ended(idle).await;
+    let answer = ended(busy).await;
+    assert!(
+        answer.contains("late") && answer.contains("connection: close"),
+        "{answer}"
+    );
+    let mut new = connect_tls(address, &files).await;
+    new.write_all(b"GET /peer HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        .await
+        .unwrap();
+    assert!(ended(new).await.contains("tls: true"));
+}
+
+#[tokio::test]
+async fn silent_and_broken_handshakes_end() {
+    let (_directory, server, address, _tls, files) = start_tls(short()).await;
+    for text in [
+        "",
+        "\x16\x03\x01\x02\x00\x01",
+        "GET / HTTP/1.1\r\nHost: x\r\n\r\n",
+    ] {
+        let answer = timeout(SECOND * 20, exchange(address, text)).await.unwrap();
+        assert!(!answer.contains("here"), "{text}");
+    }
+    until("three failures", || {
+        server.counters().read().handshakes_failed == 3
+    })
+    .await;
+    // A handshake, and then silence.
+    let mut silent = connect_tls(address, &files).await;
+    assert_eq!(timeout(SECOND * 20, read_all(&mut silent)).await.unwrap(), "");
+}
+
+/// A frame of HTTP/2 (RFC 9113 §4.1).
+fn frame(kind: u8, flags: u8, stream: u8, payload: &[u8]) -> Vec<u8> {
+    let length = u8::try_from(payload.len()).unwrap();
+    [&[0, 0, length, kind, flags, 0, 0, 0, stream], payload].concat()
+}
+
+#[tokio::test]
+async fn a_refusal_is_not_followed_by_a_reset_when_the_body_is_on_its_way() {
+    let (_server, address) = start(patient()).await;
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.set_nodelay(true).unwrap();
+    // POST http://x/, which is refused (405) before its body has come.
+    let head = frame(1, 4, 1, b"\x83\x86\x84\x41\x01x");
+    let start = [
+        &b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"[..],
+        &frame(4, 0, 0, b""),
+        &head,
+    ]
+    .concat();
+    stream.write_all(&start).await.unwrap();
+    sleep(SECOND / 50).await;
+    stream.write_all(&frame(0, 1, 1, b"body")).await.unwrap();
+    let mut answer = Vec::new();
+    let _ = timeout(SECOND / 2, stream.read_to_end(&mut answer)).await;
+    let mut kinds = Vec::new();
+    let mut rest = answer.as_slice();
+    while let [0, high, low, kind, _, _, _, _, number, after @ ..] = rest {
+        kinds.push((*number, *kind));
+        rest = &after[usize::from(*high) * 256 + usize::from(*low)..];
+    }
+    let of_the_request: Vec<u8> = kinds
+        .iter()
+        .filter(|(number, _)| *number == 1)
+        .map(|(_, kind)| *kind)
+        .collect();
+    assert_eq!(of_the_request.first(), Some(&1), "headers: {kinds:?}");
+    assert!(!of_the_request.contains(&3), "a reset: {kinds:?}");
 }
