@@ -193,8 +193,10 @@ impl Pulse {
     /// Whether the last question was answered; asks the next one. The first one counts as answered.
     pub fn answers(&self) -> bool {
         let last = *self.0.asked.borrow();
+        // Looked at first: the answer to the next question may be quick.
+        let answered = self.0.answered.load(Ordering::Relaxed) == last;
         self.0.asked.send_replace(last + 1);
-        self.0.answered.load(Ordering::Relaxed) == last
+        answered
     }
 }
 
@@ -293,6 +295,24 @@ mod tests {
         pulse.answers();
         tokio::task::yield_now().await;
         assert!(!pulse.answers(), "nobody is there any more");
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_pulse_answers_from_another_thread() {
+        let pulse = Pulse::default();
+        let (_never, end) = tokio::sync::oneshot::channel::<()>();
+        let work = tokio::spawn({
+            let pulse = pulse.clone();
+            async move { pulse.during(end).await.is_ok() }
+        });
+        for round in 0..200 {
+            assert!(pulse.answers(), "{round}");
+            let asked = *pulse.0.asked.borrow();
+            while pulse.0.answered.load(Ordering::Relaxed) != asked {
+                tokio::task::yield_now().await;
+            }
+        }
+        work.abort();
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
