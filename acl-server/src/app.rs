@@ -15,8 +15,9 @@ use crate::api::{self, ApiState};
 use crate::commit::engine::Engine;
 use crate::commit::start::Parts;
 use crate::config::Config;
+use crate::metrics::Metrics;
 use crate::store::{Dir, Store, SystemDir};
-use crate::tool::Tool;
+use crate::tool::{Tool, resource};
 
 /// Callers and certificates, when settings are read again.
 mod reread;
@@ -94,14 +95,15 @@ pub async fn run(config: Config, listeners: Vec<Listener>, shutdown: Shutdown, r
     )
     .with_context(|| format!("cannot use the state directory {}", config.state_dir.display()))?;
     life::notify_status("waiting for an earlier run of the ACL tool");
+    let metrics = Arc::new(Metrics::default());
     let parts = Parts {
         store,
         state: private_dir(&config.state_dir)?,
         kept: private_dir(&config.state_dir.join("drift"))?,
         tool,
         boot: boot(),
-        entries_limit: None,
-        metrics: Arc::default(),
+        entries_limit: entries_limit(&config).await,
+        metrics: Arc::clone(&metrics),
         readiness: readiness.clone(),
         shutdown: shutdown.clone(),
     };
@@ -181,6 +183,20 @@ async fn serve(server: Server, engine: tokio::task::JoinHandle<()>, shutdown: Sh
     } else {
         Err(anyhow!("the writer ended although nobody asked it to"))
     }
+}
+
+/// Entries that the switch has: configured, or as its own program says.
+async fn entries_limit(config: &Config) -> Option<u64> {
+    if config.entries_limit.is_some() {
+        return config.entries_limit;
+    }
+    let program = config.resource_query_program()?;
+    let limit = resource::query(&program, resource::LIMIT)
+        .await?
+        .ingress_entries?
+        .limit;
+    tracing::info!(program = %program.display(), limit, "entries of the switch");
+    limit
 }
 
 /// A directory of ours that nobody else reads.

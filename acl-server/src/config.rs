@@ -13,6 +13,7 @@ pub mod access;
 /// Addresses, TLS and limits, and what may be listened on with them.
 pub mod serving;
 
+use crate::rules::{Interface, Mode};
 use access::{AccessError, CertificateEntry, Scopes, TokenEntry};
 use serving::{LimitSettings, TlsSettings};
 
@@ -50,9 +51,9 @@ pub struct Config {
     /// How many entries the switch has for rules, where no program tells.
     pub entries_limit: Option<u64>,
     /// How much of a rule has to be known.
-    pub rules: RuleMode,
+    pub rules: Mode,
     /// Interfaces that a rule may not cut off unless an admin wants it.
-    pub protect: Vec<String>,
+    pub protect: Vec<Interface>,
     /// Path of a unix socket that is listened on, too.
     pub socket: Option<PathBuf>,
     /// Credentials may go over the network unencrypted.
@@ -72,17 +73,6 @@ pub struct Config {
     pub file: Option<PathBuf>,
 }
 
-/// How much of a rule has to be known.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum RuleMode {
-    /// Known matches and targets only.
-    #[default]
-    Strict,
-    /// Anything that cannot inject or vanish.
-    Lenient,
-}
-
 impl Default for Config {
     fn default() -> Self {
         Self {
@@ -97,8 +87,11 @@ impl Default for Config {
             list_args: None,
             resource_query: None,
             entries_limit: None,
-            rules: RuleMode::default(),
-            protect: ["eth0", "mgmt"].map(str::to_owned).to_vec(),
+            rules: Mode::Strict,
+            protect: ["eth0", "mgmt"]
+                .iter()
+                .filter_map(|name| name.parse().ok())
+                .collect(),
             socket: None,
             insecure_http: false,
             tokens_file: None,
@@ -154,9 +147,6 @@ pub enum Conflict {
         /// The largest one.
         most: &'static str,
     },
-    /// A name that no interface has.
-    #[error("protect: {0:?} is no name of an interface")]
-    NoInterface(String),
     /// A relative path, which would depend on where the daemon was started.
     #[error("{key} must be an absolute path, not {}", path.display())]
     Relative {
@@ -245,14 +235,7 @@ impl Config {
         if self.tool_timeout.0 < Duration::from_secs(1) {
             return Err(Conflict::ToolTimeout);
         }
-        self.limits.validate()?;
-        // IFNAMSIZ is 16, with the zero at the end; a `+` stands for all that begin so.
-        let is_name =
-            |name: &&String| (1..16).contains(&name.len()) && name.bytes().all(|c| c.is_ascii_graphic());
-        match self.protect.iter().find(|name| !is_name(name)) {
-            Some(name) => Err(Conflict::NoInterface(name.clone())),
-            None => Ok(()),
-        }
+        self.limits.validate()
     }
 
     fn check_paths(&self) -> Result<(), Conflict> {

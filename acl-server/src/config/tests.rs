@@ -218,15 +218,20 @@ fn limits_and_names_have_a_range() {
         "[limits]\nmax_connections = 0",
         "[limits]\nidle_timeout = \"1ms\"",
         "[limits]\nbody_timeout = \"2h\"",
-        "protect = [\"\"]",
-        "protect = [\"eth0 \"]",
-        "protect = [\"sixteen_letters_\"]",
         "socket = \"relative\"",
         "tokens_file = \"relative\"",
         "[tls]\ncertificate = \"c\"\nkey = \"/k\"",
     ] {
         assert!(parse(bad).validate().is_err(), "{bad}");
     }
-    assert_eq!(parse("protect = []").protect, Vec::<String>::new());
-    assert_eq!(parse("rules = \"lenient\"").rules, RuleMode::Lenient);
+    for bad in ["", "eth0 ", "sixteen_letters_"] {
+        let text = format!("protect = [{bad:?}]");
+        assert!(
+            shared::config::parse::<Config>(Path::new("a.toml"), &text).is_err(),
+            "{bad:?}"
+        );
+    }
+    assert_eq!(parse("protect = []").protect, Vec::new());
+    assert_eq!(parse("").protect.len(), 2);
+    assert_eq!(parse("rules = \"lenient\"").rules, Mode::Lenient);
 }
