@@ -25,6 +25,9 @@ use super::peer::Peer;
 /// How often to look again whether a connection has become idle, while one waits for a place.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
+/// How long a shortage of the system is remembered.
+const SHORTAGE: Duration = Duration::from_secs(10);
+
 /// Whose connections are counted together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Origin {
@@ -78,6 +81,8 @@ pub(super) struct Admission {
     /// By number, in the order in which they came.
     open: Mutex<BTreeMap<u64, Open>>,
     freed: Notify,
+    /// How many places there are for a while, and until when.
+    short: Mutex<Option<(usize, Instant)>>,
     counters: Arc<Counters>,
 }
 
@@ -97,6 +102,7 @@ impl Admission {
             max: max.max(1),
             open: Mutex::default(),
             freed: Notify::new(),
+            short: Mutex::default(),
             counters,
         })
     }
@@ -118,7 +124,7 @@ impl Admission {
                 count(&self.counters.accepted);
                 return place;
             }
-            self.make_room_for(Some(origin));
+            self.make_room(origin);
             // Whether one has left or one has become idle meanwhile: look again.
             let _ = timeout(LOOK_AGAIN, self.freed.notified()).await;
         }
@@ -126,7 +132,7 @@ impl Admission {
 
     fn enter(self: &Arc<Self>, origin: Origin) -> Option<Place> {
         let mut open = self.open();
-        if open.len() >= self.max {
+        if open.len() >= self.places() {
             return None;
         }
         let number = open.last_key_value().map_or(0, |(last, _)| last + 1);
@@ -146,65 +152,68 @@ impl Admission {
         })
     }
 
-    /// Asks an idle connection to leave, for nobody in particular.
-    pub(super) fn make_room(&self) {
-        self.make_room_for(None);
-    }
-
-    /// Asks an idle connection to leave, unless one that was asked is still about to.
-    fn make_room_for(&self, newcomer: Option<Origin>) {
+    /// The system had no file descriptor, or no memory, for another connection: for a while there are fewer places, so that
+    /// some are left for those who work. Returns whether this is news.
+    pub(super) fn shortage(&self) -> bool {
         let now = Instant::now();
         let mut open = self.open();
-        let idle: Vec<Candidate> = open
-            .iter()
-            .filter_map(|(&number, entry)| {
-                let (idleness, since) = entry.books.lock().idleness(now)?;
-                Some(Candidate {
-                    number,
-                    origin: entry.origin,
-                    asked: entry.asked,
-                    idleness,
-                    since,
-                })
-            })
-            .collect();
-        if idle.iter().any(|candidate| candidate.asked) {
-            return;
-        }
+        let enough = (open.len() / 4 * 3).max(1);
+        let mut short = self.short.lock().unwrap_or_else(PoisonError::into_inner);
+        let news = short.is_none_or(|(_, until)| until <= now);
+        *short = Some((enough, now + SHORTAGE));
+        let surplus = open.len().saturating_sub(enough).max(1);
+        self.ask_to_leave(&mut open, surplus, 0, now);
+        news
+    }
+
+    /// How many places there are now.
+    fn places(&self) -> usize {
+        let now = Instant::now();
+        let short = *self.short.lock().unwrap_or_else(PoisonError::into_inner);
+        let fewer = short.filter(|(_, until)| now < *until);
+        fewer.map_or(self.max, |(enough, _)| enough.min(self.max))
+    }
+
+    /// Asks an idle connection to leave for one of `newcomer`, unless one that was asked is still about to.
+    fn make_room(&self, newcomer: Origin) {
+        let mut open = self.open();
+        let own = open.values().filter(|entry| entry.origin == newcomer).count();
+        self.ask_to_leave(&mut open, 1, own, Instant::now());
+    }
+
+    /// Asks so many idle connections to leave, those included that were asked before and are still about to. The newcomer's
+    /// origin has `own` connections.
+    fn ask_to_leave(&self, open: &mut BTreeMap<u64, Open>, many: usize, own: usize, now: Instant) {
         let mut connections: HashMap<Origin, usize> = HashMap::new();
         for entry in open.values() {
             *connections.entry(entry.origin).or_default() += 1;
         }
-        let own = newcomer.and_then(|origin| connections.get(&origin)).copied();
-        let leaving =
-            who_leaves(&idle, &connections, own.unwrap_or_default()).and_then(|number| open.get_mut(&number));
-        if let Some(entry) = leaving {
-            entry.asked = true;
-            entry.leave.notify_one();
-            count(&self.counters.made_room);
+        let mut leaving = 0;
+        let mut idle = Vec::new();
+        for (&number, entry) in open.iter() {
+            let Some((idleness, since)) = entry.books.lock().idleness(now) else {
+                continue;
+            };
+            if entry.asked {
+                leaving += 1;
+                continue;
+            }
+            let crowd = connections.get(&entry.origin).copied().unwrap_or_default();
+            // One less for them and one more for us is no more just, if it is only the other way round.
+            if idleness != Idleness::Fresh || crowd > own + 1 {
+                idle.push((idleness, Reverse(crowd), since, number));
+            }
+        }
+        // Resting before stalled before fresh; of the origin that has the most connections; idle for longest.
+        idle.sort_unstable();
+        for (.., number) in idle.into_iter().take(many.saturating_sub(leaving)) {
+            if let Some(entry) = open.get_mut(&number) {
+                entry.asked = true;
+                entry.leave.notify_one();
+                count(&self.counters.made_room);
+            }
         }
     }
-}
-
-/// An idle connection.
-struct Candidate {
-    number: u64,
-    origin: Origin,
-    asked: bool,
-    idleness: Idleness,
-    since: Instant,
-}
-
-/// Resting before stalled before fresh; of the origin that has the most connections; idle for longest. The newcomer's
-/// origin has `own`.
-fn who_leaves(idle: &[Candidate], connections: &HashMap<Origin, usize>, own: usize) -> Option<u64> {
-    let crowd = |candidate: &Candidate| connections.get(&candidate.origin).copied().unwrap_or_default();
-    let first = idle
-        .iter()
-        // One less for them and one more for us is no more just, if it is only the other way round.
-        .filter(|candidate| candidate.idleness != Idleness::Fresh || crowd(candidate) > own + 1)
-        .min_by_key(|candidate| (candidate.idleness, Reverse(crowd(candidate)), candidate.since));
-    first.map(|candidate| candidate.number)
 }
 
 impl Place {
@@ -273,7 +282,7 @@ mod tests {
         assert_eq!(admission.counters.read().made_room, 1);
         answer(&first);
         tokio::time::advance(Duration::from_secs(1)).await;
-        admission.make_room();
+        admission.make_room(Origin::Unknown);
         assert!(
             is_asked(&third).await && !is_asked(&first).await && !is_asked(&fourth).await,
             "the one that was idle for longest"
@@ -291,14 +300,14 @@ mod tests {
             // One host, three addresses of its network.
             crowd.push(admission.admit(&from(&format!("[2001:db8::{port}]:1"))).await);
         }
-        admission.make_room();
+        admission.make_room(Origin::Unknown);
         assert!(is_asked(&crowd[0]).await && !is_asked(&kept).await);
         // The one that was asked is on its way; nobody else goes for the same newcomer.
-        admission.make_room();
+        admission.make_room(Origin::Unknown);
         assert!(!is_asked(&crowd[1]).await);
         // It has begun to work after all: another one goes.
         ask(&crowd[0]);
-        admission.make_room();
+        admission.make_room(Origin::Unknown);
         assert!(is_asked(&crowd[1]).await && !is_asked(&kept).await);
     }
 
@@ -313,12 +322,35 @@ mod tests {
             answer(&place);
             places.push(place);
         }
-        admission.make_room_for(Some(Origin::of(&crowd)));
+        admission.make_room(Origin::of(&crowd));
         for place in &places {
             assert!(!is_asked(place).await);
         }
-        admission.make_room_for(Some(Origin::of(&other)));
+        admission.make_room(Origin::of(&other));
         assert!(is_asked(&places[0]).await);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_shortage_makes_fewer_places_for_a_while() {
+        let admission = admission(8);
+        let peer = from("10.0.0.1:1");
+        let mut places = Vec::new();
+        for _ in 0..8 {
+            places.push(admission.admit(&peer).await);
+            tokio::time::advance(Duration::from_secs(1)).await;
+        }
+        ask(&places[0]);
+        assert!(admission.shortage() && !admission.shortage());
+        let mut left = Vec::new();
+        for place in places {
+            if !is_asked(&place).await {
+                left.push(place);
+            }
+        }
+        assert_eq!((left.len(), admission.places()), (6, 6), "a quarter has gone");
+        assert!(admission.enter(Origin::Unknown).is_none());
+        tokio::time::advance(SHORTAGE).await;
+        assert!(admission.enter(Origin::Unknown).is_some() && admission.shortage());
     }
 
     #[tokio::test(start_paused = true)]
@@ -349,10 +381,10 @@ mod tests {
         let place = admission.admit(&peer).await;
         ask(&place);
         place.books.lock().answered(Instant::now());
-        admission.make_room();
+        admission.make_room(Origin::Unknown);
         assert!(!is_asked(&place).await);
         tokio::time::advance(Duration::from_secs(2)).await;
-        admission.make_room();
+        admission.make_room(Origin::Unknown);
         assert!(is_asked(&place).await);
     }
 }

@@ -5,9 +5,9 @@
 
 use std::fmt::Write as _;
 
-use x509_parser::der_parser::asn1_rs::{Any, BmpString, Tag};
+use data_encoding::HEXLOWER;
+use x509_parser::der_parser::asn1_rs::{Any, BmpString, Tag, ToDer as _};
 use x509_parser::extensions::GeneralName;
-use x509_parser::objects::{oid_registry, oid2abbrev};
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 use x509_parser::x509::{AttributeTypeAndValue, X509Name};
 
@@ -60,7 +60,9 @@ fn subject(name: &X509Name<'_>) -> String {
     let mut parts: Vec<String> = name
         .iter()
         .map(|part| {
-            let attributes: Vec<String> = part.iter().map(attribute).collect();
+            let mut attributes: Vec<String> = part.iter().map(attribute).collect();
+            // In no order by the standard, and in this one by OpenSSL.
+            attributes.reverse();
             attributes.join("+")
         })
         .collect();
@@ -69,24 +71,39 @@ fn subject(name: &X509Name<'_>) -> String {
 }
 
 fn attribute(attribute: &AttributeTypeAndValue<'_>) -> String {
-    let oid = attribute.attr_type();
+    let oid = attribute.attr_type().to_id_string();
     let value = attribute.attr_value();
-    match (
-        oid2abbrev(oid, oid_registry()),
-        text_of(attribute.as_str().ok(), value),
-    ) {
-        (Ok(abbreviation), Some(text)) => format!("{abbreviation}={}", escape(&text)),
-        (abbreviation, _) => {
+    let name = abbreviation(&oid);
+    match (name, text_of(attribute.as_str().ok(), value)) {
+        (Some(name), Some(text)) => format!("{name}={}", escape(&text)),
+        (name, _) => {
             // What has no short name or no text: the number, and the encoding in hexadecimal (RFC 4514 §2.4).
-            let name = abbreviation.map_or_else(|_| oid.to_id_string(), str::to_owned);
-            let mut hex = String::new();
-            for byte in value.as_bytes() {
-                // Writing to a string does not fail.
-                let _ = write!(hex, "{byte:02x}");
-            }
-            format!("{name}=#{hex}")
+            let encoding = value.to_der_vec().unwrap_or_default();
+            format!("{}=#{}", name.unwrap_or(&oid), HEXLOWER.encode(&encoding))
         }
     }
+}
+
+/// The short names of RFC 4514 §3, and those that OpenSSL has for what else is seen in certificates. They are part of how
+/// callers are known, so they do not come from a list that somebody else extends.
+fn abbreviation(oid: &str) -> Option<&'static str> {
+    Some(match oid {
+        "2.5.4.3" => "CN",
+        "2.5.4.6" => "C",
+        "2.5.4.7" => "L",
+        "2.5.4.8" => "ST",
+        "2.5.4.9" => "STREET",
+        "2.5.4.10" => "O",
+        "2.5.4.11" => "OU",
+        "0.9.2342.19200300.100.1.1" => "UID",
+        "0.9.2342.19200300.100.1.25" => "DC",
+        "1.2.840.113549.1.9.1" => "emailAddress",
+        "2.5.4.4" => "SN",
+        "2.5.4.5" => "serialNumber",
+        "2.5.4.12" => "title",
+        "2.5.4.42" => "GN",
+        _ => return None,
+    })
 }
 
 fn text_of(text: Option<&str>, value: &Any<'_>) -> Option<String> {
@@ -111,6 +128,7 @@ fn escape(text: &str) -> String {
             c if c.is_control() => {
                 let mut bytes = [0; 4];
                 for byte in c.encode_utf8(&mut bytes).bytes() {
+                    // Writing to a string does not fail.
                     let _ = write!(escaped, "\\{byte:02x}");
                 }
             }
@@ -183,7 +201,7 @@ mod tests {
             ],
             Vec::new(),
         );
-        assert_eq!(info.subject, "CN=b,1.3.6.1.4.1.99999.1=#782c434e3d79");
+        assert_eq!(info.subject, "CN=b,1.3.6.1.4.1.99999.1=#0c06782c434e3d79");
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::time::Duration;
 pub struct Limits {
     /// TCP connections at the same time. When there are that many, an idle one makes room for a new one.
     ///
-    /// 1,100: a thousand clients at once, and some for those who look after them. An idle one costs about 10 KiB.
+    /// 1,100: a thousand clients at once, and some for those who look after them. A resting one costs about 20 KiB, with TLS 30.
     pub max_connections: usize,
     /// From the connection to the end of the TLS handshake.
     pub handshake_timeout: Duration,

@@ -130,12 +130,11 @@ async fn accept(listener: Listener, common: Arc<Common>, admission: Arc<Admissio
             Err(error) if is_of_one_connection(&error) => {}
             Err(error) => {
                 count(&common.counters.accepts_failed);
-                // No descriptors, no memory: an idle connection may give some back.
-                admission.make_room();
-                let delay = backoff.next_delay();
-                if backoff.failures() == 1 {
+                // No descriptors, no memory: idle connections give some back.
+                if admission.shortage() {
                     tracing::error!(listener = listener.name(), %error, "no connection can be accepted; trying again");
                 }
+                let delay = backoff.next_delay();
                 tokio::select! {
                     () = sleep(delay) => {}
                     () = common.stop.wait() => break,

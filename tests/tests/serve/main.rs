@@ -472,6 +472,28 @@ fn a_thousand_idle_connections_a_slow_loris_and_a_silent_tls_peer_disturb_nobody
     assert!(dripped < undisturbed + Duration::from_secs(5), "{dripped:?}");
 }
 
+#[test]
+fn without_file_descriptors_it_goes_on_with_those_it_has() {
+    let place = Place::new();
+    let server = place.start("");
+    server.ready().unwrap();
+    let mut limit = process::command(binaries::system("prlimit", "util-linux").unwrap());
+    limit.args(["--pid", &server.process.pid().to_string(), "--nofile=40:40"]);
+    process::run(limit).unwrap();
+    let idle: Vec<TcpStream> = (0..100)
+        .map(|_| TcpStream::connect(server.address).unwrap())
+        .collect();
+    for _ in 0..3 {
+        assert_eq!(http::get(server.address, "/acl/").unwrap().status, 200);
+    }
+    let log = server.process.output();
+    let said = log.matches("no connection can be accepted").count();
+    assert_eq!(said, 1, "{log}");
+    drop(idle);
+    assert_eq!(http::get(server.address, "/acl/").unwrap().status, 200);
+    assert!(server.process.terminate(LONG).unwrap().success());
+}
+
 /// As root: callers of other users.
 mod lab {
     use std::os::unix::process::CommandExt as _;
