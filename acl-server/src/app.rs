@@ -115,7 +115,7 @@ pub async fn run(config: Config, listeners: Vec<Listener>, shutdown: Shutdown, r
         )
     })?;
 
-    let app = api::router(ApiState { committer, readiness }, Arc::clone(&access));
+    let app = api::router(ApiState::new(committer, readiness), Arc::clone(&access));
     // Files, syncs and waits for the tool block: the writer has a thread of its own.
     let pulse = Pulse::default();
     let engine = tokio::task::spawn_blocking({

@@ -167,7 +167,10 @@ mod tests {
         run(&args, &mut out, &mut err).unwrap();
         let out = String::from_utf8(out).unwrap();
         let (token, block) = out.split_once("\n\n").unwrap();
-        assert!(token.starts_with("acltok_") && token.len() == 50, "{token}: 256 bits, six a letter");
+        assert!(
+            token.starts_with("acltok_") && token.len() == 50,
+            "{token}: 256 bits, six a letter"
+        );
         let table: toml::Table = block.parse().unwrap();
         let entry = &table["token"][0];
         assert_eq!(entry["name"].as_str(), Some("flow-marker"));
@@ -188,8 +191,15 @@ mod tests {
         for words in ["", "--scope root", "--scope read --action burn"] {
             assert!(args(&format!("acl-server token x {words}")).is_err(), "{words}");
         }
-        assert!(args("acl-server token a:b --scope read").is_err(), "the name must fit HTTP Basic");
-        for words in ["--scope read --prefix fm_", "--scope write --prefix FM_", "--scope admin --action mark"] {
+        assert!(
+            args("acl-server token a:b --scope read").is_err(),
+            "the name must fit HTTP Basic"
+        );
+        for words in [
+            "--scope read --prefix fm_",
+            "--scope write --prefix FM_",
+            "--scope admin --action mark",
+        ] {
             let args = args(&format!("acl-server token x {words}")).unwrap();
             assert!(run(&args, &mut Vec::new(), &mut Vec::new()).is_err(), "{words}");
         }

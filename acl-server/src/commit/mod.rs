@@ -17,6 +17,8 @@ use tokio::time::Instant;
 
 use crate::store::{ReadError, Store};
 
+/// What a change would come to, without any of it.
+pub mod rehearse;
 /// The task itself: waits, seals, runs, answers.
 pub mod engine;
 /// Takes over what an earlier daemon has left.
