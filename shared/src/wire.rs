@@ -138,9 +138,9 @@ pub struct DryRun {
     /// What would be used after the whole change.
     pub capacity: Capacity,
     /// Lines that would come, in their order.
-    pub added: AclLines,
+    pub added: Vec<String>,
     /// Lines that would go, in their order.
-    pub removed: AclLines,
+    pub removed: Vec<String>,
     /// What other rule files would do to its rules, and its rules to theirs.
     pub warnings: Vec<String>,
 }

@@ -315,16 +315,6 @@ fn the_document_describes_the_code() {
         written == document,
         "docs/openapi.json is not what the code says: UPDATE_OPENAPI=1 cargo test -p acl-server openapi"
     );
-    // Well-formed enough for somebody else's reader.
-    let read: utoipa::openapi::OpenApi = serde_json::from_value(document).unwrap();
-    assert_eq!(
-        read.paths.paths.len(),
-        TABLE
-            .iter()
-            .map(|op| op.path)
-            .collect::<std::collections::BTreeSet<_>>()
-            .len()
-    );
 }
 
 #[test]
