@@ -16,7 +16,9 @@ use crate::commit::engine::Engine;
 use crate::commit::start::Parts;
 use crate::config::Config;
 use crate::metrics::Metrics;
+use crate::policy::Guard;
 use crate::store::{Dir, Store, SystemDir};
+use crate::tool::counters::{Counters, Settings};
 use crate::tool::{Tool, resource};
 
 /// Callers and certificates, when settings are read again.
@@ -94,6 +96,7 @@ pub async fn run(config: Config, listeners: Vec<Listener>, shutdown: Shutdown, r
         &config.state_dir,
     )
     .with_context(|| format!("cannot use the state directory {}", config.state_dir.display()))?;
+    let lister = tool.clone();
     life::notify_status("waiting for an earlier run of the ACL tool");
     let metrics = Arc::new(Metrics::default());
     let parts = Parts {
@@ -118,7 +121,14 @@ pub async fn run(config: Config, listeners: Vec<Listener>, shutdown: Shutdown, r
         )
     })?;
 
-    let app = api::router(ApiState { committer, readiness }, Arc::clone(&access));
+    let mut state = ApiState::new(committer, readiness);
+    state.mode = config.rules;
+    state.guard = Arc::new(Guard {
+        api: listeners.iter().filter_map(Listener::address).collect(),
+        protect: config.protect.clone(),
+    });
+    state.counters = Some(Counters::new(lister, listing(&config), metrics));
+    let app = api::router(state, Arc::clone(&access));
     // Files, syncs and waits for the tool block: the writer has a thread of its own.
     let pulse = Pulse::default();
     let engine = tokio::task::spawn_blocking({
@@ -182,6 +192,13 @@ async fn serve(server: Server, engine: tokio::task::JoinHandle<()>, shutdown: Sh
         Ok(())
     } else {
         Err(anyhow!("the writer ended although nobody asked it to"))
+    }
+}
+
+fn listing(config: &Config) -> Settings {
+    Settings {
+        arguments: config.list_arguments(),
+        ..Settings::default()
     }
 }
 

@@ -1,5 +1,6 @@
 //! RFC 9457 problem details, in both directions.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -15,6 +16,7 @@ const TYPE_PREFIX: &str = "urn:acl-server:problem:";
 /// Unknown members are ignored when read (RFC 9457 §3.2), so a client understands the answers of newer servers and of
 /// proxies that stand in between.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Problem {
     /// The kind of problem, a URI; `about:blank` when the status says everything.
     #[serde(rename = "type", default = "about_blank")]
@@ -40,6 +42,9 @@ pub struct Problem {
     /// What the ACL tool printed, when it was the tool that refused.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub output: Vec<String>,
+    /// The ACLs that were changed by hand, each with the ETag of what is on disk; null: its file is gone.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub drifted: BTreeMap<String, Option<String>>,
 }
 
 fn about_blank() -> String {
@@ -58,6 +63,7 @@ impl Problem {
             line: None,
             column: None,
             output: Vec::new(),
+            drifted: BTreeMap::new(),
         }
     }
 

@@ -1,336 +1,134 @@
-//! The ACLs: read, write, list, remove.
-#![expect(
-    clippy::disallowed_methods,
-    reason = "the driver of a request: it reads the clock for Server-Timing"
-)]
+//! The ACLs, to be read.
 
-use std::collections::BTreeMap;
-use std::time::Instant;
+use std::time::Duration;
 
 use axum::Json;
-use axum::body::Body;
-use axum::extract::rejection::{PathRejection, QueryRejection};
-use axum::extract::{Path, Query, State};
-use axum::http::header::{ETAG, IF_MATCH, IF_NONE_MATCH};
+use axum::extract::State;
+use axum::http::header::ETAG;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use shared::AclName;
-use shared::wire::{AclSummary, SERVER_TIMING, ServerTiming};
+use shared::wire::{ACL_DRIFT, ACL_TTL, AclSummary};
 
-use super::{ApiState, auth, body, error::ApiError};
-use crate::commit::Committer;
-use crate::commit::change::{Action, Answer, Edit, Effect, Precondition, Verdict, Wish};
-use crate::rules;
+use super::ApiState;
+use super::draft::lines_of;
+use super::error::ApiError;
+use super::neighbours::Neighbours;
+use super::parameters::{Name, Parameters, has_already};
+use crate::commit::{Committer, Summary};
+use crate::rules::{self, Mode};
 use crate::store::{ReadError, etag};
-
-type Parameters = Result<Query<Vec<(String, String)>>, QueryRejection>;
-type NamePart = Result<Path<String>, PathRejection>;
-
-/// Parameters of the contract that this version does not have; ignoring one would do something else than was asked for.
-const NOT_BUILT: [&str; 3] = ["ttl", "dry_run", "confirm"];
 
 /// `GET /acl/`: the names, sorted; `?prefix=` filters, `?details=true` says more of each.
 ///
 /// # Errors
 /// 400 for unknown parameters, 503 when the directory cannot be read.
-pub async fn list(State(state): State<ApiState>, query: Parameters) -> Result<Response, ApiError> {
-    let query = known(query, &["prefix", "details"])?;
-    let prefix = parse_prefix(query.get("prefix").map_or("", String::as_str))?;
-    let details = match query.get("details").map(String::as_str) {
-        None | Some("false") => false,
-        Some("true") => true,
-        Some(other) => {
-            return Err(ApiError::bad_query(format!(
-                "`details` is true or false, not {other:?}"
-            )));
-        }
+pub async fn list(State(state): State<ApiState>, parameters: Parameters) -> Result<Response, ApiError> {
+    let parameters = parameters.only(&["prefix", "details"])?;
+    let prefix = parameters.prefix()?.unwrap_or_default().to_owned();
+    let turn = match parameters.flag("details", false)? {
+        true => Some(state.turns.next().await),
+        false => None,
     };
     blocking(move || {
-        let mut names = state
-            .committer
-            .names()
-            .map_err(|error| ApiError::unreadable(&error.into()))?;
+        let names = state.committer.names();
+        let mut names = names.map_err(|error| ApiError::unreadable(&error.into()))?;
         names.retain(|name| name.as_str().starts_with(&prefix));
-        if !details {
+        let Some(turn) = turn else {
             return Ok(Json(names).into_response());
-        }
-        let summaries: Vec<AclSummary> = names
-            .into_iter()
-            .filter_map(|name| summary(&state.committer, name))
-            .collect();
-        Ok(Json(summaries).into_response())
+        };
+        let neighbours = Neighbours::read(&state.committer, turn);
+        // One that vanished meanwhile, or cannot be read, has no summary.
+        let summaries = names
+            .iter()
+            .filter_map(|name| summary(&state.committer, &neighbours, name));
+        Ok(Json(summaries.collect::<Vec<_>>()).into_response())
     })
     .await
 }
 
-/// An ACL that vanished meanwhile, or cannot be read, has no summary.
-fn summary(committer: &Committer, name: AclName) -> Option<AclSummary> {
-    let content = committer.read(&name).ok().flatten()?;
-    let lines = lines_of(&content);
+fn summary(committer: &Committer, neighbours: &Neighbours, name: &AclName) -> Option<AclSummary> {
+    let summary = committer.summary(name).ok().flatten()?;
+    let lines = lines_of(&summary.content);
+    let policy = rules::parse_with(&lines, Mode::Lenient);
+    let warnings = policy.map(|policy| neighbours.warnings(name, &policy));
     Some(AclSummary {
-        etag: etag(&content),
+        etag: etag(&summary.content),
         lines: lines.len(),
         rules: rules::count_rules(&lines),
-        name,
+        entries: summary.entries,
+        ttl: summary.ttl.map(whole_seconds),
+        drift: summary.drift,
+        warnings: warnings.unwrap_or_default(),
+        name: summary.name,
     })
 }
 
-/// `GET /acl/{name}`: the lines, as they were PUT.
+/// `GET /acl/{name}`: the lines, as they were PUT; what is on disk, if somebody's hand was in between.
 ///
 /// # Errors
 /// 400 for a name that is none, 404, 503 when the file cannot be read.
 pub async fn read(
     State(state): State<ApiState>,
-    name: NamePart,
-    query: Parameters,
+    Name(name): Name,
+    parameters: Parameters,
+    headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    known(query, &[])?;
-    let name = parse_name(name)?;
-    blocking(move || match state.committer.read(&name) {
-        Ok(Some(content)) => Ok((etag_header(&content), Json(lines_of(&content))).into_response()),
+    parameters.only(&[])?;
+    blocking(move || match state.committer.summary(&name) {
+        Ok(Some(summary)) => shown(&summary, &headers),
         Ok(None) => Err(ApiError::no_such_acl(&name)),
         Err(error) => Err(ApiError::unreadable(&error).about(&name)),
     })
     .await
 }
 
-/// `PUT /acl/{name}`: 201 or 200 once the switch has the rules.
-///
-/// # Errors
-/// Every status of the contract that a change can have; see [`ApiError::from_verdict`].
-pub async fn put(
-    State(state): State<ApiState>,
-    caller: auth::Caller,
-    name: NamePart,
-    query: Parameters,
-    headers: HeaderMap,
-    body: Body,
-) -> Result<Response, ApiError> {
-    let name = parse_name(name)?;
-    caller.may_touch(&name)?;
-    known(query, &[])?;
-    body::check_media_type(&headers)?;
-    let precondition = precondition(&headers)?;
-    let body = body::read(body).await?;
-    let received = Instant::now();
-    let (content, rules) = body::to_content(&body).map_err(|error| error.about(&name))?;
-    let tag = etag_header(&content);
-    let answer = change(
-        &state,
-        &caller,
-        Action::Edit {
-            edits: vec![Edit {
-                name: name.clone(),
-                wish: Some(Wish {
-                    content,
-                    facts: rules,
-                    ttl: None,
-                }),
-            }],
-            confirm: None,
-        },
-        precondition,
-        received,
-    )
-    .await;
-    let (answer, timing) = answer.map_err(|error| error.about(&name))?;
-    let status = match &answer.verdict {
-        Verdict::Done { effects, .. } if effects.contains(&Effect::Created) => StatusCode::CREATED,
-        _ => StatusCode::OK,
+fn shown(summary: &Summary, headers: &HeaderMap) -> Result<Response, ApiError> {
+    let tag = etag(&summary.content);
+    let mut response = match has_already(headers, &tag)? {
+        true => StatusCode::NOT_MODIFIED.into_response(),
+        false => Json(lines_of(&summary.content)).into_response(),
     };
-    Ok((status, tag, timing).into_response())
-}
-
-/// `DELETE /acl/{name}`: 204 once the switch does not have the rules any more, also when it never had.
-///
-/// # Errors
-/// As for [`put`].
-pub async fn delete(
-    State(state): State<ApiState>,
-    caller: auth::Caller,
-    name: NamePart,
-    query: Parameters,
-    headers: HeaderMap,
-) -> Result<Response, ApiError> {
-    let received = Instant::now();
-    let name = parse_name(name)?;
-    caller.may_touch(&name)?;
-    known(query, &[])?;
-    let answer = change(
-        &state,
-        &caller,
-        Action::Edit {
-            edits: vec![Edit {
-                name: name.clone(),
-                wish: None,
-            }],
-            confirm: None,
-        },
-        precondition(&headers)?,
-        received,
-    )
-    .await;
-    let (_, timing) = answer.map_err(|error| error.about(&name))?;
-    Ok((StatusCode::NO_CONTENT, timing).into_response())
-}
-
-/// `DELETE /acl/`: 204 once the switch has none of our ACLs, or none under `?prefix=`.
-///
-/// # Errors
-/// As for [`put`].
-pub async fn delete_all(
-    State(state): State<ApiState>,
-    caller: auth::Caller,
-    query: Parameters,
-    headers: HeaderMap,
-) -> Result<Response, ApiError> {
-    let received = Instant::now();
-    let query = known(query, &["prefix"])?;
-    if headers.contains_key(IF_MATCH) || headers.contains_key(IF_NONE_MATCH) {
-        return Err(ApiError::bad_header(
-            &IF_MATCH,
-            "a removal of many ACLs has no single ETag",
-        ));
+    let headers = response.headers_mut();
+    headers.extend([etag_header(&summary.content)]);
+    if summary.drift {
+        headers.insert(ACL_DRIFT, HeaderValue::from_static("true"));
     }
-    let prefix = match query.get("prefix") {
-        None => String::new(),
-        // A variable of a script that was not set must not remove everything.
-        Some(prefix) if prefix.is_empty() => {
-            return Err(ApiError::bad_query(
-                "`prefix` is empty; to remove all, leave it out",
-            ));
-        }
-        Some(prefix) => parse_prefix(prefix)?,
-    };
-    caller.may_clear(Some(&prefix))?;
-    let (_, timing) = change(
-        &state,
-        &caller,
-        Action::Clear { prefix },
-        Precondition::default(),
-        received,
-    )
-    .await?;
-    Ok((StatusCode::NO_CONTENT, timing).into_response())
+    if let Some(ttl) = summary.ttl {
+        headers.insert(ACL_TTL, HeaderValue::from(whole_seconds(ttl)));
+    }
+    Ok(response)
 }
 
 /// `GET /acl/lasterror`: what the tool said when it last refused or failed; 204 when all is well again.
-pub async fn last_error(State(state): State<ApiState>) -> Response {
-    match state.committer.last_error() {
+///
+/// # Errors
+/// 400 for unknown parameters.
+pub async fn last_error(State(state): State<ApiState>, parameters: Parameters) -> Result<Response, ApiError> {
+    parameters.only(&[])?;
+    Ok(match state.committer.last_error() {
         Some(error) => Json(error).into_response(),
         None => StatusCode::NO_CONTENT.into_response(),
-    }
+    })
 }
 
-/// `PUT` and `DELETE` of `lasterror`.
-pub async fn reserved() -> ApiError {
-    ApiError::reserved_name()
-}
-
-/// Hands a change to the writer and waits for its verdict.
-async fn change(
-    state: &ApiState,
-    caller: &auth::Caller,
-    action: Action,
-    precondition: Precondition,
-    received: Instant,
-) -> Result<(Answer, [(HeaderName, HeaderValue); 1]), ApiError> {
-    let what = action.to_string();
-    let ticket = state
-        .committer
-        .submit(action, precondition, caller.of_change())
-        .map_err(ApiError::rejected)?;
-    let answer = ticket.answer().await.map_err(ApiError::rejected)?;
-    let timing = ServerTiming {
-        queue: answer.sealed.into_std().saturating_duration_since(received),
-        commit: answer.decided.saturating_duration_since(answer.sealed),
-    };
-    let ms = timing.queue.saturating_add(timing.commit).as_millis();
-    if let Some(error) = ApiError::from_verdict(answer.verdict.clone()) {
-        let (status, detail) = error.summary();
-        tracing::warn!(change = what, status, ms, "{detail}");
-        return Err(error);
-    }
-    tracing::info!(change = what, verdict = ?answer.verdict, ms, "change");
-    // A number and ASCII words, so it is always a header value.
-    let timing = HeaderValue::try_from(timing.to_string()).unwrap_or(HeaderValue::from_static(""));
-    Ok((answer, [(HeaderName::from_static(SERVER_TIMING), timing)]))
-}
-
-fn parse_name(name: NamePart) -> Result<AclName, ApiError> {
-    let Path(text) = name.map_err(|error| ApiError::bad_path(&error.body_text()))?;
-    text.parse().map_err(|error| ApiError::bad_name(&error))
-}
-
-/// The value of `prefix`: the beginning of a name, or nothing.
-fn parse_prefix(text: &str) -> Result<String, ApiError> {
-    match text.parse::<AclName>() {
-        Err(error) if !text.is_empty() => Err(ApiError::bad_query(format!("`prefix`: {error}"))),
-        _ => Ok(text.to_owned()),
-    }
-}
-
-/// The parameters, all of which must be among `names`.
-fn known(query: Parameters, names: &[&str]) -> Result<BTreeMap<String, String>, ApiError> {
-    let Query(pairs) = query.map_err(|error| ApiError::bad_query(error.body_text()))?;
-    let mut known = BTreeMap::new();
-    for (name, value) in pairs {
-        if !names.contains(&name.as_str()) {
-            return Err(match names {
-                _ if NOT_BUILT.contains(&name.as_str()) => ApiError::not_built(&name),
-                [] => ApiError::bad_query(format!("`{name}`: this request has no parameters")),
-                _ => ApiError::bad_query(format!("`{name}` is none of the parameters {}", names.join(", "))),
-            });
-        }
-        if known.insert(name.clone(), value).is_some() {
-            return Err(ApiError::bad_query(format!("`{name}` is there twice")));
-        }
-    }
-    Ok(known)
-}
-
-/// `If-Match` and `If-None-Match: *` (RFC 9110 §13.1).
-fn precondition(headers: &HeaderMap) -> Result<Precondition, ApiError> {
-    let mut precondition = Precondition::default();
-    for value in headers.get_all(IF_MATCH) {
-        let expected = "a list of quoted ETags, or *";
-        let text = value
-            .to_str()
-            .map_err(|_| ApiError::bad_header(&IF_MATCH, expected))?;
-        let tags = text.split(',').map(|tag| tag.trim().to_owned());
-        precondition.if_match.get_or_insert_default().extend(tags);
-    }
-    if let Some(value) = headers.get(IF_NONE_MATCH) {
-        if value != "*" {
-            return Err(ApiError::bad_header(
-                &IF_NONE_MATCH,
-                "a change can only demand * (that there is no such ACL)",
-            ));
-        }
-        precondition.absent = true;
-    }
-    Ok(precondition)
-}
-
-fn etag_header(content: &[u8]) -> [(HeaderName, HeaderValue); 1] {
+/// The validator of a content.
+pub fn etag_header(content: &[u8]) -> (HeaderName, HeaderValue) {
     // Hexadecimal digits and quotes, so it is always a header value.
-    [(
-        ETAG,
-        HeaderValue::try_from(etag(content)).unwrap_or(HeaderValue::from_static("")),
-    )]
+    let value = HeaderValue::try_from(etag(content)).unwrap_or(HeaderValue::from_static(""));
+    (ETAG, value)
 }
 
-/// The lines of a file. What was PUT comes back exactly; bytes that somebody else wrote and that are no text are replaced.
-fn lines_of(content: &[u8]) -> Vec<String> {
-    let text = String::from_utf8_lossy(content);
-    let text = text.strip_suffix('\n').unwrap_or(&text);
-    text.split('\n').map(str::to_owned).collect()
+/// Rounded up, so that a lease that has not run out is never 0.
+fn whole_seconds(left: Duration) -> u64 {
+    left.as_secs() + u64::from(left.subsec_nanos() > 0)
 }
 
 /// Reading files blocks, so it happens where blocking is allowed.
-async fn blocking<F>(work: F) -> Result<Response, ApiError>
+pub async fn blocking<T, F>(work: F) -> Result<T, ApiError>
 where
-    F: FnOnce() -> Result<Response, ApiError> + Send + 'static,
+    T: Send + 'static,
+    F: FnOnce() -> Result<T, ApiError> + Send + 'static,
 {
     match tokio::task::spawn_blocking(work).await {
         Ok(result) => result,

@@ -8,7 +8,8 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::Args;
 
-use crate::rules;
+use crate::policy::{Directory, Finding, lint};
+use crate::rules::{self, Mode};
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
@@ -32,17 +33,12 @@ pub struct CheckArgs {
     /// Rule files; `-` is standard input
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
+    /// Accept matches and targets that are not known, as the setting `rules = "lenient"` does
+    #[arg(long)]
+    lenient: bool,
     /// Also count the rules, and the hardware entries that they take, of each file that is right
     #[arg(long, short)]
     verbose: bool,
-}
-
-/// A mistake and its place, both counted from 1.
-#[derive(Debug, PartialEq, Eq)]
-struct Finding {
-    line: u32,
-    column: u32,
-    message: String,
 }
 
 /// What a file without mistakes comes to.
@@ -73,13 +69,14 @@ impl From<Outcome> for ExitCode {
 /// Looks at all files, also after one that cannot be read.
 pub(super) fn run(args: &CheckArgs, out: &mut dyn Write, err: &mut dyn Write) -> Result<Outcome> {
     let mut worst = Outcome::Right;
+    let mode = if args.lenient { Mode::Lenient } else { Mode::Strict };
     for path in &args.files {
         let (name, content) = match path.to_str() {
             Some("-") => ("<stdin>".to_owned(), read(io::stdin().lock())),
             _ => (path.display().to_string(), open(path).and_then(read)),
         };
         let outcome = match content {
-            Ok(content) => report(&name, &lint(&content), args.verbose, out)?,
+            Ok(content) => report(&name, &look(&name, &content, mode), args.verbose, out)?,
             Err(error) => {
                 writeln!(err, "acl-server: {name}: {error}")?;
                 Outcome::Unreadable
@@ -105,13 +102,8 @@ fn report(
             Ok(Outcome::Right)
         }
         Err(findings) => {
-            for Finding {
-                line,
-                column,
-                message,
-            } in findings
-            {
-                writeln!(out, "{name}:{line}:{column}: {message}")?;
+            for finding in findings {
+                writeln!(out, "{name}:{finding}")?;
             }
             Ok(Outcome::Mistakes)
         }
@@ -133,39 +125,17 @@ fn read(from: impl Read) -> io::Result<Vec<u8>> {
     }
 }
 
-/// The one place that knows how rules are looked at.
-fn lint(content: &[u8]) -> Result<Size, Vec<Finding>> {
-    let text = str::from_utf8(content).map_err(|error| vec![not_text(content, error.valid_up_to())])?;
-    let lines: Vec<&str> = match text.strip_suffix('\n').unwrap_or(text) {
-        "" => Vec::new(),
-        text => text.split('\n').collect(),
-    };
-    match rules::parse_file(&lines) {
-        Ok(policy) => Ok(Size {
-            rules: policy.rules().count() + policy.eb_rules().count(),
-            entries: policy.entries(),
-        }),
-        Err(rules::RuleError {
-            line,
-            column,
-            message,
-        }) => Err(vec![Finding {
-            line,
-            column,
-            message,
-        }]),
+/// Everything that is wrong with a file, or what it comes to.
+fn look(name: &str, content: &[u8], mode: Mode) -> Result<Size, Vec<Finding>> {
+    let findings = lint(name, content, mode);
+    if !findings.is_empty() {
+        return Err(findings);
     }
-}
-
-fn not_text(content: &[u8], good: usize) -> Finding {
-    let before = content.get(..good).unwrap_or_default();
-    let lines = before.iter().filter(|byte| **byte == b'\n').count();
-    let last = before.rsplit(|byte| *byte == b'\n').next().unwrap_or_default();
-    let column = String::from_utf8_lossy(last).chars().count();
-    let position = |count: usize| u32::try_from(count + 1).unwrap_or(u32::MAX);
-    Finding {
-        line: position(lines),
-        column: position(column),
-        message: "found bytes that are no text (UTF-8)".to_owned(),
-    }
+    let directory = Directory::new([(name.to_owned(), content)]);
+    let text = String::from_utf8_lossy(content);
+    let lines: Vec<&str> = text.lines().collect();
+    Ok(Size {
+        rules: rules::count_rules(&lines),
+        entries: directory.entries(),
+    })
 }

@@ -12,6 +12,7 @@ use clap::{Args, Parser, Subcommand};
 use shared::config::{ConfigError, load, load_or_default};
 use shared::telemetry::Format;
 
+use crate::api;
 use crate::config::{Config, DEFAULT_CONFIG};
 
 mod check;
@@ -39,6 +40,13 @@ Examples:
       acl-server check /etc/cumulus/acl/policy.d/*.rules
   Would the daemon start with these settings?
       acl-server check-config --listen 10.0.0.233:8080";
+
+const OPENAPI_EXAMPLES: &str = "\
+Examples:
+  What the API can do, for a program that makes clients, without a daemon:
+      acl-server openapi > openapi.json
+  The same from a daemon:
+      curl http://127.0.0.1:8080/openapi.json";
 
 const CHECK_CONFIG_EXAMPLES: &str = "\
 Examples:
@@ -93,6 +101,9 @@ pub enum Command {
     /// knows only the token's SHA-256. The daemon accepts it after it has read its configuration again.
     #[command(after_help = token::EXAMPLES)]
     Token(TokenArgs),
+    /// Print the description of the HTTP API (OpenAPI 3.1, JSON)
+    #[command(after_help = OPENAPI_EXAMPLES)]
+    Openapi,
 }
 
 /// How the daemon is to run.
@@ -182,6 +193,11 @@ impl Command {
                 .and_then(|config| Ok(config.validate()?))
                 .map(|()| ExitCode::SUCCESS),
             Self::Token(args) => token::run(args, out, err).map(|()| ExitCode::SUCCESS),
+            Self::Openapi => out
+                .write_all(api::openapi().as_bytes())
+                .and_then(|()| out.flush())
+                .map(|()| ExitCode::SUCCESS)
+                .map_err(Into::into),
         };
         match done {
             Err(error) if nobody_listens(&error) => Ok(ExitCode::from(2)),

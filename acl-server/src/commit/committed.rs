@@ -114,6 +114,13 @@ impl Committed {
         }
     }
 
+    /// What was known of an ACL is known again.
+    pub fn put_back(&mut self, name: &AclName, known: Known) {
+        self.acls.entry(name.clone()).or_default().lingers = known.lingers;
+        self.set_disk(name, known.disk);
+        self.set_written(name, known.written, known.lease);
+    }
+
     /// The file was removed by hand.
     pub fn vanished(&mut self, name: &AclName) {
         self.acls.entry(name.clone()).or_default().lingers = true;

@@ -18,6 +18,8 @@ use tokio::time::Instant;
 use crate::metrics::{self, Metrics};
 use crate::store::{ReadError, Store};
 
+/// What a change would come to, without any of it.
+pub mod rehearse;
 /// The task itself: waits, seals, runs, answers.
 pub mod engine;
 /// Takes over what an earlier daemon has left.
@@ -353,6 +355,11 @@ impl Committer {
         let limits = *lock(&self.shared.limits);
         let ours = lock(&self.shared.book).committed.entries();
         (ours.saturating_add(limits.foreign), limits.entries)
+    }
+
+    /// What is counted.
+    pub fn metrics(&self) -> &Arc<Metrics> {
+        &self.shared.metrics
     }
 
     /// Brings the gauges up to date, before they are shown.

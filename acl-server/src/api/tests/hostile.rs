@@ -111,14 +111,20 @@ async fn bad_requests_are_problems_too() {
         "{:?}",
         reply.headers
     );
-    for parameter in ["ttl=60", "dry_run=true", "confirm=10"] {
-        let body = serde_json::to_vec(&["[iptables]", RULE]).unwrap();
-        let reply = daemon
-            .request(Method::PUT, &format!("/acl/a?{parameter}"), &[], body)
-            .await;
+    for (parameter, expected) in [
+        ("ttl=0", "from 1 to 31536000"),
+        ("ttl=1h", "such as ttl=60"),
+        ("ttl=60&ttl=60", "twice"),
+        ("confirm=86401", "from 1 to 86400"),
+        ("confirm=", "whole number of seconds"),
+        ("dry_run=yes", "true or false"),
+        ("atomic=true", "none of the parameters ttl, confirm, dry_run"),
+    ] {
+        let reply = daemon.put(&format!("a?{parameter}"), &["[iptables]", RULE]).await;
         assert_eq!(reply.status, 400, "{parameter}");
-        assert!(reply.detail().contains("not built"), "{}", reply.detail());
+        assert!(reply.detail().contains(expected), "{}", reply.detail());
     }
+    assert_eq!(daemon.files(), Vec::<String>::new());
     let reply = daemon
         .request(Method::GET, "/acl/", &[("origin", "http://evil.example")], "")
         .await;

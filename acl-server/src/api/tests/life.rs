@@ -57,11 +57,15 @@ async fn removing_all_spares_other_peoples_files() {
 }
 
 #[tokio::test]
-async fn what_was_made_by_hand_is_listed_and_goes_with_all() {
-    let daemon = Daemon::ready(TOOL).await;
-    std::fs::write(daemon.policy("50rest-by_hand.rules"), "[iptables]\n").unwrap();
-    std::os::unix::fs::symlink("/etc/passwd", daemon.policy("50rest-link.rules")).unwrap();
-    assert_eq!(daemon.get("/acl/").await.json(), serde_json::json!(["by_hand"]));
+async fn what_was_there_before_the_first_start_is_listed_and_goes_with_all() {
+    let directory = tempfile::tempdir().unwrap();
+    let policy = directory.path().join("policy.d");
+    std::fs::create_dir(&policy).unwrap();
+    std::fs::write(policy.join("50rest-by_hand.rules"), "[iptables]\n").unwrap();
+    std::os::unix::fs::symlink("/etc/passwd", policy.join("50rest-link.rules")).unwrap();
+    let daemon = Daemon::start_in(directory, TOOL).await;
+    daemon.readiness.ready().await;
+    assert_eq!(daemon.get("/acl/").await.json(), json!(["by_hand"]));
     for path in ["/acl/?prefix=", "/acl/?prefix=a&prefix=", "/acl/?prefix=../x"] {
         let reply = daemon.delete(path).await;
         assert_eq!(reply.status, 400, "{path}");
@@ -86,10 +90,11 @@ async fn a_base_commit_that_was_broken_off_is_not_taken_for_granted() {
         directory,
         engine,
         app,
+        state,
         ..
     } = daemon;
     let _ = engine.await;
-    drop(app);
+    drop((app, state));
     std::fs::remove_file(directory.path().join("policy.d/10x.rules")).unwrap();
     let daemon = Daemon::start_in(directory, TOOL).await;
     daemon.readiness.ready().await;

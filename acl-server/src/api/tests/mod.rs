@@ -1,4 +1,5 @@
-//! The whole daemon behind its router: real files, a real tool (a shell script), no socket.
+//! The whole daemon behind its router: real files, a real tool (a shell script) unless time is played with, no socket.
+//! Every reply is compared with what the table of routes promises.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
@@ -6,17 +7,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::{Body, to_bytes};
-use axum::http::{Method, Request};
-use serde_json::Value;
+use axum::http::{HeaderMap, Method, Request};
+use serde_json::{Value, json};
+use shared::Problem;
 use shared::life::{Shutdown, ShutdownTrigger};
+use shared::serve::token::TokenHash;
 use shared::serve::{Credentials, Peer};
 use tower::ServiceExt;
 
 use super::*;
 use crate::commit::engine::Engine;
+use crate::commit::runner::Runner;
 use crate::commit::start::Parts;
-use crate::store::{Store, SystemDir};
-use crate::tool::Tool;
+use crate::config::access::Scopes;
+use crate::store::{Dir, Store, SystemDir};
+use crate::tool::{Outcome, Run, Tool};
 
 const RULE: &str = "-A FORWARD --in-interface swp+ -d 10.10.100.10 -p udp --sport 53 -j DROP";
 /// Another one, since no two ACLs may have the same.
@@ -24,6 +29,7 @@ const OTHER: &str = "-A FORWARD --in-interface swp+ -d 10.10.100.11 -p udp --spo
 
 struct Daemon {
     directory: tempfile::TempDir,
+    state: ApiState,
     app: Router,
     engine: tokio::task::JoinHandle<()>,
     trigger: ShutdownTrigger,
@@ -32,7 +38,7 @@ struct Daemon {
 
 struct Reply {
     status: u16,
-    headers: axum::http::HeaderMap,
+    headers: HeaderMap,
     body: Vec<u8>,
 }
 
@@ -41,11 +47,37 @@ impl Reply {
         serde_json::from_slice(&self.body).unwrap_or(Value::Null)
     }
 
+    fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(|value| value.to_str().unwrap())
+    }
+
+    fn etag(&self) -> String {
+        self.header("etag").unwrap().to_owned()
+    }
+
+    fn commit_id(&self) -> String {
+        self.header("commit-id").unwrap().to_owned()
+    }
+
+    fn problem(&self) -> Problem {
+        assert_eq!(
+            self.headers["content-type"],
+            "application/problem+json",
+            "{}",
+            String::from_utf8_lossy(&self.body)
+        );
+        let problem: Problem = serde_json::from_slice(&self.body).unwrap();
+        assert_eq!(problem.status, self.status);
+        problem
+    }
+
     fn detail(&self) -> String {
-        assert_eq!(self.headers["content-type"], "application/problem+json");
-        let problem = self.json();
-        assert_eq!(problem["status"], self.status);
-        problem["detail"].as_str().unwrap().to_owned()
+        self.problem().detail
+    }
+
+    /// The status and the end of the problem's type.
+    fn kind(&self) -> (u16, String) {
+        (self.status, self.problem().slug().to_owned())
     }
 }
 
@@ -54,50 +86,88 @@ const TOOL: &str = "echo run >> $D/runs
 if grep -l poison $D/policy.d/*.rules; then echo 'error: line 2 : poison error processing rule'; exit 1; fi
 echo done.";
 
+/// A tool that accepts everything at once, for tests that let time pass.
+#[derive(Debug)]
+struct Accepts;
+
+impl Runner for Accepts {
+    async fn run(&self) -> Run {
+        Run {
+            outcome: Outcome::Accepted,
+            lines: Default::default(),
+        }
+    }
+
+    fn limit(&self) -> Duration {
+        Duration::from_secs(60)
+    }
+
+    async fn settle(&self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// What is not as in most tests.
+struct Setup {
+    entries_limit: Option<u64>,
+    state: fn(&mut ApiState),
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self {
+            entries_limit: None,
+            state: |_| {},
+        }
+    }
+}
+
 impl Daemon {
     async fn start(script: &str) -> Self {
-        let directory = tempfile::tempdir().unwrap();
-        Self::start_in(directory, script).await
+        Self::start_in(tempfile::tempdir().unwrap(), script).await
     }
 
     async fn start_in(directory: tempfile::TempDir, script: &str) -> Self {
+        let tool = Self::script(&directory, script);
+        Self::run(directory, tool, Setup::default()).await
+    }
+
+    fn script(directory: &tempfile::TempDir, script: &str) -> Tool {
         let dir = directory.path();
-        std::fs::create_dir_all(dir.join("policy.d")).unwrap();
         let program = dir.join("tool");
         std::fs::write(&program, format!("#!/bin/sh\nD={}\n{script}\n", dir.display())).unwrap();
         std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
-        let tool = Tool::new(&program, vec!["-i".to_owned()], Duration::from_secs(2), dir).unwrap();
-        let store = Store::open(&dir.join("policy.d")).unwrap();
+        Tool::new(&program, vec!["-i".to_owned()], Duration::from_secs(2), dir).unwrap()
+    }
+
+    async fn run<T: Runner + std::fmt::Debug>(directory: tempfile::TempDir, tool: T, setup: Setup) -> Self {
+        let dir = |name: &str| {
+            let path = directory.path().join(name);
+            std::fs::create_dir_all(&path).unwrap();
+            path
+        };
+        let open = |name: &str| -> Arc<dyn Dir> { Arc::new(SystemDir::open(&dir(name)).unwrap()) };
         let readiness = Readiness::new();
         let (trigger, shutdown) = Shutdown::new();
-        std::fs::create_dir_all(dir.join("state/drift")).unwrap();
         let parts = Parts {
-            store,
-            state: Arc::new(SystemDir::open(&dir.join("state")).unwrap()),
-            kept: Arc::new(SystemDir::open(&dir.join("state/drift")).unwrap()),
+            store: Store::open(&dir("policy.d")).unwrap(),
+            state: open("state"),
+            kept: open("state/drift"),
             tool,
             boot: "this one".to_owned(),
-            entries_limit: None,
-            metrics: Default::default(),
+            entries_limit: setup.entries_limit,
+            metrics: Arc::default(),
             readiness: readiness.clone(),
             shutdown,
         };
-        let started = Engine::start(parts).await;
-        let (committer, engine) = started.unwrap();
+        let (committer, engine) = Engine::start(parts).await.unwrap();
         let engine = tokio::spawn(engine.run());
-        let state = ApiState {
-            committer,
-            readiness: readiness.clone(),
-        };
-        let access = Arc::new(Access::new(Credentials::default(), false, false));
-        // What the server adds to each request: here, where it comes from.
-        let peer = Arc::new(Peer {
-            address: "127.0.0.1:50000".parse().ok(),
-            ..Peer::default()
-        });
-        let app = router(state, access).layer(axum::Extension(peer));
+        let mut state = ApiState::new(committer, readiness.clone());
+        (setup.state)(&mut state);
+        let app = app(state.clone(), everybody());
         Self {
             directory,
+            state,
             app,
             engine,
             trigger,
@@ -111,15 +181,39 @@ impl Daemon {
         daemon
     }
 
+    /// One whose tool accepts everything at once.
+    async fn instant() -> Self {
+        Self::set_up(Setup::default()).await
+    }
+
+    async fn set_up(setup: Setup) -> Self {
+        let daemon = Self::run(tempfile::tempdir().unwrap(), Accepts, setup).await;
+        daemon.readiness.ready().await;
+        daemon
+    }
+
+    /// Gives the handlers another state.
+    fn restate(&mut self, change: impl FnOnce(&mut ApiState)) {
+        change(&mut self.state);
+        self.app = app(self.state.clone(), everybody());
+    }
+
     async fn send(&self, request: Request<Body>) -> Reply {
-        let response = self.app.clone().oneshot(request).await.unwrap();
+        Self::answer(self.app.clone(), request).await
+    }
+
+    async fn answer(app: Router, request: Request<Body>) -> Reply {
+        let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+        let response = app.oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let body = to_bytes(body, 1 << 24).await.unwrap().to_vec();
-        Reply {
+        let reply = Reply {
             status: parts.status.as_u16(),
             headers: parts.headers,
             body,
-        }
+        };
+        openapi::promised(&method, &path, &reply);
+        reply
     }
 
     async fn request(
@@ -129,29 +223,44 @@ impl Daemon {
         headers: &[(&str, &str)],
         body: impl Into<Body>,
     ) -> Reply {
-        let mut request = Request::builder()
-            .method(method)
-            .uri(path)
-            .header("host", "127.0.0.1:8080");
-        for (name, value) in headers {
-            request = request.header(*name, *value);
-        }
-        self.send(request.body(body.into()).unwrap()).await
+        self.send(request(method, path, headers, body.into())).await
+    }
+
+    /// A request of somebody who shows a token that may do this.
+    async fn request_as(&self, may: Scopes, method: Method, path: &str, body: impl Into<Body>) -> Reply {
+        let mut credentials = Credentials::default();
+        let hash = TokenHash::of(b"secret");
+        credentials
+            .add_token("somebody".parse().unwrap(), hash, may)
+            .unwrap();
+        let app = app(self.state.clone(), Access::new(credentials, true, false));
+        let headers = [("authorization", "Bearer secret")];
+        Self::answer(app, request(method, path, &headers, body.into())).await
     }
 
     async fn get(&self, path: &str) -> Reply {
         self.request(Method::GET, path, &[], "").await
     }
 
-    async fn put(&self, name: &str, lines: &[&str]) -> Reply {
-        let body = serde_json::to_vec(lines).unwrap();
-        self.request(
-            Method::PUT,
-            &format!("/acl/{name}"),
-            &[("content-type", "application/json")],
-            body,
-        )
-        .await
+    async fn post(&self, path: &str) -> Reply {
+        self.request(Method::POST, path, &[], "").await
+    }
+
+    /// `PUT /acl/{path}`, which may have parameters.
+    async fn put(&self, path: &str, lines: &[&str]) -> Reply {
+        self.put_if(path, &[], lines).await
+    }
+
+    async fn put_if(&self, path: &str, headers: &[(&str, &str)], lines: &[&str]) -> Reply {
+        let headers = [&[("content-type", "application/json")], headers].concat();
+        let path = format!("/acl/{path}");
+        self.request(Method::PUT, &path, &headers, acl(lines)).await
+    }
+
+    async fn patch(&self, parameters: &str, body: &Value) -> Reply {
+        let path = format!("/acl/{parameters}");
+        let kind = [("content-type", "application/merge-patch+json")];
+        self.request(Method::PATCH, &path, &kind, body.to_string()).await
     }
 
     async fn delete(&self, path: &str) -> Reply {
@@ -162,8 +271,17 @@ impl Daemon {
         self.directory.path().join("policy.d").join(file)
     }
 
+    /// Changes the file of an ACL by hand.
+    fn by_hand(&self, name: &str, content: &str) {
+        std::fs::write(self.policy(&format!("50rest-{name}.rules")), content).unwrap();
+    }
+
     fn files(&self) -> Vec<String> {
-        let entries = std::fs::read_dir(self.directory.path().join("policy.d")).unwrap();
+        self.files_in("policy.d")
+    }
+
+    fn files_in(&self, directory: &str) -> Vec<String> {
+        let entries = std::fs::read_dir(self.directory.path().join(directory)).unwrap();
         let mut names: Vec<_> = entries
             .map(|e| e.unwrap().file_name().into_string().unwrap())
             .collect();
@@ -184,6 +302,36 @@ impl Daemon {
         self.engine.await.unwrap();
         self.directory
     }
+}
+
+fn app(state: ApiState, access: Access) -> Router {
+    // What the server adds to each request: here, where it comes from.
+    let peer = Arc::new(Peer {
+        address: "127.0.0.1:50000".parse().ok(),
+        ..Peer::default()
+    });
+    router(state, Arc::new(access)).layer(axum::Extension(peer))
+}
+
+/// Lets everybody in.
+fn everybody() -> Access {
+    Access::new(Credentials::default(), false, false)
+}
+
+fn request(method: Method, path: &str, headers: &[(&str, &str)], body: Body) -> Request<Body> {
+    let mut request = Request::builder()
+        .method(method)
+        .uri(path)
+        .header("host", "127.0.0.1:8080");
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    request.body(body).unwrap()
+}
+
+/// The body of a PUT.
+fn acl(lines: &[&str]) -> Vec<u8> {
+    serde_json::to_vec(lines).unwrap()
 }
 
 /// Polls all at once; futures of one test share its task.
@@ -208,6 +356,16 @@ async fn join_all<F: Future>(futures: Vec<F>) -> Vec<F::Output> {
     outputs.into_iter().map(Option::unwrap).collect()
 }
 
+mod asynchronous;
+mod confirmations;
+mod drifts;
+mod dry_runs;
 mod hostile;
+mod leases;
 mod life;
+mod openapi;
+mod patches;
+mod rights;
+mod services;
 mod verdicts;
+mod watchers;
