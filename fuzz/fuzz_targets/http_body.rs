@@ -35,6 +35,9 @@ fuzz_target!(|data: &[u8]| match body::to_content(data) {
         let (status, detail) = error.summary();
         assert_eq!(status, 400, "{detail}");
         // What is wrong is quoted, each byte as `\u{7f}` at worst.
-        assert!(!detail.is_empty() && detail.len() < 1000 + 6 * data.len(), "{detail}");
+        assert!(
+            !detail.is_empty() && detail.len() < 1000 + 6 * data.len(),
+            "{detail}"
+        );
     }
 });
