@@ -102,6 +102,9 @@ pub enum Command {
     #[command(after_help = token::EXAMPLES)]
     Token(TokenArgs),
     /// Print the description of the HTTP API (OpenAPI 3.1, JSON)
+    ///
+    /// The same document that a daemon serves at /openapi.json, for generators of clients and for people who compare
+    /// versions.
     #[command(after_help = OPENAPI_EXAMPLES)]
     Openapi,
 }

@@ -19,6 +19,7 @@ use super::facts::{Facts, RuleId};
 use super::id::CommitId;
 use super::journal::{AcceptedState, FileChange, Happened, Journal, Recovered};
 use super::ledger::{AclRecord, BeforeRecord, Checkpoint, Delta, Note, UnconfirmedRecord};
+use super::room::ComesBack;
 use crate::store::{Dir, Fingerprint, Store, etag_of};
 
 /// A checkpoint is made when the journal has grown beyond this: what a switch's flash is written with at once.
@@ -48,6 +49,8 @@ pub struct Unconfirmed {
     pub before: Vec<Before>,
     /// It is being taken back; too late to confirm.
     pub reverting: bool,
+    /// The tool does not want it back: so it may be confirmed all the same, or else it would be locked for ever.
+    pub refused: bool,
 }
 
 /// What becomes of a confirmation.
@@ -72,8 +75,9 @@ pub struct Book {
     pub unconfirmed: BTreeMap<CommitId, Unconfirmed>,
     /// ACLs that the running batch removes, since nobody renewed them in time.
     pub expiring: HashSet<AclName>,
-    /// What comes back if changes are not confirmed: nobody else may have these rules meanwhile.
+    /// What comes back if changes are not confirmed: nobody else may have these rules and this room meanwhile.
     reserved: HashMap<RuleId, AclName>,
+    room: HashMap<AclName, ComesBack>,
     locked: HashMap<AclName, CommitId>,
     /// Something was noted since the last checkpoint.
     dirty: bool,
@@ -113,6 +117,7 @@ impl Book {
             unconfirmed: BTreeMap::new(),
             expiring: HashSet::new(),
             reserved: HashMap::new(),
+            room: HashMap::new(),
             locked: HashMap::new(),
             dirty: false,
         };
@@ -129,6 +134,19 @@ impl Book {
             }
         }
         Ok((book, recovered, first_start))
+    }
+
+    /// The file of an ACL that a batch has not changed after all has another stamp, and the content that it had.
+    pub fn still(&mut self, store: &Store, file: &FileChange) {
+        let was_sure = self
+            .committed
+            .get(&file.name)
+            .is_some_and(super::committed::Known::sure);
+        let stamp = store.stamp(&file.name).ok().flatten();
+        let content = store.read(&file.name).ok().flatten();
+        if content.as_deref() == file.old.as_deref() {
+            self.committed.set_stamp(&file.name, stamp, was_sure);
+        }
     }
 
     /// The switch has what is on disk.
@@ -184,6 +202,14 @@ impl Book {
         for before in &record.before {
             self.locked.insert(before.name.clone(), record.id);
             let facts = before.content.as_deref().map(Facts::of_file).unwrap_or_default();
+            if let Some(content) = &before.content {
+                let comes_back = ComesBack {
+                    name: before.name.clone(),
+                    bytes: content.len(),
+                    entries: facts.entries,
+                };
+                self.room.insert(before.name.clone(), comes_back);
+            }
             for (_, rule) in facts.rules {
                 self.reserved.insert(rule, before.name.clone());
             }
@@ -199,19 +225,32 @@ impl Book {
             until: now + window,
             before: before.collect(),
             reverting: false,
+            refused: false,
         };
         self.unconfirmed.insert(record.id, unconfirmed);
     }
 
     fn close(&mut self, ids: &[CommitId]) {
+        let mut names = HashSet::new();
         for id in ids {
-            if let Some(closed) = self.unconfirmed.remove(id) {
-                for before in closed.before {
-                    self.locked.remove(&before.name);
-                    self.reserved.retain(|_, owner| *owner != before.name);
-                }
-            }
+            let closed = self.unconfirmed.remove(id);
+            names.extend(
+                closed
+                    .into_iter()
+                    .flat_map(|closed| closed.before)
+                    .map(|before| before.name),
+            );
         }
+        if !names.is_empty() {
+            self.locked.retain(|name, _| !names.contains(name));
+            self.room.retain(|name, _| !names.contains(name));
+            self.reserved.retain(|_, owner| !names.contains(owner));
+        }
+    }
+
+    /// What comes back if changes are not confirmed.
+    pub fn comes_back(&self) -> impl Iterator<Item = ComesBack> + '_ {
+        self.room.values().cloned()
     }
 
     /// The unconfirmed change that an ACL is part of.
@@ -363,6 +402,14 @@ impl Book {
         for (name, lease) in &leased {
             self.committed.set_lease(name, Some(until.max(*lease)));
         }
+        // What may come back goes on living, too.
+        let before = self
+            .unconfirmed
+            .values_mut()
+            .flat_map(|unconfirmed| &mut unconfirmed.before);
+        for before in before.filter(|before| before.name.as_str().starts_with(prefix)) {
+            before.lease = before.lease.map(|lease| until.max(lease));
+        }
         leased.len()
     }
 
@@ -373,7 +420,9 @@ impl Book {
     pub fn confirm(&mut self, id: CommitId, now: Instant) -> io::Result<Confirmation> {
         match self.unconfirmed.get(&id) {
             None => Ok(Confirmation::Unknown),
-            Some(unconfirmed) if unconfirmed.reverting || unconfirmed.until <= now => {
+            Some(unconfirmed)
+                if unconfirmed.reverting || (unconfirmed.until <= now && !unconfirmed.refused) =>
+            {
                 Ok(Confirmation::TooLate)
             }
             Some(_) => self
@@ -386,6 +435,9 @@ impl Book {
         self.journal.note(note)?;
         self.dirty = true;
         self.apply(note, now);
+        if self.journal.length() > GROWN {
+            self.checkpoint(now);
+        }
         Ok(())
     }
 

@@ -19,7 +19,7 @@ use super::registry::CommitState;
 use super::runner::Runner;
 use super::{LastFailure, SyncState, lock, now};
 use crate::metrics::ToolOutcome;
-use crate::store::Fingerprint;
+use crate::store::{Fingerprint, fingerprint};
 use crate::tool::{Outcome, Run};
 
 /// A batch that is being carried out.
@@ -70,7 +70,7 @@ impl<T: Runner> Engine<T> {
         }
         lock(&self.shared.book).expiring.clear();
         for (change, verdict) in changes.into_iter().zip(verdicts) {
-            if matches!(verdict, Verdict::Refused { .. }) && change.reply.is_some() {
+            if is_suspicious(&verdict) && change.reply.is_some() {
                 self.queue.suspect(&change.caller.who, now());
             }
             self.answer(change, verdict, &carried);
@@ -142,7 +142,7 @@ impl<T: Runner> Engine<T> {
                 // The files may be neither old nor new; the journal knows both.
                 tracing::error!(%error, "the files of a batch could not be changed");
                 self.take_back(files);
-                let verdicts = vec![store_failed(&error); members.len()];
+                let verdicts = vec![self.failed(&error); members.len()];
                 (
                     members.into_iter().map(|member| member.change).collect(),
                     verdicts,
@@ -239,12 +239,12 @@ impl<T: Runner> Engine<T> {
             verdicts.push(verdict.unwrap_or(member.success));
             changes.push(member.change);
         }
-        let result = settled.and_then(|()| self.end(ended, foreign));
+        let result = settled.and_then(|()| self.end(staged.changes(), ended, foreign));
         if let Err(error) = result {
             // The switch has the new rules and nobody may be told: take the files back and install those again.
             tracing::error!(%error, "the verdict of a batch could not be made durable");
             self.take_back(staged.changes());
-            let verdicts = vec![store_failed(&error); changes.len()];
+            let verdicts = vec![self.failed(&error); changes.len()];
             return (changes, verdicts);
         }
         self.set_sync(if foreign.is_some() {
@@ -261,21 +261,46 @@ impl<T: Runner> Engine<T> {
     }
 
     /// Ends the batch in the journal and for all readers at one moment. `foreign`: the last run succeeded.
-    fn end(&self, mut ended: Ended, foreign: Option<Fingerprint>) -> io::Result<()> {
+    fn end(&self, files: &[FileChange], mut ended: Ended, foreign: Option<Fingerprint>) -> io::Result<()> {
         let store = &self.shared.store;
         for (name, _, disk) in &mut ended.acls {
             if let Some(disk) = disk {
-                (disk.stamp, disk.sure) = (store.stamp(name)?, foreign.is_some());
+                // A hand may have been in the file since it was put in place: then it is for the next look to read.
+                let stamp = store.stamp(name)?;
+                let ours = store
+                    .read(name)
+                    .ok()
+                    .flatten()
+                    .map(|content| fingerprint(&content));
+                let same = ours == Some(disk.fingerprint);
+                (disk.stamp, disk.sure) = (stamp.filter(|_| same), same && foreign.is_some());
             }
         }
         let mut in_flight = lock(&self.shared.in_flight);
         let mut book = lock(&self.shared.book);
         let accepted = foreign.map(|foreign| (store, foreign, self.boot.as_str()));
+        // A name more or less has changed the stamps of files that stay what they were.
+        for file in files.iter().filter(|file| file.old.is_some()) {
+            let changed = ended.acls.iter().any(|(name, ..)| *name == file.name);
+            if !changed {
+                book.still(store, file);
+            }
+        }
         let begun = now();
         book.end(accepted, ended, begun)?;
         self.shared.metrics.fsync(now().saturating_duration_since(begun));
         in_flight.clear();
         Ok(())
+    }
+
+    /// The verdict of a batch whose files could not be changed, which `lasterror` tells, too.
+    fn failed(&self, error: &io::Error) -> Verdict {
+        let verdict = store_failed(error);
+        *lock(&self.shared.last_failure) = last_error(&verdict).map(|error| LastFailure {
+            error,
+            of_base: false,
+        });
+        verdict
     }
 
     /// The files of a batch that failed half-way must go back, now or as soon as the disk lets them.
@@ -353,14 +378,21 @@ impl<T: Runner> Engine<T> {
                 self.shared.events.tell(Event::Reverted { id: *id });
             }
             (Action::Revert { id, .. }, _) => {
-                // It is tried again; until it begins, it may still be confirmed if there is time.
+                // It is tried again; until it begins, it may still be confirmed if there is time, or if the tool refuses.
                 if let Some(unconfirmed) = lock(&self.shared.book).unconfirmed.get_mut(id) {
                     unconfirmed.reverting = false;
+                    unconfirmed.refused |= matches!(verdict, Verdict::Refused { .. });
                 }
             }
             _ => {}
         }
     }
+}
+
+/// Whoever may have made the tool refuse or hang commits apart for a while: of many callers that were in one batch with
+/// a change on which the tool hangs, each is then alone, and all but one go on.
+const fn is_suspicious(verdict: &Verdict) -> bool {
+    matches!(verdict, Verdict::Refused { .. } | Verdict::TimedOut { .. })
 }
 
 const fn outcome_label(outcome: &Outcome) -> ToolOutcome {

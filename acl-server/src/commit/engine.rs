@@ -90,13 +90,18 @@ impl<T: Runner> Engine<T> {
 
     /// Sets what others see, and keeps the latch that makes the process unready.
     pub(super) fn set_sync(&mut self, state: SyncState) {
+        let retried = state != SyncState::Synced && self.retry_at <= now();
+        let lost = self.sync_state() == SyncState::Synced;
         match state {
             SyncState::Synced => {
                 self.backoff.reset();
                 self.unready = None;
             }
             SyncState::Starting | SyncState::Unsynced => {
-                self.retry_at = now() + self.backoff.next_delay();
+                // Failures of others must not put off the next try.
+                if lost || retried {
+                    self.retry_at = now() + self.backoff.next_delay();
+                }
                 if self.unready.is_none() {
                     self.unready = Some(self.readiness.latch("switch in sync with the files"));
                 }
@@ -127,6 +132,8 @@ impl<T: Runner> Engine<T> {
     /// Carries out what waits, and what arrives meanwhile.
     async fn work(&mut self) {
         while !self.queue.is_empty() && !self.shutdown.requested() {
+            // Clients who never pause must keep neither expiry and reverts nor the base away.
+            self.catch_up().await;
             let batch = self.queue.seal(now());
             self.commit(batch).await;
             // What arrived while the tool ran goes with what was left over.
@@ -135,6 +142,17 @@ impl<T: Runner> Engine<T> {
             {
                 self.queue.push(change);
             }
+        }
+    }
+
+    async fn catch_up(&mut self) {
+        let (now, state) = (now(), self.sync_state());
+        if state == SyncState::Unsynced && self.retry_at <= now {
+            self.sync_base().await;
+        }
+        let next = self.timetable.next(&lock(&self.shared.book));
+        if state != SyncState::Starting && next <= now {
+            self.due();
         }
     }
 

@@ -106,13 +106,14 @@ impl Plan {
     /// Decides what can be decided without the tool.
     pub fn new(batch: Vec<Change>, basis: Basis<'_>) -> Self {
         let mut plan = Self::default();
-        let room = Room::new(&basis.book.committed, basis.limits);
+        let room = Room::new(&basis.book.committed, basis.book.comes_back(), basis.limits);
         let mut sealing = Sealing {
             basis,
             room,
             touched: HashSet::new(),
             brought: HashMap::new(),
             skipped: Vec::new(),
+            scanned: false,
         };
         for change in batch {
             match sealing.decide(&change) {

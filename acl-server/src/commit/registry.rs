@@ -79,8 +79,11 @@ impl Registry {
         let Some(record) = self.records.get_mut(&id) else {
             return;
         };
-        if record.state == CommitState::Pending {
-            self.decided.push_back(id);
+        match (&record.state, &state) {
+            (CommitState::Pending, _) => self.decided.push_back(id),
+            // It was confirmed between the end of its batch and the answer.
+            (_, CommitState::Decided(_)) => return,
+            _ => {}
         }
         record.state = state;
         while self.decided.len() > REMEMBERED {

@@ -1,5 +1,7 @@
 //! Counts what a switch has room for. Pure.
 
+use shared::AclName;
+
 use super::change::{Edit, Verdict};
 use super::committed::Committed;
 
@@ -17,6 +19,17 @@ pub struct Limits {
     pub foreign: u64,
 }
 
+/// What an ACL takes if an unconfirmed change of it is taken back.
+#[derive(Debug, Clone)]
+pub struct ComesBack {
+    /// The ACL.
+    pub name: AclName,
+    /// Its size then.
+    pub bytes: usize,
+    /// Its entries then.
+    pub entries: u64,
+}
+
 /// How much there would be if the members so far are accepted.
 #[derive(Debug, Clone)]
 pub struct Room {
@@ -27,14 +40,22 @@ pub struct Room {
 }
 
 impl Room {
-    /// What is there now.
-    pub const fn new(committed: &Committed, limits: Limits) -> Self {
-        Self {
+    /// What is there now, and what may come back: space that an unconfirmed change has freed is not free yet.
+    pub fn new(committed: &Committed, comes_back: impl Iterator<Item = ComesBack>, limits: Limits) -> Self {
+        let mut room = Self {
             limits,
             acls: committed.len(),
             bytes: committed.bytes(),
             entries: committed.entries(),
+        };
+        for before in comes_back {
+            let now = committed.get(&before.name).and_then(|known| known.disk.as_ref());
+            room.acls += usize::from(now.is_none());
+            room.bytes += before.bytes.saturating_sub(now.map_or(0, |now| now.bytes));
+            let more = before.entries.saturating_sub(now.map_or(0, |now| now.entries));
+            room.entries = room.entries.saturating_add(more);
         }
+        room
     }
 
     /// Counts what these edits would make of it.

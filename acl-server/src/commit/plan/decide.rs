@@ -37,6 +37,8 @@ pub(super) struct Sealing<'a> {
     /// The rules that earlier members bring.
     pub(super) brought: HashMap<RuleId, AclName>,
     pub(super) skipped: Vec<AclName>,
+    /// All files were looked at for this batch.
+    pub(super) scanned: bool,
 }
 
 impl Sealing<'_> {
@@ -60,6 +62,8 @@ impl Sealing<'_> {
         let known = book.committed.get(name).cloned().unwrap_or_default();
         // Changed between two looks, by a hand that is at work right now.
         if known.disk.as_ref().map(|disk| disk.fingerprint) != content.as_deref().map(fingerprint) {
+            // Whatever its stamp says, the next look reads it.
+            book.committed.set_stamp(name, None, false);
             let why = format!("the file of `{name}` is being changed by somebody else");
             return Err(Verdict::StoreFailed { why, full: false });
         }
@@ -130,6 +134,12 @@ impl Sealing<'_> {
         self.room = room;
         self.touched.extend(files.iter().map(|file| file.name.clone()));
         if let Some(window) = confirm.filter(|_| unconfirmed) {
+            // They may come back, so nobody else in this batch gets them either.
+            for old in &before {
+                let facts = old.content.as_deref().map(Facts::of_file).unwrap_or_default();
+                let rules = facts.rules.into_iter().map(|(_, rule)| (rule, old.name.clone()));
+                self.brought.extend(rules);
+            }
             let record = UnconfirmedRecord {
                 id: change.id,
                 what: change.action.to_string(),
@@ -148,7 +158,9 @@ impl Sealing<'_> {
     fn clear(&mut self, prefix: &str, caller: &Caller) -> Result<Decision, Verdict> {
         let Basis { store, book, .. } = &mut self.basis;
         // What was made by hand since is ours too, and what was removed by hand is still on the switch.
-        drift::scan(store, &mut book.committed).map_err(|error| store_failed(&error))?;
+        if !std::mem::replace(&mut self.scanned, true) {
+            drift::scan(store, &mut book.committed).map_err(|error| store_failed(&error))?;
+        }
         let names: Vec<AclName> = book
             .committed
             .under(prefix)
