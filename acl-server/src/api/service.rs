@@ -7,6 +7,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use shared::wire::{Capacity, Ready, Version};
 
+use super::acls::blocking;
 use super::error::ApiError;
 use super::parameters::Parameters;
 use super::{ApiState, body, counters};
@@ -53,11 +54,15 @@ pub async fn capacity(
     parameters: Parameters,
 ) -> Result<Json<Capacity>, ApiError> {
     parameters.only(&[])?;
-    let (entries_used, entries_limit) = state.committer.capacity();
-    Ok(Json(Capacity {
-        entries_used,
-        entries_limit,
-    }))
+    // The writer may hold what is counted while it syncs.
+    blocking(move || {
+        let (entries_used, entries_limit) = state.committer.capacity();
+        Ok(Json(Capacity {
+            entries_used,
+            entries_limit,
+        }))
+    })
+    .await
 }
 
 /// `GET /metrics`: what the daemon counts, as Prometheus reads it, and what each rule has matched, which makes the tool
@@ -67,7 +72,12 @@ pub async fn capacity(
 /// 400 for unknown parameters.
 pub async fn metrics(State(state): State<ApiState>, parameters: Parameters) -> Result<Response, ApiError> {
     let rules = parameters.only(&["rules"])?.flag("rules", true)?;
-    state.committer.measure();
+    let committer = state.committer.clone();
+    blocking(move || {
+        committer.measure();
+        Ok(())
+    })
+    .await?;
     let text = match rules {
         true => {
             let counters = counters::all(&state, metrics::DEFAULT_RULE_SERIES).await;

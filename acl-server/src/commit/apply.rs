@@ -2,9 +2,10 @@
 
 use std::io;
 
+use super::drift::keep;
 use super::facts::Content;
 use super::journal::FileChange;
-use crate::store::{ReadError, Store, Version};
+use crate::store::{Dir, ReadError, Store, Version};
 
 /// The files of one batch, staged beside their targets, and which version of each is in place.
 #[derive(Debug)]
@@ -12,27 +13,36 @@ pub struct Staged<'a> {
     store: &'a Store,
     changes: &'a [FileChange],
     in_place: Vec<Version>,
+    staged: usize,
 }
 
 impl<'a> Staged<'a> {
-    /// Stages both versions of every file. Nothing that the tool reads changes; when it fails, nothing is left.
-    ///
-    /// # Errors
-    /// A file cannot be written.
-    pub fn new(store: &'a Store, changes: &'a [FileChange]) -> io::Result<Self> {
-        let staged = Self {
+    /// Nothing staged yet.
+    pub fn new(store: &'a Store, changes: &'a [FileChange]) -> Self {
+        Self {
             store,
             changes,
             in_place: vec![Version::Old; changes.len()],
-        };
-        for change in changes {
-            let result = stage(store, change);
+            staged: 0,
+        }
+    }
+
+    /// Stages both versions of so many more files; returns whether there are more. Nothing that the tool reads changes;
+    /// when it fails, nothing is left.
+    ///
+    /// # Errors
+    /// A file cannot be written.
+    pub fn stage(&mut self, most: usize) -> io::Result<bool> {
+        let next = self.changes.iter().skip(self.staged).take(most);
+        for change in next {
+            let result = stage(self.store, change);
             if result.is_err() {
-                staged.clean();
+                self.clean();
                 result?;
             }
         }
-        Ok(staged)
+        self.staged += most;
+        Ok(self.staged < self.changes.len())
     }
 
     /// The files of the batch.
@@ -40,12 +50,13 @@ impl<'a> Staged<'a> {
         self.changes
     }
 
-    /// Puts the new version of exactly the files that `wanted` names in place, and the old one of all others.
+    /// Puts the new version of exactly the files that `wanted` names in place, and the old one of all others. What a hand
+    /// has made of one meanwhile goes to `kept`.
     ///
     /// # Errors
     /// A rename failed. What had been changed by this call is changed back; if that fails too, the error says so and
     /// the journal still knows the truth.
-    pub fn switch(&mut self, wanted: impl Fn(usize) -> bool) -> io::Result<()> {
+    pub fn switch(&mut self, kept: &dyn Dir, wanted: impl Fn(usize) -> bool) -> io::Result<()> {
         let mut done: Vec<(usize, Version)> = Vec::new();
         for (index, change) in self.changes.iter().enumerate() {
             let version = if wanted(index) { Version::New } else { Version::Old };
@@ -55,6 +66,7 @@ impl<'a> Staged<'a> {
             if *current == version {
                 continue;
             }
+            rescue(self.store, kept, change, *current)?;
             match place(self.store, change, version) {
                 Ok(()) => done.push((index, std::mem::replace(current, version))),
                 Err(error) => {
@@ -106,6 +118,19 @@ fn stage(store: &Store, change: &FileChange) -> io::Result<()> {
     Ok(())
 }
 
+/// Keeps what a hand has made of a file that was in this version.
+fn rescue(store: &Store, kept: &dyn Dir, change: &FileChange, version: Version) -> io::Result<()> {
+    let ours = match version {
+        Version::Old => &change.old,
+        Version::New => &change.new,
+    };
+    match store.read(&change.name) {
+        Ok(Some(found)) if Some(found.as_slice()) != ours.as_deref() => keep(kept, &change.name, &found),
+        // Who has removed it has lost nothing, and what cannot be read is no rule file.
+        _ => Ok(()),
+    }
+}
+
 fn place(store: &Store, change: &FileChange, version: Version) -> io::Result<()> {
     let content = match version {
         Version::Old => &change.old,
@@ -144,7 +169,10 @@ pub fn roll_back(store: &Store, changes: &[FileChange]) -> io::Result<()> {
         tracing::info!(acl = %name, "rolled back: its batch had no verdict when the daemon ended");
         match &change.old {
             Some(old) => {
-                store.stage(name, Version::Old, old)?;
+                // What the batch has set aside needs no space, on a disk that may be full.
+                if !store.is_staged(name, Version::Old, old) {
+                    store.stage(name, Version::Old, old)?;
+                }
                 store.place(name, Version::Old)?;
                 store.unstage(name)?;
             }
@@ -158,6 +186,7 @@ pub fn roll_back(store: &Store, changes: &[FileChange]) -> io::Result<()> {
 mod tests {
     use std::collections::BTreeMap;
 
+    use super::super::tests::disk::Disk;
     use super::*;
 
     fn change(name: &str, old: Option<&str>, new: Option<&str>) -> FileChange {
@@ -209,13 +238,15 @@ mod tests {
     fn switching_is_exact_and_reversible() {
         let changes = some_changes();
         let (directory, store, before) = fixture(&changes);
-        let mut staged = Staged::new(&store, &changes).unwrap();
-        staged.switch(|_| true).unwrap();
-        staged.switch(|index| index == 1).unwrap();
+        let mut staged = Staged::new(&store, &changes);
+        assert!(!staged.stage(100).unwrap());
+        let kept = Disk::default().dir("drift");
+        staged.switch(&*kept, |_| true).unwrap();
+        staged.switch(&*kept, |index| index == 1).unwrap();
         assert_eq!(store.read(&"made".parse().unwrap()).unwrap(), None);
         assert_eq!(store.read(&"replaced".parse().unwrap()).unwrap().unwrap(), b"3");
         assert_eq!(store.read(&"gone".parse().unwrap()).unwrap().unwrap(), b"4");
-        staged.switch(|_| false).unwrap();
+        staged.switch(&*kept, |_| false).unwrap();
         staged.clean();
         assert_eq!(files(&directory), before);
     }
@@ -225,8 +256,10 @@ mod tests {
         let changes = some_changes();
         for placed in 0..8_usize {
             let (directory, store, before) = fixture(&changes);
-            let mut staged = Staged::new(&store, &changes).unwrap();
-            staged.switch(|index| placed & (1 << index) != 0).unwrap();
+            let mut staged = Staged::new(&store, &changes);
+            assert!(!staged.stage(100).unwrap());
+            let kept = Disk::default().dir("drift");
+            staged.switch(&*kept, |index| placed & (1 << index) != 0).unwrap();
             // The process dies here; the next one sweeps and rolls back, perhaps twice.
             drop(staged);
             store.sweep().unwrap();
@@ -240,8 +273,10 @@ mod tests {
     fn roll_back_spares_what_was_edited_since() {
         let changes = some_changes();
         let (directory, store, _) = fixture(&changes);
-        let mut staged = Staged::new(&store, &changes).unwrap();
-        staged.switch(|_| true).unwrap();
+        let mut staged = Staged::new(&store, &changes);
+        assert!(!staged.stage(100).unwrap());
+        let kept = Disk::default().dir("drift");
+        staged.switch(&*kept, |_| true).unwrap();
         staged.clean();
         std::fs::write(directory.path().join("50rest-made.rules"), "by hand").unwrap();
         roll_back(&store, &changes).unwrap();
@@ -255,10 +290,12 @@ mod tests {
     fn a_failed_rename_is_unwound() {
         let changes = some_changes();
         let (directory, store, before) = fixture(&changes);
-        let mut staged = Staged::new(&store, &changes).unwrap();
+        let mut staged = Staged::new(&store, &changes);
+        assert!(!staged.stage(100).unwrap());
+        let kept = Disk::default().dir("drift");
         // Take the second file's new version away, as a hostile hand or a broken disk might.
         std::fs::remove_file(directory.path().join(".50rest-replaced.rules.new")).unwrap();
-        assert!(staged.switch(|_| true).is_err());
+        assert!(staged.switch(&*kept, |_| true).is_err());
         staged.clean();
         assert_eq!(files(&directory), before);
     }

@@ -14,8 +14,8 @@ pub const QUIET: Duration = Duration::from_millis(5);
 /// … or when its first change has waited for so long.
 pub const LONGEST: Duration = Duration::from_millis(50);
 
-/// Most changes in one batch: as many as may wait, which halving after a refusal finds its way through in 13 levels.
-pub const MAX_CHANGES: usize = 4096;
+/// Most changes in one batch: those of a thousand clients, which halving after a refusal finds its way through in 10 levels.
+pub const MAX_CHANGES: usize = 1024;
 
 /// The quiet window of the batch that is being collected.
 #[derive(Debug, Clone, Copy)]
@@ -55,6 +55,8 @@ pub struct Queue {
     changes: VecDeque<Change>,
     /// When the tool last refused something of a caller.
     refused: HashMap<Arc<str>, Instant>,
+    /// Callers in whose batch the tool hung, since when; forgiven at their next success.
+    hung: HashMap<Arc<str>, Instant>,
     /// The last batch was of those who are in good standing, so one of the others is next.
     others_turn: bool,
 }
@@ -103,24 +105,25 @@ impl Queue {
 
     /// The tool refused something of this caller, who therefore commits apart for a while.
     pub fn suspect(&mut self, who: &Arc<str>, now: Instant) {
-        self.refused
-            .retain(|_, refused| now.saturating_duration_since(*refused) < QUARANTINE);
-        if self.refused.len() >= MAX_SUSPECTS
-            && let Some(oldest) = self
-                .refused
-                .iter()
-                .min_by_key(|(_, when)| **when)
-                .map(|(who, _)| Arc::clone(who))
-        {
-            self.refused.remove(&oldest);
-        }
-        self.refused.insert(Arc::clone(who), now);
+        remember(&mut self.refused, who, now);
+    }
+
+    /// The tool hung on a batch of several callers: each commits apart until it has shown that it was another.
+    pub fn suspect_until_success(&mut self, who: &Arc<str>, now: Instant) {
+        remember(&mut self.hung, who, now);
+    }
+
+    /// The tool has accepted something of this caller.
+    pub fn trust(&mut self, who: &Arc<str>) {
+        self.hung.remove(who);
     }
 
     fn is_suspect(&self, who: &Arc<str>, now: Instant) -> bool {
-        self.refused
-            .get(who)
-            .is_some_and(|refused| now.saturating_duration_since(*refused) < QUARANTINE)
+        let lately = |list: &HashMap<Arc<str>, Instant>| {
+            list.get(who)
+                .is_some_and(|since| now.saturating_duration_since(*since) < QUARANTINE)
+        };
+        lately(&self.refused) || lately(&self.hung)
     }
 
     /// Takes out the next batch: at most one change per name, and no change before an earlier one to the same name.
@@ -180,6 +183,19 @@ impl Queue {
     pub fn drain(&mut self) -> impl Iterator<Item = Change> + '_ {
         self.changes.drain(..)
     }
+}
+
+fn remember(list: &mut HashMap<Arc<str>, Instant>, who: &Arc<str>, now: Instant) {
+    list.retain(|_, since| now.saturating_duration_since(*since) < QUARANTINE);
+    if list.len() >= MAX_SUSPECTS
+        && let Some(oldest) = list
+            .iter()
+            .min_by_key(|(_, when)| **when)
+            .map(|(who, _)| Arc::clone(who))
+    {
+        list.remove(&oldest);
+    }
+    list.insert(Arc::clone(who), now);
 }
 
 #[cfg(test)]

@@ -290,8 +290,8 @@ impl Book {
     ///
     /// # Errors
     /// The journal cannot be written.
-    pub fn begin(&mut self, files: &[FileChange]) -> io::Result<()> {
-        self.journal.begin(files)
+    pub fn begin(&mut self, files: &[FileChange], remembered: usize) -> io::Result<()> {
+        self.journal.begin(files, remembered)
     }
 
     /// Ends a batch, or says what is known of the switch when there is none. `accepted`: the tool has installed what is on

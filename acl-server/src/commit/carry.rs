@@ -1,5 +1,6 @@
 //! Carries out one batch: plan, files, journal, runs of the tool, verdicts.
 
+use std::collections::HashSet;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +14,7 @@ use super::events::Event;
 use super::isolate::{Isolation, Step};
 use super::journal::FileChange;
 use super::named::named;
-use super::outcome::{label, last_error, report, store_failed};
+use super::outcome::{label, last_error, remembered, report, store_failed};
 use super::plan::{Basis, Leases, Member, Plan};
 use super::registry::CommitState;
 use super::runner::Runner;
@@ -69,11 +70,25 @@ impl<T: Runner> Engine<T> {
             lock(&self.shared.in_flight).clear();
         }
         lock(&self.shared.book).expiring.clear();
+        let callers: HashSet<&Arc<str>> = changes.iter().map(|change| &change.caller.who).collect();
+        let several = callers.len() > 1;
         for (change, verdict) in changes.into_iter().zip(verdicts) {
-            if is_suspicious(&verdict) && change.reply.is_some() {
-                self.queue.suspect(&change.caller.who, now());
+            if change.reply.is_some() {
+                self.judge(&change.caller.who, &verdict, several);
             }
             self.answer(change, verdict, &carried);
+        }
+    }
+
+    /// Who may have made the tool refuse or hang commits apart for a while.
+    fn judge(&mut self, who: &Arc<str>, verdict: &Verdict, several: bool) {
+        match verdict {
+            Verdict::Refused { .. } => self.queue.suspect(who, now()),
+            // Of many in one batch with a change on which the tool hangs, each is then alone, and all but one go on.
+            Verdict::TimedOut { .. } if several => self.queue.suspect_until_success(who, now()),
+            Verdict::TimedOut { .. } => self.queue.suspect(who, now()),
+            Verdict::Done { .. } => self.queue.trust(who),
+            _ => {}
         }
     }
 
@@ -122,7 +137,7 @@ impl<T: Runner> Engine<T> {
         carried: &mut Carried,
     ) -> (Vec<Change>, Vec<Verdict>) {
         let shared = Arc::clone(&self.shared);
-        let mut staged = match self.begin(&shared.store, files) {
+        let mut staged = match self.begin(&shared.store, files, &members).await {
             Ok(staged) => staged,
             Err(error) => {
                 let verdicts = vec![store_failed(&error); members.len()];
@@ -141,6 +156,8 @@ impl<T: Runner> Engine<T> {
             Err(error) => {
                 // The files may be neither old nor new; the journal knows both.
                 tracing::error!(%error, "the files of a batch could not be changed");
+                // Without needing space, if that is possible.
+                let _ = staged.switch(&*self.kept, |_| false);
                 self.take_back(files);
                 let verdicts = vec![self.failed(&error); members.len()];
                 (
@@ -155,10 +172,21 @@ impl<T: Runner> Engine<T> {
         ended
     }
 
-    fn begin<'a>(&self, store: &'a crate::store::Store, files: &'a [FileChange]) -> io::Result<Staged<'a>> {
-        let staged = Staged::new(store, files)?;
+    async fn begin<'a>(
+        &self,
+        store: &'a crate::store::Store,
+        files: &'a [FileChange],
+        members: &[Member],
+    ) -> io::Result<Staged<'a>> {
+        /// Each may take 10 ms on the flash of a switch; who watches over this task wants to hear of it.
+        const AT_ONCE: usize = 64;
+        let mut staged = Staged::new(store, files);
+        while staged.stage(AT_ONCE)? {
+            tokio::task::yield_now().await;
+        }
         let begun = now();
-        if let Err(error) = lock(&self.shared.book).begin(files) {
+        let remembered = members.iter().map(|member| member.remember.size()).sum();
+        if let Err(error) = lock(&self.shared.book).begin(files, remembered) {
             staged.clean();
             return Err(error);
         }
@@ -184,7 +212,7 @@ impl<T: Runner> Engine<T> {
                 Step::Try(wanted) => wanted,
             };
             let in_place = files_of(members, &wanted);
-            staged.switch(|file| in_place.get(file).copied().unwrap_or(false))?;
+            staged.switch(&*self.kept, |file| in_place.get(file).copied().unwrap_or(false))?;
             // Taken before the run: a file that changes during it must not count as accepted.
             foreign = self.look_at_foreign()?;
             drift::strangers(&self.shared.store, &mut lock(&self.shared.book).committed, &batch)?;
@@ -228,7 +256,7 @@ impl<T: Runner> Engine<T> {
         foreign: Option<Fingerprint>,
     ) -> (Vec<Change>, Vec<Verdict>) {
         let in_place = files_of(&members, isolation.accepted());
-        let settled = staged.switch(|file| in_place.get(file).copied().unwrap_or(false));
+        let settled = staged.switch(&*self.kept, |file| in_place.get(file).copied().unwrap_or(false));
         // Before the files are looked at for the last time: a name less changes their stamps.
         staged.clean();
         let (mut changes, mut verdicts, mut ended) = (Vec::new(), Vec::new(), Ended::default());
@@ -346,7 +374,7 @@ impl<T: Runner> Engine<T> {
         metrics.queue_wait(carried.sealed.saturating_duration_since(change.queued));
         let since = decided.saturating_duration_since(carried.sealed);
         metrics.change_own(since.saturating_sub(carried.tool));
-        lock(&self.shared.registry).set(id, CommitState::Decided(verdict.clone()));
+        lock(&self.shared.registry).set(id, CommitState::Decided(remembered(&verdict)));
         self.follow_up(&change.action, &verdict);
         self.shared.events.tell(Event::Verdict {
             id,
@@ -387,12 +415,6 @@ impl<T: Runner> Engine<T> {
             _ => {}
         }
     }
-}
-
-/// Whoever may have made the tool refuse or hang commits apart for a while: of many callers that were in one batch with
-/// a change on which the tool hangs, each is then alone, and all but one go on.
-const fn is_suspicious(verdict: &Verdict) -> bool {
-    matches!(verdict, Verdict::Refused { .. } | Verdict::TimedOut { .. })
 }
 
 const fn outcome_label(outcome: &Outcome) -> ToolOutcome {

@@ -296,16 +296,16 @@ impl Action {
         }
     }
 
-    /// Bytes of content that it holds.
+    /// About how many bytes it holds.
     pub fn bytes(&self) -> usize {
+        /// A name, a change around it, its place in the queue.
+        const EACH: usize = 256;
         let Self::Edit { edits, .. } = self else {
-            return 0;
+            return EACH;
         };
-        edits
-            .iter()
-            .filter_map(|edit| edit.wish.as_ref())
-            .map(|wish| wish.content.len())
-            .sum()
+        let wishes = edits.iter().filter_map(|edit| edit.wish.as_ref());
+        let contents = wishes.map(|wish| wish.content.len() + 20 * wish.facts.rules.len());
+        EACH * (1 + edits.len()) + contents.sum::<usize>()
     }
 }
 

@@ -76,6 +76,8 @@ impl Known {
 pub struct Committed {
     acls: BTreeMap<AclName, Known>,
     rules: HashMap<RuleId, AclName>,
+    /// Further ACLs with a rule that is in `rules`: only a hand can have made that.
+    also: HashMap<RuleId, Vec<AclName>>,
     bytes: usize,
     entries: u64,
     present: usize,
@@ -84,15 +86,13 @@ pub struct Committed {
 impl Committed {
     /// What is on disk of an ACL now; `None`: nothing.
     pub fn set_disk(&mut self, name: &AclName, disk: Option<OnDisk>) {
-        let known = self.acls.entry(name.clone()).or_default();
-        if let Some(old) = known.disk.take() {
+        let before = self.acls.entry(name.clone()).or_default().disk.take();
+        if let Some(old) = before {
             self.bytes -= old.bytes;
             self.entries = self.entries.saturating_sub(old.entries);
             self.present -= 1;
             for rule in old.rules {
-                if self.rules.get(&rule) == Some(name) {
-                    self.rules.remove(&rule);
-                }
+                self.disown(&rule, name);
             }
         }
         if let Some(new) = &disk {
@@ -100,11 +100,29 @@ impl Committed {
             self.entries = self.entries.saturating_add(new.entries);
             self.present += 1;
             for rule in &new.rules {
-                self.rules.insert(*rule, name.clone());
+                match self.rules.get(rule) {
+                    Some(owner) if owner != name => self.also.entry(*rule).or_default().push(name.clone()),
+                    _ => drop(self.rules.insert(*rule, name.clone())),
+                }
             }
         }
-        known.disk = disk;
+        self.acls.entry(name.clone()).or_default().disk = disk;
         self.tidy(name);
+    }
+
+    fn disown(&mut self, rule: &RuleId, name: &AclName) {
+        let others = self.also.get_mut(rule);
+        if self.rules.get(rule) == Some(name) {
+            match others.and_then(Vec::pop) {
+                Some(other) => drop(self.rules.insert(*rule, other)),
+                None => drop(self.rules.remove(rule)),
+            }
+        } else if let Some(others) = others {
+            others.retain(|other| other != name);
+        }
+        if self.also.get(rule).is_some_and(Vec::is_empty) {
+            self.also.remove(rule);
+        }
     }
 
     /// The file was looked at: it has this stamp now, and `sure` says whether the switch is known to have it.

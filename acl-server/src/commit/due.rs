@@ -6,6 +6,7 @@ use std::sync::Arc;
 use shared::AclName;
 
 use super::change::{Action, Caller, Change, Precondition};
+use super::committed::Known;
 use super::drift;
 use super::engine::Engine;
 use super::events::Event;
@@ -21,6 +22,9 @@ impl<T: Runner> Engine<T> {
         if self.timetable.look <= now {
             self.timetable.look = now + LOOK;
             self.look_at_ours();
+            let book = lock(&self.shared.book);
+            let drifted = |name: &AclName| book.committed.get(name).is_some_and(Known::drifted);
+            self.skipped.retain(drifted);
         }
         let shared = Arc::clone(&self.shared);
         let mut book = lock(&shared.book);
@@ -62,7 +66,7 @@ impl<T: Runner> Engine<T> {
         };
         for name in changed {
             let known = book.committed.get(&name);
-            let drifted = known.is_some_and(super::committed::Known::drifted);
+            let drifted = known.is_some_and(Known::drifted);
             let disk = known.and_then(|known| known.disk.as_ref());
             let etag = disk.map(|disk| etag_of(disk.fingerprint));
             tracing::warn!(acl = %name, drifted, etag, "a file of ours was changed by hand");

@@ -82,6 +82,8 @@ pub struct Journal {
     last_end: Option<AcceptedState>,
     /// A batch is begun and not ended.
     open: bool,
+    /// What is behind `length` is to be cut off first.
+    torn: bool,
 }
 
 /// The file's name in the state directory.
@@ -119,6 +121,7 @@ impl Journal {
             sequence: recovered.happened.last().map_or(0, |(sequence, _)| *sequence),
             last_end: recovered.accepted.clone(),
             open: recovered.open.is_some(),
+            torn: false,
         };
         Ok((journal, recovered))
     }
@@ -162,23 +165,24 @@ impl Journal {
     }
 
     fn cut_to(&mut self, length: u64) -> io::Result<()> {
-        self.length = length;
-        self.log.cut(length)
+        self.torn = true;
+        self.log.cut(length)?;
+        (self.length, self.torn) = (length, false);
+        Ok(())
     }
 
-    /// Makes a batch durable. After this, and not before, its files may change.
+    /// Makes a batch durable. After this, and not before, its files may change. `remembered`: bytes that its end will need.
     ///
     /// # Errors
     /// The record cannot be written, for instance because the disk is full; then the batch is not begun.
-    pub fn begin(&mut self, changes: &[FileChange]) -> io::Result<()> {
-        /// A fingerprint, a boot, the frame, and what is remembered of each file.
-        const END: u64 = 1024;
-        const EACH: u64 = 128;
+    pub fn begin(&mut self, changes: &[FileChange], remembered: usize) -> io::Result<()> {
+        /// A fingerprint, a boot, the frame, and the notes of callers meanwhile.
+        const END: usize = 4096;
+        let end = u64::try_from(END.saturating_add(remembered)).map_err(io::Error::other)?;
         let before = self.length;
-        let files = u64::try_from(changes.len()).map_err(io::Error::other)?;
         let begun = self
             .append(&Record::Begin(Cow::Borrowed(changes)))
-            .and_then(|()| self.log.reserve(self.length, END + EACH * files));
+            .and_then(|()| self.log.reserve(self.length, end));
         match begun {
             Ok(()) => self.open = true,
             Err(_) => self.cut_to(before)?,
@@ -223,14 +227,18 @@ impl Journal {
 
     fn append(&mut self, record: &Record<'_>) -> io::Result<()> {
         let framed = frame::frame(record)?;
+        if self.torn {
+            // Behind half a record, a whole one would not be found.
+            self.cut_to(self.length)?;
+        }
         match self.log.append(&framed) {
             Ok(()) => {
                 self.length += u64::try_from(framed.len()).map_err(io::Error::other)?;
                 Ok(())
             }
             Err(error) => {
-                // Half a record in the middle would hide all that follow it.
-                self.log.cut(self.length)?;
+                // If this fails too, it is done before the next one.
+                let _ = self.cut_to(self.length);
                 Err(error)
             }
         }

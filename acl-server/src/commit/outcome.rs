@@ -87,3 +87,38 @@ pub fn label(verdict: &Verdict) -> Label {
         Verdict::ShuttingDown => Label::ShuttingDown,
     }
 }
+
+/// A verdict as it is kept for those who ask later: of the tool's words the end, since many verdicts are kept.
+pub fn remembered(verdict: &Verdict) -> Verdict {
+    /// Of a line, and of all.
+    const LINE: usize = 400;
+    const ALL: usize = 4096;
+    let brief = |lines: &Words| -> Words {
+        if lines.iter().map(String::len).sum::<usize>() <= ALL {
+            return Words::clone(lines);
+        }
+        let mut left = ALL;
+        let mut kept: Vec<String> = Vec::new();
+        for line in lines.iter().rev() {
+            let line: String = line.chars().take(LINE).collect();
+            left = left.saturating_sub(line.len().max(1));
+            if left == 0 {
+                break;
+            }
+            kept.push(line);
+        }
+        kept.reverse();
+        kept.into()
+    };
+    let mut verdict = verdict.clone();
+    match &mut verdict {
+        Verdict::Refused { lines, .. }
+        | Verdict::BaseRefused { lines, .. }
+        | Verdict::TimedOut { lines }
+        | Verdict::ToolFailed { lines, .. }
+        | Verdict::Undecided { lines, .. } => *lines = brief(lines),
+        Verdict::Drift { acls } => acls.truncate(16),
+        _ => {}
+    }
+    verdict
+}

@@ -1,7 +1,7 @@
 //! What a sealed batch means for the files. Preconditions, drift, locks, "unchanged", 201 or 200, rights, duplicates and
 //! room are decided here, against what is committed, and nowhere else.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::time::Duration;
 
 use shared::AclName;
@@ -51,6 +51,15 @@ pub struct Remember {
 }
 
 impl Remember {
+    /// About how many bytes it takes in the journal.
+    pub fn size(&self) -> usize {
+        /// A name, a fingerprint and a time, with their lengths.
+        const EACH: usize = 128;
+        let opened = self.opened.iter().flat_map(|(record, _)| &record.before);
+        let contents = opened.map(|before| EACH + before.content.as_deref().map_or(0, <[u8]>::len));
+        EACH * (2 + self.acls.len()) + contents.sum::<usize>()
+    }
+
     /// Adds it to what the batch has changed; leases begin now.
     pub fn into_ended(self, ended: &mut Ended, now: Instant) {
         for (name, wish) in self.acls {
@@ -110,7 +119,6 @@ impl Plan {
         let mut sealing = Sealing {
             basis,
             room,
-            touched: HashSet::new(),
             brought: HashMap::new(),
             skipped: Vec::new(),
             scanned: false,

@@ -56,15 +56,16 @@ impl<T: Runner> Engine<T> {
         parts.tool.settle().await?;
         let now = now();
         let (mut book, recovered, first_start) = Book::open(parts.state, now)?;
+        if let Some(open) = &recovered.open {
+            roll_back(&parts.store, open)?;
+        }
+        // After that: what the batch has set aside was good for it.
         let swept = parts.store.sweep()?;
         if swept > 0 {
             tracing::info!(
                 files = swept,
                 "removed temporary files that an earlier daemon left behind"
             );
-        }
-        if let Some(open) = &recovered.open {
-            roll_back(&parts.store, open)?;
         }
         drift::scan(&parts.store, &mut book.committed)?;
         if first_start {

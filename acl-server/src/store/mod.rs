@@ -127,6 +127,12 @@ impl Store {
         self.dir.write(&temp_name(name, version), content, true)
     }
 
+    /// Whether this content is staged.
+    pub fn is_staged(&self, name: &AclName, version: Version, content: &[u8]) -> bool {
+        let staged = self.dir.read(&temp_name(name, version), MAX_FILE, false);
+        staged.is_ok_and(|staged| staged.as_deref() == Some(content))
+    }
+
     /// Stages the content that is in place, so that it can come back without needing space.
     ///
     /// # Errors

@@ -42,7 +42,7 @@ fn an_ended_batch_is_over_and_an_open_one_is_found() {
     let disk = Disk::default();
     let (mut journal, recovered) = open(&disk);
     assert_eq!(recovered, Recovered::default());
-    journal.begin(&[change("a", None, Some(b"x"))]).unwrap();
+    journal.begin(&[change("a", None, Some(b"x"))], 100).unwrap();
     journal.note(&note()).unwrap();
     journal.end(Some(accepted(1)), &delta(1)).unwrap();
     let happened = vec![(1, Happened::Note(note())), (2, Happened::Batch(delta(1)))];
@@ -57,7 +57,7 @@ fn an_ended_batch_is_over_and_an_open_one_is_found() {
         change("a", Some(&[0, 255, b'\n']), None),
         change("b", None, Some(b"")),
     ];
-    journal.begin(&batch).unwrap();
+    journal.begin(&batch, 100).unwrap();
     let (mut journal, recovered) = open(&disk);
     let expected = Recovered {
         open: Some(batch),
@@ -78,7 +78,7 @@ fn a_journal_cut_anywhere_is_a_journal_of_fewer_records() {
     let disk = Disk::default();
     let (mut journal, _) = open(&disk);
     let mut ends = vec![journal.length];
-    journal.begin(&[change("a", None, Some(b"one"))]).unwrap();
+    journal.begin(&[change("a", None, Some(b"one"))], 100).unwrap();
     ends.push(journal.length);
     journal.end(Some(accepted(1)), &delta(1)).unwrap();
     ends.push(journal.length);
@@ -103,7 +103,7 @@ fn a_journal_cut_anywhere_is_a_journal_of_fewer_records() {
 fn a_damaged_byte_never_invents_a_record() {
     let disk = Disk::default();
     let (mut journal, _) = open(&disk);
-    journal.begin(&[change("a", None, Some(b"one"))]).unwrap();
+    journal.begin(&[change("a", None, Some(b"one"))], 100).unwrap();
     let whole = disk.dir("state").log(FILE).unwrap().read().unwrap();
     for index in MAGIC.len()..whole.len() {
         let mut damaged = whole.clone();
@@ -119,7 +119,9 @@ fn it_begins_anew_and_remembers_what_was_accepted_and_where_it_was() {
     let disk = Disk::default();
     let (mut journal, _) = open(&disk);
     let body = vec![b'x'; 100_000];
-    journal.begin(&[change("a", Some(&body), Some(&body))]).unwrap();
+    journal
+        .begin(&[change("a", Some(&body), Some(&body))], 100)
+        .unwrap();
     journal.begin_anew().unwrap();
     assert!(journal.length() > 200_000, "not while a batch is open");
     journal.end(Some(accepted(2)), &delta(1)).unwrap();
@@ -139,7 +141,7 @@ fn what_cannot_be_written_has_not_happened() {
     let (mut journal, _) = open(&disk);
     journal.end(Some(accepted(1)), &delta(1)).unwrap();
     disk.set_full(true);
-    assert!(journal.begin(&[change("a", None, Some(b"one"))]).is_err());
+    assert!(journal.begin(&[change("a", None, Some(b"one"))], 100).is_err());
     assert!(journal.note(&note()).is_err());
     disk.set_full(false);
     let (journal, recovered) = open(&disk);

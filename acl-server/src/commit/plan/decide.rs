@@ -32,8 +32,6 @@ pub(super) enum Decision {
 pub(super) struct Sealing<'a> {
     pub(super) basis: Basis<'a>,
     pub(super) room: Room,
-    /// The ACLs that an earlier member changes: whether their rules stay is for the tool to say.
-    pub(super) touched: HashSet<AclName>,
     /// The rules that earlier members bring.
     pub(super) brought: HashMap<RuleId, AclName>,
     pub(super) skipped: Vec<AclName>,
@@ -132,7 +130,6 @@ impl Sealing<'_> {
             keep(self.basis.kept, name, &content).map_err(|error| store_failed(&error))?;
         }
         self.room = room;
-        self.touched.extend(files.iter().map(|file| file.name.clone()));
         if let Some(window) = confirm.filter(|_| unconfirmed) {
             // They may come back, so nobody else in this batch gets them either.
             for old in &before {
@@ -187,7 +184,6 @@ impl Sealing<'_> {
         if files.is_empty() && self.basis.synced {
             return Ok(Decision::Done(success));
         }
-        self.touched.extend(files.iter().map(|file| file.name.clone()));
         Ok(Decision::Commit {
             files,
             success,
@@ -207,7 +203,6 @@ impl Sealing<'_> {
             return Ok(Decision::Done(Verdict::Moot));
         }
         self.basis.book.expiring.insert(name.clone());
-        self.touched.insert(name.clone());
         let remember = Remember {
             acls: vec![(name.clone(), None)],
             ..Remember::default()
@@ -258,7 +253,6 @@ impl Sealing<'_> {
             remember
                 .acls
                 .push((ours.name.clone(), wish.map(|wish| (wish, ours.lease))));
-            self.touched.insert(ours.name);
         }
         let success = Verdict::Done {
             effects,
@@ -297,9 +291,7 @@ impl Sealing<'_> {
         for Edit { name, wish } in edits {
             for (line, rule) in wish.iter().flat_map(|wish| &wish.facts.rules) {
                 let committed = self.owner(rule)?;
-                let committed = committed
-                    .as_ref()
-                    .filter(|owner| !self.touched.contains(*owner) && !names.contains(*owner));
+                let committed = committed.as_ref().filter(|owner| !names.contains(*owner));
                 let other = brought
                     .get(rule)
                     .copied()

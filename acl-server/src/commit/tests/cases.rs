@@ -584,3 +584,140 @@ async fn a_full_disk_refuses_and_changes_nothing() {
     assert_eq!(verdict(&world, put("b", &rule(2))).await, done(Effect::Created));
     assert_eq!(world.tool.installed(), Some(world.files()));
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_is_due_comes_between_the_changes_of_those_who_never_pause() {
+    let world = world().await;
+    let leased = edit(vec![("a", Some(wish(&rule(1), Some(1))))]);
+    assert_eq!(verdict(&world, leased).await, done(Effect::Created));
+    let (id, _) = submit_id(&world, with_confirm(put("c", &rule(2)), 1)).await;
+    // One name, so each is a batch and a run of its own.
+    let busy: Vec<_> = (0..3000)
+        .map(|n| {
+            let action = put("b", &rule(100 + n));
+            world
+                .committer()
+                .submit(action, Precondition::default(), caller("x"))
+                .unwrap()
+        })
+        .collect();
+    sleep(Duration::from_secs(4)).await;
+    assert!(!world.files().contains_key("50rest-a.rules"), "the lease");
+    assert_eq!(world.committer().commit(id).unwrap().state, CommitState::Reverted);
+    assert!(world.committer().commit(busy[2999].id).unwrap().state == CommitState::Pending);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_may_come_back_keeps_its_rules_and_its_room() {
+    let mut world = World::new();
+    world.entries_limit = Some(2);
+    world.start().await.unwrap();
+    sleep(Duration::from_secs(1)).await;
+    assert_eq!(verdict(&world, put("a", &rule(1))).await, done(Effect::Created));
+    // In one batch: a change that will be taken back, and one that wants the rule that it frees.
+    let caller = caller("x");
+    let submit = |action| {
+        world
+            .committer()
+            .submit(action, Precondition::default(), caller.clone())
+            .unwrap()
+    };
+    let first = submit(with_confirm(put("a", &rule(2)), 30));
+    let second = submit(put("b", &rule(1)));
+    assert!(first.answer().await.unwrap().verdict.is_success());
+    assert!(matches!(
+        second.answer().await.unwrap().verdict,
+        Verdict::Duplicate { .. }
+    ));
+    sleep(Duration::from_secs(40)).await;
+    assert_eq!(world.files()["50rest-a.rules"], rule(1));
+    // A removal that will be taken back frees no room.
+    let (_, removed) = submit_id(&world, with_confirm(delete("a"), 30)).await;
+    assert!(removed.is_success());
+    assert_eq!(verdict(&world, put("b", &rule(3))).await, done(Effect::Created));
+    assert!(matches!(
+        verdict(&world, put("c", &rule(4))).await,
+        Verdict::NoRoom { .. }
+    ));
+    sleep(Duration::from_secs(40)).await;
+    assert_eq!(world.files()["50rest-a.rules"], rule(1));
+    assert_eq!(world.tool.installed(), Some(world.files()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_cannot_be_taken_back_may_be_confirmed() {
+    let world = world().await;
+    assert_eq!(verdict(&world, put("a", &rule(1))).await, done(Effect::Created));
+    let (id, _) = submit_id(&world, with_confirm(put("a", &rule(2)), 30)).await;
+    // A hand gives another ACL the rule that would come back.
+    world.by_hand("50rest-b.rules", Some(&rule(1)));
+    sleep(Duration::from_secs(45)).await;
+    assert_eq!(world.files()["50rest-a.rules"], rule(2));
+    assert!(matches!(
+        verdict(&world, put("a", &rule(3))).await,
+        Verdict::Locked { .. }
+    ));
+    assert_eq!(world.committer().confirm(id).unwrap(), Confirmation::Confirmed);
+    assert_eq!(verdict(&world, put("a", &rule(3))).await, done(Effect::Replaced));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_change_on_which_the_tool_hangs_is_soon_alone() {
+    let world = world().await;
+    world.tool.hang_on("hang");
+    let hanging = format!("{}# hang\n", rule(1));
+    let mut hangs = 0;
+    for round in 0..3 {
+        let all: Vec<_> = (0..5)
+            .map(|n| {
+                let content = if n == 2 {
+                    hanging.clone()
+                } else {
+                    rule(10 + 5 * round + n)
+                };
+                let action = put(&format!("n{n}"), &content);
+                let who = caller(&format!("client {n}"));
+                world
+                    .committer()
+                    .submit(action, Precondition::default(), who)
+                    .unwrap()
+            })
+            .collect();
+        for (n, ticket) in all.into_iter().enumerate() {
+            let verdict = ticket.answer().await.unwrap().verdict;
+            let expected = matches!(verdict, Verdict::TimedOut { .. });
+            hangs += usize::from(expected && n != 2);
+            assert!(expected || n != 2);
+        }
+    }
+    assert_eq!(hangs, 4, "strangers suffer once");
+    assert_eq!(world.files().len(), 1 + 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hand_in_a_file_while_the_tool_runs_is_seen_and_its_work_kept() {
+    let world = world().await;
+    assert_eq!(verdict(&world, put("a", &rule(1))).await, done(Effect::Created));
+    for (new, kept) in [(rule(2), 0), (poison(2), 1)] {
+        world.tool.let_hands_in();
+        let ticket = world
+            .committer()
+            .submit(put("a", &new), Precondition::default(), caller("x"))
+            .unwrap();
+        sleep(Duration::from_millis(6)).await;
+        assert!(world.tool.is_running());
+        world.by_hand("50rest-a.rules", Some("by hand\n"));
+        ticket.answer().await.unwrap();
+        assert_eq!(world.disk.names("drift").len(), kept, "{new}");
+        if kept == 0 {
+            assert!(matches!(
+                verdict(&world, put("a", &rule(3))).await,
+                Verdict::Drift { .. }
+            ));
+            let answer = world.submit(put("a", &rule(3)), seen("by hand\n")).await.unwrap();
+            assert_eq!(answer.verdict, done(Effect::Replaced));
+            world.disk.by_hand("drift", &world.disk.names("drift")[0], None);
+        }
+    }
+    assert_eq!(world.files()["50rest-a.rules"], rule(3));
+}

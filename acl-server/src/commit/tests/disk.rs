@@ -14,6 +14,8 @@ struct Inode {
     /// What a loss of power leaves.
     synced: Vec<u8>,
     version: i64,
+    /// Changes with names, too, as a file's second time does.
+    named: i64,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -158,6 +160,7 @@ impl Disk {
                     now: content.into(),
                     synced: content.into(),
                     version: state.writes,
+                    named: 0,
                 });
                 state.inodes.len() - 1
             });
@@ -240,7 +243,14 @@ impl Dir for SimDir {
     fn stamp(&self, name: &str) -> io::Result<Option<Stamp>> {
         self.disk.state(|state| {
             let stamp = |inode: usize| Stamp {
-                words: [inode as i64, 0, state.inodes[inode].version, 0, 0, 0],
+                words: [
+                    inode as i64,
+                    0,
+                    state.inodes[inode].version,
+                    0,
+                    state.inodes[inode].named,
+                    0,
+                ],
                 settled: true,
             };
             Ok(state.find(self.name, name).map(stamp))
@@ -256,6 +266,7 @@ impl Dir for SimDir {
                 now: content.to_vec(),
                 synced: Vec::new(),
                 version,
+                named: 0,
             });
             let inode = state.inodes.len() - 1;
             state.enter(dir, name, inode);
@@ -274,6 +285,7 @@ impl Dir for SimDir {
                 return Err(Errno::EEXIST.into());
             }
             state.enter(dir, to, inode);
+            state.inodes[inode].named += 1;
             Ok(())
         })
     }
@@ -285,6 +297,7 @@ impl Dir for SimDir {
             if state.find(dir, to) != Some(inode) {
                 state.dirs.get_mut(dir).unwrap().now.remove(from);
                 state.enter(dir, to, inode);
+                state.inodes[inode].named += 1;
             }
             Ok(())
         })
@@ -292,7 +305,9 @@ impl Dir for SimDir {
 
     fn unlink(&self, name: &str) -> io::Result<()> {
         self.step(|state, dir| {
-            state.dirs.get_mut(dir).unwrap().now.remove(name);
+            if let Some(inode) = state.dirs.get_mut(dir).unwrap().now.remove(name) {
+                state.inodes[inode].named += 1;
+            }
             Ok(())
         })
     }

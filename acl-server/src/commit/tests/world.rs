@@ -47,6 +47,10 @@ struct ToolState {
     accepted: usize,
     /// Whether it says which file it does not like.
     talkative: bool,
+    /// It hangs on files with this word.
+    hangs_on: Option<&'static str>,
+    /// Files may change while it runs.
+    hands: bool,
 }
 
 impl SimTool {
@@ -84,6 +88,14 @@ impl SimTool {
         self.state(|state| state.faults = faults.to_vec());
     }
 
+    pub(crate) fn hang_on(&self, word: &'static str) {
+        self.state(|state| state.hangs_on = Some(word));
+    }
+
+    pub(crate) fn let_hands_in(&self) {
+        self.state(|state| state.hands = true);
+    }
+
     pub(crate) fn talk(&self) {
         self.state(|state| state.talkative = true);
     }
@@ -95,7 +107,12 @@ impl Runner for SimTool {
             state.runs += 1;
             state.running = true;
             let fault = (!state.faults.is_empty()).then(|| state.faults.remove(0));
-            (state.disk.rules("policy.d"), fault)
+            let files = state.disk.rules("policy.d");
+            let hangs = state
+                .hangs_on
+                .is_some_and(|word| files.values().any(|content| content.contains(word)));
+            let fault = fault.or(hangs.then_some(Fault::Hang { installs: false }));
+            (files, fault)
         });
         if fault == Some(Fault::Missing) {
             self.state(|state| state.running = false);
@@ -111,14 +128,20 @@ impl Runner for SimTool {
         tokio::time::sleep(Duration::from_millis(3)).await;
         self.state(|state| {
             state.running = false;
-            assert_eq!(
-                before,
-                state.disk.rules("policy.d"),
-                "a file changed under the tool"
-            );
+            let now = state.disk.rules("policy.d");
+            assert!(state.hands || before == now, "a file changed under the tool");
             let bad = before.iter().find(|(name, content)| {
                 content.contains("poison") || !name.starts_with("50rest-") && content.contains("broken")
             });
+            let ours = before.iter().filter(|(name, _)| name.starts_with("50rest-"));
+            let lines =
+                ours.flat_map(|(name, content)| content.lines().map(move |line| (line, name, content)));
+            let mut seen = std::collections::BTreeSet::new();
+            let twice = lines
+                .filter(|(line, ..)| line.starts_with("-A"))
+                .find(|(line, ..)| !seen.insert(*line))
+                .map(|(_, name, content)| (name, content));
+            let bad = bad.or(twice);
             let installs = match fault {
                 Some(Fault::Hang { installs } | Fault::Killed { installs }) => installs,
                 _ => true,
