@@ -104,7 +104,11 @@ fn three_of_a_hundred(tool_args: &str, with_tokens: bool) -> usize {
 fn exactly_the_offenders_are_refused() {
     for (tool_args, with_tokens) in [("", true), ("", false), ("--vague", true), ("--vague", false)] {
         let runs = three_of_a_hundred(tool_args, with_tokens);
-        let tool = if tool_args.is_empty() { "names the offender" } else { "does not" };
+        let tool = if tool_args.is_empty() {
+            "names the offender"
+        } else {
+            "does not"
+        };
         let who = if with_tokens { "100 tokens" } else { "loopback" };
         println!("3 poisoned of 100 ({who}), a tool that {tool}: {runs} runs of the tool");
     }
@@ -128,9 +132,16 @@ fn somebody_elses_broken_file_is_nobodys_refusal() {
         for reply in all_at_once(&server, &tokens, false) {
             assert_eq!(reply.status, 503, "{}", reply.text());
             let problem = reply.json().unwrap();
-            assert!(problem["type"].as_str().unwrap().ends_with("base-refused"), "{problem}");
+            assert!(
+                problem["type"].as_str().unwrap().ends_with("base-refused"),
+                "{problem}"
+            );
             assert!(reply.header("retry-after").is_some());
-            let words = if vague.is_empty() { "poison" } else { "hardware sync failed" };
+            let words = if vague.is_empty() {
+                "poison"
+            } else {
+                "hardware sync failed"
+            };
             assert!(problem["output"].to_string().contains(words), "{problem}");
         }
         println!(
@@ -142,10 +153,16 @@ fn somebody_elses_broken_file_is_nobodys_refusal() {
         // The switch's own people repair it, and nobody has to restart anything.
         fs::write(&foreign, good).unwrap();
         tests::wait::until("the repaired base", Duration::from_secs(30), || {
-            http::get(server.address, "/readyz").ok().filter(|reply| reply.status == 200)
+            http::get(server.address, "/readyz")
+                .ok()
+                .filter(|reply| reply.status == 200)
         })
         .unwrap();
-        assert!(all_at_once(&server, &tokens, false).iter().all(|reply| reply.status == 201));
+        assert!(
+            all_at_once(&server, &tokens, false)
+                .iter()
+                .all(|reply| reply.status == 201)
+        );
         assert_eq!(home.files().unwrap().len(), CLIENTS + 1);
     }
 }

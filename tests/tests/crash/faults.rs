@@ -18,7 +18,9 @@ use super::site::Site;
 const LIMIT: Duration = Duration::from_secs(30);
 
 fn content(name: &str, tag: &str) -> (Vec<String>, String) {
-    let host = name.bytes().fold(0_u8, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte));
+    let host = name
+        .bytes()
+        .fold(0_u8, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte));
     let lines = vec![
         "[iptables]".to_owned(),
         format!("# {tag}"),
@@ -167,8 +169,7 @@ fn sigterm_finishes_what_runs_and_turns_away_what_waits() {
 
 /// A program in the mount namespace of `holder`.
 fn inside(holder: &tests::process::Process, command: &Command) -> Command {
-    let mut wrapped =
-        tests::process::command(tests::binaries::system("nsenter", "util-linux").unwrap());
+    let mut wrapped = tests::process::command(tests::binaries::system("nsenter", "util-linux").unwrap());
     wrapped
         .arg(format!("--mount=/proc/{}/ns/mnt", holder.pid()))
         .arg(command.get_program())
@@ -185,8 +186,7 @@ mod lab {
     /// A mount namespace, with what `script` mounts in it.
     fn namespace(site: &Site, script: &str, of: &Path) -> Process {
         assert!(nix::unistd::Uid::effective().is_root(), "mounting needs root");
-        let mut holder =
-            tests::process::command(tests::binaries::system("unshare", "util-linux").unwrap());
+        let mut holder = tests::process::command(tests::binaries::system("unshare", "util-linux").unwrap());
         let script = format!("{script} && echo mounted && exec sleep infinity");
         holder.args(["--mount", "sh", "-ec", &script]).arg(of);
         let holder = Process::spawn("mounts", holder, site.path()).unwrap();
@@ -207,6 +207,13 @@ mod lab {
         server
     }
 
+    /// PUTs 30 KiB, which fits into nothing that happens to be left over.
+    fn put_big(server: SocketAddr, name: &str) -> http::Response {
+        let mut lines = content(name, "big").0;
+        lines.extend((0..30).map(|_| format!("# {}", "x".repeat(1000))));
+        http::put(server, &format!("/acl/{name}"), &json!(lines)).unwrap()
+    }
+
     const TMPFS: &str = "mount -t tmpfs -o size=256k small \"$0\"";
     const FILL: &str = "cat /dev/zero >\"$0/filler\" 2>/dev/null || :";
     const EMPTY: &str = "rm \"$0/filler\"";
@@ -225,9 +232,9 @@ mod lab {
             let list = || shell(&holder, "cd \"$0\" && ls -A && cat 50rest-*", &policy);
             let before = list();
             for _ in 0..3 {
-                let reply = put(server.address, "kept", &"x".repeat(1000)).unwrap();
-                assert_problem(&reply, 507, "disk-full");
-                assert_problem(&put(server.address, "new", "x").unwrap(), 507, "disk-full");
+                for name in ["kept", "new"] {
+                    assert_problem(&put_big(server.address, name), 507, "disk-full");
+                }
             }
             assert_eq!(list(), before);
             assert_eq!(http::get(server.address, "/readyz").unwrap().status, 200);
@@ -235,9 +242,9 @@ mod lab {
 
             let server = start(&site, &holder, "second");
             assert_eq!(list(), before, "state is full: {state_is_full}");
-            assert_problem(&put(server.address, "new", "x").unwrap(), 507, "disk-full");
+            assert_problem(&put_big(server.address, "new"), 507, "disk-full");
             shell(&holder, EMPTY, full);
-            assert_eq!(put(server.address, "new", "x").unwrap().status, 201);
+            assert_eq!(put_big(server.address, "new").status, 201);
             assert_eq!(http::delete(server.address, "/acl/kept").unwrap().status, 204);
         }
     }

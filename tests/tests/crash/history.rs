@@ -80,7 +80,9 @@ pub(crate) fn check(before: &Acls, changes: &[Change], after: &Acls) -> Result<(
             ));
         }
     }
-    changes.iter().try_for_each(|change| whole(change, changes, after))
+    changes
+        .iter()
+        .try_for_each(|change| whole(change, changes, after))
 }
 
 /// A change of several ACLs is there as a whole, but for what others have replaced.
@@ -168,7 +170,10 @@ mod tests {
         ];
         let is_good = |found| check(&Acls::new(), &changes, &acls(&[("a", found)])).is_ok();
         assert!(!is_good("1"));
-        assert!(is_good("2") && is_good("3"), "at the same time, either may be last");
+        assert!(
+            is_good("2") && is_good("3"),
+            "at the same time, either may be last"
+        );
     }
 
     #[test]

@@ -152,6 +152,12 @@ impl Lane {
         // Into the first batch, or far enough for refusals and what follows them.
         let longest = *self.chance.pick(&[30_000, 30_000, 200_000]);
         wait::pause(Duration::from_micros(self.chance.below(longest)));
+        if self.chance.percent(40) {
+            let runs = || self.site.tool_runs().then_some(());
+            // With nothing but refusals and removals there may be none for a while.
+            let _ = wait::until("a run of the tool", Duration::from_millis(100), runs);
+            wait::pause(Duration::from_micros(self.chance.below(8_000)));
+        }
         if self.chance.percent(10) {
             self.site.change(&format!("kill {}", self.counts.kills));
         }
@@ -238,7 +244,9 @@ fn contains(text: &[u8], word: &[u8]) -> bool {
 }
 
 fn is_refused(error: &anyhow::Error) -> bool {
-    let mut causes = error.chain().filter_map(|cause| cause.downcast_ref::<io::Error>());
+    let mut causes = error
+        .chain()
+        .filter_map(|cause| cause.downcast_ref::<io::Error>());
     causes.any(|cause| cause.kind() == io::ErrorKind::ConnectionRefused)
 }
 

@@ -120,7 +120,9 @@ impl Site {
         };
         let inode = format!(":{} ", data.ino());
         let locks = fs::read_to_string("/proc/locks").unwrap();
-        locks.lines().any(|line| line.contains("FLOCK") && line.contains(&inode))
+        locks
+            .lines()
+            .any(|line| line.contains("FLOCK") && line.contains(&inode))
     }
 
     fn beside(&self, suffix: &str) -> PathBuf {
@@ -161,7 +163,11 @@ impl Site {
         let last = self.last.as_ref().unwrap();
         assert_eq!(last["exit"], json!(0), "the last run of the tool was a refusal");
         for when in ["at_start", "at_end"] {
-            assert_eq!(last[when], json!(files), "what the tool had {when} of its last run");
+            assert_eq!(
+                last[when],
+                json!(files),
+                "what the tool had {when} of its last run"
+            );
         }
         runs
     }
