@@ -73,7 +73,24 @@ pub fn delete(server: SocketAddr, path: &str) -> Result<Response> {
 /// # Errors
 /// As [`get`].
 pub fn request(server: SocketAddr, method: &str, path: &str, body: Option<&[u8]>) -> Result<Response> {
+    request_as(server, None, method, path, body)
+}
+
+/// Like [`request`], by the owner of a bearer token.
+///
+/// # Errors
+/// As [`get`].
+pub fn request_as(
+    server: SocketAddr,
+    token: Option<&str>,
+    method: &str,
+    path: &str,
+    body: Option<&[u8]>,
+) -> Result<Response> {
     let mut head = format!("{method} {path} HTTP/1.1\r\nHost: {server}\r\nConnection: close\r\n");
+    if let Some(token) = token {
+        head.push_str(&format!("Authorization: Bearer {token}\r\n"));
+    }
     if let Some(body) = body {
         let length = body.len();
         head.push_str(&format!(

@@ -9,6 +9,8 @@ pub mod lab;
 pub mod local;
 /// A synthetic sFlow agent: real datagrams without a switch and without root.
 pub mod agent;
+/// Connections that stay, for many requests at once: HTTP/1.1 and HTTP/2, plain and with TLS.
+pub mod load;
 /// Captures packets at a host and counts them per flow and DSCP.
 pub mod wire;
 /// A small HTTP client that can be used inside a namespace.

@@ -64,21 +64,28 @@ impl Home {
     /// # Errors
     /// It has not been built.
     pub fn command(&self, tool_args: &str) -> Result<Command> {
-        let mut server = command(binaries::binary("acl-server")?);
-        let policy = self.policy_dir();
         let tool_args = format!(
             "--dir {} --record {} {tool_args}",
-            policy.display(),
+            self.policy_dir().display(),
             self.record().display()
         );
+        self.command_with("recording-tool", &tool_args)
+    }
+
+    /// acl-server with another program of this workspace as its tool, ready to be started.
+    ///
+    /// # Errors
+    /// It has not been built.
+    pub fn command_with(&self, tool: &str, tool_args: &str) -> Result<Command> {
+        let mut server = command(binaries::binary("acl-server")?);
         server
             .args(["--listen", "127.0.0.1:0", "--policy-dir"])
-            .arg(&policy);
+            .arg(self.policy_dir());
         server.arg("--state-dir").arg(self.state_dir());
         server
             .arg("--tool")
-            .arg(binaries::binary("recording-tool")?)
-            .args(["--tool-args", &tool_args]);
+            .arg(binaries::binary(tool)?)
+            .args(["--tool-args", tool_args]);
         Ok(server)
     }
 

@@ -33,7 +33,8 @@ struct Arguments {
     #[arg(long, short = 'P')]
     dir: Option<PathBuf>,
     /// Appends one line of JSON a run: `{start_ns, end_ns, exit, at_start: {file: content}, at_end: {…}}`, times in
-    /// nanoseconds since 1970.
+    /// nanoseconds since 1970. While it runs, it holds a lock on the file beside it that ends in `.lock`; a run that finds
+    /// it locked, which must not be, says so in the file that ends in `.overlap`.
     #[arg(long)]
     record: Option<PathBuf>,
     /// Writes its process id here when it has read the files and before it does anything else.
@@ -42,9 +43,15 @@ struct Arguments {
     /// Takes so many milliseconds.
     #[arg(long, default_value_t = 0)]
     delay: u64,
+    /// Takes up to so many milliseconds more, each time another number of them.
+    #[arg(long, default_value_t = 0)]
+    jitter: u64,
     /// Refuses the first rule line that contains this text, whoever's it is.
     #[arg(long)]
     refuse_if: Option<String>,
+    /// Does not say which line it refuses.
+    #[arg(long)]
+    vague: bool,
     /// Does not end as long as this file exists.
     #[arg(long)]
     hang_if_exists: Option<PathBuf>,
@@ -71,13 +78,16 @@ fn main() -> Result<ExitCode> {
         term.add(Signal::SIGTERM);
         term.thread_block()?;
     }
+    let _running = arguments.record.as_deref().map(hold).transpose()?;
     let at_start = read(arguments.dir.as_deref())?;
     if let Some(path) = &arguments.started {
         write_whole(path, &std::process::id().to_string())?;
     }
     print(arguments.print_bytes)?;
     println!("Installing acl policy");
-    std::thread::sleep(Duration::from_millis(arguments.delay));
+    let jitter = arguments.jitter.saturating_mul(1_000_000);
+    let more = Duration::from_nanos(scramble(start).checked_rem(jitter).unwrap_or(0));
+    std::thread::sleep(Duration::from_millis(arguments.delay) + more);
     while arguments
         .hang_if_exists
         .as_ref()
@@ -114,6 +124,9 @@ fn refused(arguments: &Arguments, files: &Files) -> Option<String> {
         let mut lines = content.lines().enumerate();
         let (index, line) = lines.find(|(_, line)| line.contains(text))?;
         let number = index + 1;
+        if arguments.vague {
+            return Some("error: hardware sync failed, policy not installed".to_owned());
+        }
         Some(format!(
             "error: line {number} : refused by the tool error processing rule '{line}'"
         ))
@@ -135,6 +148,27 @@ fn read(directory: Option<&Path>) -> Result<Files> {
         }
     }
     Ok(files)
+}
+
+/// Takes the lock that shows that a run is going on, until the file is closed; notes it when another one is.
+fn hold(record: &Path) -> Result<File> {
+    let beside = |suffix| record.with_added_extension(suffix);
+    let lock = File::options().create(true).append(true).open(beside("lock"))?;
+    if lock.try_lock().is_err() {
+        let mut file = File::options()
+            .create(true)
+            .append(true)
+            .open(beside("overlap"))?;
+        file.write_all(format!("{}\n", std::process::id()).as_bytes())?;
+    }
+    Ok(lock)
+}
+
+/// Spreads the low bits of a clock over all 64 (the finalizer of splitmix64).
+const fn scramble(seed: u64) -> u64 {
+    let z = (seed ^ (seed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
 }
 
 /// Writes a file so that who waits for it never sees a part of it.
