@@ -51,7 +51,7 @@ fn summary(committer: &Committer, neighbours: &Neighbours, name: &AclName) -> Op
     let summary = committer.summary(name).ok().flatten()?;
     let lines = lines_of(&summary.content);
     let policy = rules::parse_with(&lines, Mode::Lenient);
-    let warnings = policy.map(|policy| neighbours.warnings(name, &policy));
+    let warnings = policy.map(|policy| some(neighbours.warnings(name, &policy)));
     Some(AclSummary {
         etag: etag(&summary.content),
         lines: lines.len(),
@@ -62,6 +62,17 @@ fn summary(committer: &Committer, neighbours: &Neighbours, name: &AclName) -> Op
         warnings: warnings.unwrap_or_default(),
         name: summary.name,
     })
+}
+
+/// The first few: 10,000 ACLs of 1,000 rules could have more to be said of than anybody reads. A dry run has all.
+fn some(mut warnings: Vec<String>) -> Vec<String> {
+    const SHOWN: usize = 8;
+    let more = warnings.len().saturating_sub(SHOWN);
+    warnings.truncate(SHOWN);
+    if more > 0 {
+        warnings.push(format!("and {more} more"));
+    }
+    warnings
 }
 
 /// `GET /acl/{name}`: the lines, as they were PUT; what is on disk, if somebody's hand was in between.

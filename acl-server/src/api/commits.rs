@@ -48,13 +48,17 @@ pub async fn confirm(
 ) -> Result<StatusCode, ApiError> {
     parameters.only(&[])?;
     let id = parse(id)?;
-    for name in state.committer.unconfirmed(id).unwrap_or_default() {
-        rights::may_touch(&caller, &name)?;
-    }
     blocking(move || {
+        for name in state.committer.unconfirmed(id).unwrap_or_default() {
+            rights::may_touch(&caller, &name)?;
+        }
         let confirmation = state.committer.confirm(id);
         match confirmation.map_err(|error| ApiError::unwritable(&error))? {
-            Confirmation::Confirmed => Ok(StatusCode::NO_CONTENT),
+            Confirmation::Confirmed => {
+                let (who, from) = (caller.id(), caller.from());
+                tracing::info!(target: "audit", %id, who, from, what = "confirm", verdict = "confirmed");
+                Ok(StatusCode::NO_CONTENT)
+            }
             Confirmation::TooLate => Err(ApiError::reverted(id)),
             Confirmation::Unknown => settled(id, state.committer.commit(id).as_ref()),
         }

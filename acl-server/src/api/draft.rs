@@ -11,7 +11,7 @@ use super::{ApiState, rights};
 use crate::commit::change::{Edit, Wish};
 use crate::commit::facts::Facts;
 use crate::policy::{MAX_LINE, MAX_LINES};
-use crate::rules::{self, Policy, RuleError};
+use crate::rules::{self, Mode, Policy, RuleError};
 
 /// Names what GET shows after a failed commit, so it is no ACL.
 const RESERVED: &str = "lasterror";
@@ -83,6 +83,18 @@ pub fn check_name(caller: &Caller, name: &AclName) -> Result<(), ApiError> {
 
 impl Rules {
     fn new(state: &ApiState, caller: &Caller, lines: &AclLines) -> Result<Self, ApiError> {
+        let rules = Self::judge(lines, state.mode)?;
+        match state.guard.cut_off(&rules.policy).filter(|_| !caller.is_admin()) {
+            Some(error) => Err(ApiError::guard(&error)),
+            None => Ok(rules),
+        }
+    }
+
+    /// The rules that these lines are. The file holds the lines verbatim, each with a line end.
+    ///
+    /// # Errors
+    /// 400 with line and column: a character that no rule file may have, a line that is no rule.
+    pub fn judge(lines: &AclLines, mode: Mode) -> Result<Self, ApiError> {
         if lines.len() > MAX_LINES {
             return Err(ApiError::bad_body(format!(
                 "an ACL has at most {MAX_LINES} lines, this one has {}",
@@ -92,11 +104,8 @@ impl Rules {
         let judged = (1..)
             .zip(lines)
             .try_for_each(|(number, line)| check_characters(number, line))
-            .and_then(|()| rules::parse_with(lines, state.mode));
+            .and_then(|()| rules::parse_with(lines, mode));
         let policy = judged.map_err(|error| ApiError::bad_rule(&error))?;
-        if let Some(error) = state.guard.cut_off(&policy).filter(|_| !caller.is_admin()) {
-            return Err(ApiError::guard(&error));
-        }
         let mut content = lines.join("\n").into_bytes();
         content.push(b'\n');
         let facts = Facts::of(&policy);

@@ -16,6 +16,9 @@ use crate::commit::facts::Facts;
 use crate::rules;
 use crate::store::etag;
 
+/// Bytes of lines that would go, in one answer: what would come is bounded by the request, this by nothing else.
+const REMOVED: usize = 1 << 20;
+
 /// What one change of all these ACLs would do, in their order. Blocks.
 ///
 /// # Errors
@@ -83,10 +86,15 @@ fn rehearse(
         .map(|content| content.as_deref().map(lines_of).unwrap_or_default())
         .collect();
     let capacity = capacity_after(state, &drafts, &rehearsal.before);
+    let mut room = REMOVED;
     let runs = drafts.into_iter().zip(before).zip(effects);
     Ok(runs
         .map(|((draft, before), done)| {
-            let after = After::of(&draft.name, draft.rules.as_ref(), neighbours);
+            let mut after = After::of(&draft.name, draft.rules.as_ref(), neighbours);
+            let (removed, left_out) = within(&mut room, without(&before, &after.lines));
+            if left_out > 0 {
+                after.warnings.push(format!("{left_out} more lines would go"));
+            }
             DryRun {
                 acl: draft.name,
                 effect: effect(*done),
@@ -96,7 +104,7 @@ fn rehearse(
                 entries: after.entries,
                 capacity,
                 added: without(&after.lines, &before),
-                removed: without(&before, &after.lines),
+                removed,
                 warnings: after.warnings,
             }
         })
@@ -162,6 +170,18 @@ fn without(these: &AclLines, those: &AclLines) -> AclLines {
     these.iter().filter(|line| left(line)).cloned().collect()
 }
 
+/// As many lines as there is room for, and how many there are besides.
+fn within(room: &mut usize, mut lines: AclLines) -> (AclLines, usize) {
+    let fit = lines.iter().take_while(|line| {
+        let fits = line.len() <= *room;
+        *room = room.saturating_sub(line.len());
+        fits
+    });
+    let (fit, all) = (fit.count(), lines.len());
+    lines.truncate(fit);
+    (lines, all - fit)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -172,5 +192,14 @@ mod tests {
         assert_eq!(without(&lines("a b c a"), &lines("a d")), lines("b c a"));
         assert_eq!(without(&lines("a d"), &lines("a b c a")), lines("d"));
         assert_eq!(without(&lines("b a"), &lines("a b")), AclLines::new());
+    }
+
+    #[test]
+    fn an_answer_has_room_for_so_much() {
+        let lines = || vec!["12345".to_owned(), "6".to_owned(), "7".to_owned()];
+        let mut room = 6;
+        assert_eq!(within(&mut room, lines()), (lines()[..2].to_vec(), 1));
+        assert_eq!(within(&mut room, lines()), (vec![], 3));
+        assert_eq!(within(&mut 100, lines()).1, 0);
     }
 }

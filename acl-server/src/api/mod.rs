@@ -75,7 +75,7 @@ pub struct ApiState {
     pub guard: Arc<Guard>,
     /// Where counters of rules come from; `None`: nothing is known of any.
     pub counters: Option<Counters>,
-    /// What is counted.
+    /// What is counted, here and by the writer.
     pub metrics: Arc<Metrics>,
     /// Places at `/events`.
     watchers: Watchers,

@@ -251,8 +251,18 @@ fn accepted(submitted: &Submitted) -> PatchResult {
 }
 
 fn failed(error: ApiError) -> PatchResult {
+    /// Of the tool's words, so many bytes for each ACL: a thousand may be refused, each with 32 KiB of them.
+    const WORDS: usize = 4096;
     let commit = error.commit_id().map(str::to_owned);
-    let problem = error.into_problem();
+    let mut problem = error.into_problem();
+    let mut room = WORDS;
+    let last = problem.output.iter().rev().take_while(|line| {
+        let fits = line.len() <= room;
+        room = room.saturating_sub(line.len());
+        fits
+    });
+    // What went wrong comes last.
+    problem.output.drain(..problem.output.len() - last.count());
     PatchResult {
         status: problem.status,
         etag: None,

@@ -36,6 +36,9 @@ pub async fn renew(
     let renewed = blocking(move || {
         let renewed = state.committer.renew(&prefix, ttl);
         let (renewed, set_etag) = renewed.map_err(|error| ApiError::unwritable(&error))?;
+        // Controllers do it every few seconds, and nothing changes on the switch.
+        let (who, from) = (caller.id(), caller.from());
+        tracing::debug!(target: "audit", who, from, what = "renew", prefix, renewed);
         Ok((renewed, set_etag))
     });
     let (renewed, set_etag) = renewed.await?;

@@ -13,10 +13,9 @@ use shared::wire::{COMMIT_ID, SERVER_TIMING, ServerTiming};
 
 use super::ApiState;
 use super::error::ApiError;
+use crate::commit::Ticket;
 use crate::commit::change::{Action, Answer, Caller, Effect, Precondition, Verdict};
 use crate::commit::id::CommitId;
-use crate::commit::{Rejected, Ticket};
-use crate::metrics;
 
 /// When a request was complete.
 #[derive(Debug, Clone, Copy)]
@@ -75,10 +74,7 @@ impl Order {
         let ticket = state
             .committer
             .submit(self.action, self.precondition, self.caller);
-        let ticket = ticket.map_err(|rejected| {
-            state.metrics.change(label(rejected));
-            ApiError::rejected(rejected)
-        })?;
+        let ticket = ticket.map_err(ApiError::rejected)?;
         Ok(Submitted {
             ticket,
             received: self.received,
@@ -143,15 +139,6 @@ impl Submitted {
         let mut response = StatusCode::ACCEPTED.into_response();
         response.headers_mut().extend(headers);
         response
-    }
-}
-
-/// As what a change is counted that was not even queued.
-const fn label(rejected: Rejected) -> metrics::Verdict {
-    match rejected {
-        Rejected::Full => metrics::Verdict::QueueFull,
-        Rejected::NotReady => metrics::Verdict::NotReady,
-        Rejected::ShuttingDown | Rejected::Lost => metrics::Verdict::ShuttingDown,
     }
 }
 

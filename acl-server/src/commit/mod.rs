@@ -388,6 +388,12 @@ impl Committer {
         *self.shared.sync.borrow()
     }
 
+    /// Returns when the writer takes no more changes, since the daemon ends. Every verdict that it still gave is told by
+    /// then or soon after.
+    pub async fn ended(&self) {
+        self.sender.closed().await;
+    }
+
     /// What happens, to be watched.
     pub fn events(&self) -> &Events {
         &self.shared.events

@@ -80,12 +80,6 @@ impl Committer {
         }
         Rehearsal { verdict, before }
     }
-
-    /// Returns when the writer takes no more changes, since the daemon ends. Every verdict that it still gave is told by
-    /// then or soon after.
-    pub async fn ended(&self) {
-        self.sender.closed().await;
-    }
 }
 
 fn verdict_of(plan: Plan) -> Verdict {

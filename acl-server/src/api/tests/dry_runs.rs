@@ -181,3 +181,49 @@ async fn of_a_patch() {
     );
     assert_eq!(daemon.get("/acl/").await.json(), json!(["a"]));
 }
+
+#[tokio::test]
+async fn what_other_files_do_to_it_is_said() {
+    let daemon = Daemon::instant().await;
+    let all = "-A FORWARD -i swp+ -p udp -j DROP";
+    std::fs::write(daemon.policy("10other.rules"), format!("[iptables]\n{all}\n")).unwrap();
+    let run = daemon.rehearse("a", &["[iptables]", RULE]).await;
+    assert_eq!(run.warnings, ["line 2: shadowed by 10other.rules:2"]);
+    daemon.put("a", &["[iptables]", RULE]).await;
+    let details = daemon.get("/acl/?details=true").await.json();
+    assert_eq!(details[0]["warnings"], json!(run.warnings));
+
+    std::fs::remove_file(daemon.policy("10other.rules")).unwrap();
+    assert_eq!(
+        daemon.rehearse("a", &["[iptables]", RULE]).await.warnings.len(),
+        0
+    );
+    // ACLs of one patch are each other's neighbours, unless each is on its own.
+    let patch = json!({ "a": ["[iptables]", all], "b": ["[iptables]", RULE] });
+    let together = daemon.patch("?dry_run=true", &patch).await.json();
+    assert_eq!(
+        together["b"]["warnings"],
+        json!(["line 2: shadowed by 50rest-a.rules:2"])
+    );
+    let patch = json!({ "a": ["[iptables]", all], "b": ["[iptables]", OTHER] });
+    let apart = daemon.patch("?dry_run=true&atomic=false", &patch).await.json();
+    assert_eq!(apart["b"]["warnings"], json!([]));
+}
+
+#[tokio::test]
+async fn a_list_shows_the_first_few_warnings_and_a_dry_run_all() {
+    let daemon = Daemon::instant().await;
+    let all = "[iptables]\n-A FORWARD -j DROP\n";
+    std::fs::write(daemon.policy("10other.rules"), all).unwrap();
+    let rules: Vec<String> = (1..=20)
+        .map(|port| format!("-A FORWARD -p udp --dport {port} -j DROP"))
+        .collect();
+    let lines: Vec<&str> = std::iter::once("[iptables]")
+        .chain(rules.iter().map(String::as_str))
+        .collect();
+    assert_eq!(daemon.rehearse("a", &lines).await.warnings.len(), 20);
+    daemon.put("a", &lines).await;
+    let details = daemon.get("/acl/?details=true").await.json();
+    let warnings = details[0]["warnings"].as_array().unwrap();
+    assert_eq!((warnings.len(), warnings[8].as_str()), (9, Some("and 12 more")));
+}

@@ -131,3 +131,42 @@ async fn bad_requests_are_problems_too() {
     assert_eq!(reply.status, 401);
     assert_eq!(daemon.get("/version").await.json()["name"], "acl-server");
 }
+
+#[tokio::test]
+async fn bodies_that_do_not_arrive() {
+    use axum::body::Bytes;
+    use futures_util::stream::iter;
+    use shared::serve::SlowBody;
+    let daemon = Daemon::instant().await;
+    let slow = || Body::from_stream(iter([Ok(Bytes::from_static(b"[")), Err(SlowBody)]));
+    let reply = daemon.request(Method::PUT, "/acl/a", &[], slow()).await;
+    assert_eq!(reply.kind(), (408, "slow-body".to_owned()));
+    let reply = daemon.request(Method::PATCH, "/acl/", &[], slow()).await;
+    assert_eq!(reply.kind(), (408, "slow-body".to_owned()));
+    let broken = iter([Ok(Bytes::from_static(b"[")), Err(std::io::Error::other("reset"))]);
+    let reply = daemon
+        .request(Method::PUT, "/acl/a", &[], Body::from_stream(broken))
+        .await;
+    assert_eq!(reply.kind(), (400, "invalid".to_owned()));
+    assert_eq!(daemon.files(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn conditions_that_nobody_understands() {
+    let daemon = Daemon::instant().await;
+    let body = || acl(&["[iptables]"]);
+    for (method, path, name, value) in [
+        (Method::PUT, "/acl/a", "if-none-match", "\"x\""),
+        (Method::DELETE, "/acl/a", "if-none-match", "\"x\""),
+        (Method::PATCH, "/acl/", "if-none-match", "\"x\""),
+        (Method::DELETE, "/acl/", "if-match", "*"),
+        (Method::DELETE, "/acl/?prefix=a", "if-none-match", "*"),
+        (Method::PUT, "/acl/a", "if-match", "\u{e4}"),
+    ] {
+        let reply = daemon
+            .request(method.clone(), path, &[(name, value)], body())
+            .await;
+        assert_eq!(reply.kind(), (400, "invalid".to_owned()), "{method} {path}");
+        assert!(reply.detail().contains(name), "{}", reply.detail());
+    }
+}

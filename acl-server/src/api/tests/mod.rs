@@ -20,7 +20,7 @@ use crate::commit::engine::Engine;
 use crate::commit::runner::Runner;
 use crate::commit::start::Parts;
 use crate::config::access::Scopes;
-use crate::store::{Dir, Store, SystemDir};
+use crate::store::{Store, SystemDir};
 use crate::tool::{Outcome, Run, Tool};
 
 const RULE: &str = "-A FORWARD --in-interface swp+ -d 10.10.100.10 -p udp --sport 53 -j DROP";
@@ -146,13 +146,16 @@ impl Daemon {
             std::fs::create_dir_all(&path).unwrap();
             path
         };
-        let open = |name: &str| -> Arc<dyn Dir> { Arc::new(SystemDir::open(&dir(name)).unwrap()) };
+        let (policy, state, kept) = (dir("policy.d"), dir("state"), dir("state/drift"));
+        let store = patient(|| Store::open(&policy)).await;
+        let state = patient(|| SystemDir::open(&state)).await;
+        let kept = patient(|| SystemDir::open(&kept)).await;
         let readiness = Readiness::new();
         let (trigger, shutdown) = Shutdown::new();
         let parts = Parts {
-            store: Store::open(&dir("policy.d")).unwrap(),
-            state: open("state"),
-            kept: open("state/drift"),
+            store,
+            state: Arc::new(state),
+            kept: Arc::new(kept),
             tool,
             boot: "this one".to_owned(),
             entries_limit: setup.entries_limit,
@@ -302,6 +305,20 @@ impl Daemon {
         self.engine.await.unwrap();
         self.directory
     }
+}
+
+/// Opens what an earlier daemon has just let go of: a process that some other test was starting at that moment may hold its
+/// lock until it has started.
+async fn patient<T>(open: impl Fn() -> std::io::Result<T>) -> T {
+    for _ in 0..100 {
+        match open() {
+            Err(error) if error.kind() == std::io::ErrorKind::ResourceBusy => {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+            opened => return opened.unwrap(),
+        }
+    }
+    panic!("somebody has it")
 }
 
 fn app(state: ApiState, access: Access) -> Router {

@@ -217,3 +217,21 @@ async fn what_is_no_patch() {
     );
     assert_eq!(daemon.files(), Vec::<String>::new());
 }
+
+#[tokio::test]
+async fn of_what_the_tool_says_of_each_the_end_is_kept() {
+    let noise = "i=0; while [ $i -lt 400 ]; do echo noise $i; i=$((i+1)); done";
+    let tool =
+        format!("if grep -q poison $D/policy.d/*.rules; then {noise}; echo 'error: poison'; exit 1; fi");
+    let daemon = Daemon::ready(&tool).await;
+    let patch = json!({ "a": ["[iptables]", "# poison"] });
+    let whole = daemon.patch("", &patch).await.problem().output;
+    let result = daemon.patch("?atomic=false", &patch).await.json()["a"].take();
+    let kept: Vec<String> = serde_json::from_value(result["problem"]["output"].clone()).unwrap();
+    assert!(whole.len() > 100 && whole.ends_with(&kept), "{}", kept.len());
+    assert!(
+        (2000..=4096).contains(&kept.concat().len()),
+        "{}",
+        kept.concat().len()
+    );
+}

@@ -194,3 +194,37 @@ async fn the_end_does_not_wait_for_a_search() {
     );
     assert_eq!(daemon.get("/acl/lasterror").await.status, 200);
 }
+
+#[tokio::test]
+async fn a_full_queue_turns_away_and_counts() {
+    let daemon = Daemon::ready("[ -e $D/slow ] && sleep 0.5; echo done.").await;
+    std::fs::write(daemon.directory.path().join("slow"), "").unwrap();
+    let later = [("prefer", "respond-async")];
+    daemon.put_if("a", &later, &["[iptables]"]).await;
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    let names: serde_json::Map<String, Value> = (0..1000).map(|i| (format!("n{i}"), Value::Null)).collect();
+    let patch = Value::from(names).to_string();
+    let mut turned_away = 0;
+    for _ in 0..5 {
+        let reply = daemon
+            .request(Method::PATCH, "/acl/?atomic=false", &later, patch.clone())
+            .await;
+        let results: std::collections::BTreeMap<String, shared::wire::PatchResult> =
+            serde_json::from_slice(&reply.body).unwrap();
+        turned_away += results.values().filter(|result| result.status == 429).count();
+    }
+    assert_eq!(turned_away, 5000 - 4096);
+    let reply = daemon.put("b", &["[iptables]"]).await;
+    assert_eq!(
+        (reply.kind(), reply.header("commit-id")),
+        ((429, "queue-full".to_owned()), None)
+    );
+    let text = String::from_utf8(daemon.get("/metrics").await.body).unwrap();
+    let line = format!(
+        "acl_server_changes_total{{verdict=\"queue_full\"}} {}",
+        turned_away + 1
+    );
+    assert!(text.contains(&line), "{text}");
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert_eq!(daemon.put("b", &["[iptables]"]).await.status, 201);
+}

@@ -172,3 +172,19 @@ async fn streams_end_when_the_daemon_does_and_not_before_the_last_verdict() {
     let end = tokio::time::timeout(Duration::from_secs(5), watch.next()).await;
     assert_eq!(end.unwrap(), None);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_dry_run_does_not_swallow_the_news_of_drift() {
+    let daemon = Daemon::instant().await;
+    daemon.put("a", &["[iptables]", RULE]).await;
+    let mut watch = daemon.watch().await;
+    daemon.by_hand("a", "[iptables]\n# by hand\n");
+    // One that looks at `a` itself, and one that looks whose rule it is.
+    for name in ["a", "b"] {
+        let rehearsed = daemon
+            .put(&format!("{name}?dry_run=true"), &["[iptables]", RULE])
+            .await;
+        assert_eq!(rehearsed.status, if name == "a" { 409 } else { 200 });
+    }
+    assert_eq!(watch.until("drift").await["acl"], "a");
+}
