@@ -366,7 +366,11 @@ async fn every_operation_is_routed_and_has_the_parameters_it_says() {
         let reply = daemon
             .request(method.clone(), path.trim_end_matches('?'), &[], "")
             .await;
-        let detail = if reply.status >= 400 { reply.detail() } else { Default::default() };
+        let detail = if reply.status >= 400 {
+            reply.detail()
+        } else {
+            Default::default()
+        };
         assert!(
             reply.status != 405 && !detail.contains("parameters"),
             "{method} {path}: {detail}"
