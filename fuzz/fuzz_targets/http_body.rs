@@ -59,5 +59,8 @@ fn refused(data: &[u8], error: ApiError) {
     let detail = problem.detail;
     assert_eq!(problem.status, 400, "{detail}");
     // What is wrong is quoted, each byte as `\u{7f}` at worst.
-    assert!(!detail.is_empty() && detail.len() < 1000 + 6 * data.len(), "{detail}");
+    assert!(
+        !detail.is_empty() && detail.len() < 1000 + 6 * data.len(),
+        "{detail}"
+    );
 }

@@ -3,7 +3,7 @@
 //! The writer ends batches here; callers renew leases and confirm changes, without a batch, at any time. Whatever changes
 //! is in the journal before it is in memory, and in memory before anybody is told.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,11 +15,10 @@ use tokio::time::Instant;
 use super::committed::{Committed, OnDisk};
 use super::drift;
 use super::facts::Content;
-use super::facts::{Facts, RuleId};
 use super::id::CommitId;
 use super::journal::{AcceptedState, FileChange, Happened, Journal, Recovered};
 use super::ledger::{AclRecord, BeforeRecord, Checkpoint, Delta, Note, UnconfirmedRecord};
-use super::room::ComesBack;
+use super::reserved::Reservations;
 use crate::store::{Dir, Fingerprint, Store, etag_of};
 
 /// A checkpoint is made when the journal has grown beyond this: what a switch's flash is written with at once.
@@ -75,10 +74,8 @@ pub struct Book {
     pub unconfirmed: BTreeMap<CommitId, Unconfirmed>,
     /// ACLs that the running batch removes, since nobody renewed them in time.
     pub expiring: HashSet<AclName>,
-    /// What comes back if changes are not confirmed: nobody else may have these rules and this room meanwhile.
-    reserved: HashMap<RuleId, AclName>,
-    room: HashMap<AclName, ComesBack>,
-    locked: HashMap<AclName, CommitId>,
+    /// What they hold meanwhile.
+    pub reserved: Reservations,
     /// Something was noted since the last checkpoint.
     dirty: bool,
 }
@@ -116,9 +113,7 @@ impl Book {
             committed: Committed::default(),
             unconfirmed: BTreeMap::new(),
             expiring: HashSet::new(),
-            reserved: HashMap::new(),
-            room: HashMap::new(),
-            locked: HashMap::new(),
+            reserved: Reservations::default(),
             dirty: false,
         };
         for (name, record) in &checkpoint.acls {
@@ -199,21 +194,7 @@ impl Book {
     }
 
     fn open_unconfirmed(&mut self, record: UnconfirmedRecord, window: Duration, now: Instant) {
-        for before in &record.before {
-            self.locked.insert(before.name.clone(), record.id);
-            let facts = before.content.as_deref().map(Facts::of_file).unwrap_or_default();
-            if let Some(content) = &before.content {
-                let comes_back = ComesBack {
-                    name: before.name.clone(),
-                    bytes: content.len(),
-                    entries: facts.entries,
-                };
-                self.room.insert(before.name.clone(), comes_back);
-            }
-            for (_, rule) in facts.rules {
-                self.reserved.insert(rule, before.name.clone());
-            }
-        }
+        self.reserved.hold(record.id, &record.before);
         let before = record.before.into_iter().map(|before| Before {
             name: before.name,
             content: before.content,
@@ -241,26 +222,7 @@ impl Book {
                     .map(|before| before.name),
             );
         }
-        if !names.is_empty() {
-            self.locked.retain(|name, _| !names.contains(name));
-            self.room.retain(|name, _| !names.contains(name));
-            self.reserved.retain(|_, owner| !names.contains(owner));
-        }
-    }
-
-    /// What comes back if changes are not confirmed.
-    pub fn comes_back(&self) -> impl Iterator<Item = ComesBack> + '_ {
-        self.room.values().cloned()
-    }
-
-    /// The unconfirmed change that an ACL is part of.
-    pub fn locked(&self, name: &AclName) -> Option<CommitId> {
-        self.locked.get(name).copied()
-    }
-
-    /// The ACL that will have this rule again if an unconfirmed change is taken back.
-    pub fn reserved(&self, rule: &RuleId) -> Option<&AclName> {
-        self.reserved.get(rule)
+        self.reserved.release(&names);
     }
 
     /// The change as it is put on disk.

@@ -40,6 +40,8 @@ pub mod named;
 pub mod drift;
 /// What the writer and its callers both know, and what makes it durable.
 pub mod book;
+/// What unconfirmed changes hold.
+pub mod reserved;
 /// What is there of ours.
 pub mod committed;
 /// What is remembered beside the files, as values on disk.

@@ -115,7 +115,11 @@ impl Plan {
     /// Decides what can be decided without the tool.
     pub fn new(batch: Vec<Change>, basis: Basis<'_>) -> Self {
         let mut plan = Self::default();
-        let room = Room::new(&basis.book.committed, basis.book.comes_back(), basis.limits);
+        let room = Room::new(
+            &basis.book.committed,
+            basis.book.reserved.comes_back(),
+            basis.limits,
+        );
         let mut sealing = Sealing {
             basis,
             room,

@@ -42,7 +42,7 @@ impl Timetable {
     /// When something is due next.
     pub fn next(&self, book: &Book) -> Instant {
         let leases = book.committed.iter().filter_map(|(name, known)| {
-            let free = book.locked(name).is_none();
+            let free = book.reserved.locked(name).is_none();
             let until = known.lease.filter(|_| free)?;
             Some(self.leases.get(name).map_or(until, |again| until.max(*again)))
         });
@@ -75,7 +75,7 @@ impl Timetable {
             }
         }
         for (name, known) in book.committed.iter() {
-            let over = known.lease.is_some_and(|until| until <= now) && book.locked(name).is_none();
+            let over = known.lease.is_some_and(|until| until <= now) && book.reserved.locked(name).is_none();
             if over && !self.leases.contains_key(name) {
                 self.leases.insert(name.clone(), now + AGAIN);
                 due.push(Action::Expire { name: name.clone() });

@@ -40,6 +40,11 @@ impl Sink for Output {
 }
 
 impl Output {
+    /// Takes in what was printed, in pieces of any size.
+    pub fn add(&mut self, bytes: &[u8]) {
+        self.push(bytes);
+    }
+
     /// Whether the text says that something went wrong, whatever the exit status says: with a word `error:` or `failed`
     /// that is not a client's own (see `scanner`).
     pub fn says_error(&self) -> bool {

@@ -195,7 +195,7 @@ impl Sealing<'_> {
     fn expire(&mut self, name: &AclName) -> Result<Decision, Verdict> {
         let present = self.present(name)?;
         let over = present.known.lease.is_some_and(|until| until <= self.basis.now);
-        if !over || self.basis.book.locked(name).is_some() {
+        if !over || self.basis.book.reserved.locked(name).is_some() {
             return Ok(Decision::Done(Verdict::Moot));
         }
         if present.known.drifted() && present.content.is_some() {
@@ -266,7 +266,7 @@ impl Sealing<'_> {
     }
 
     fn check_lock(&self, name: &AclName) -> Result<(), Verdict> {
-        match self.basis.book.locked(name) {
+        match self.basis.book.reserved.locked(name) {
             Some(by) => Err(Verdict::Locked {
                 name: name.clone(),
                 by,
@@ -296,7 +296,7 @@ impl Sealing<'_> {
                     .get(rule)
                     .copied()
                     .or_else(|| self.brought.get(rule))
-                    .or_else(|| self.basis.book.reserved(rule))
+                    .or_else(|| self.basis.book.reserved.owner(rule))
                     .or(committed)
                     .filter(|of| *of != name);
                 if let Some(of) = other {
