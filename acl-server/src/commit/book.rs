@@ -12,8 +12,9 @@ use shared::AclName;
 use shared::wire::set_etag;
 use tokio::time::Instant;
 
-use super::committed::{Committed, OnDisk};
+use super::committed::Committed;
 use super::drift;
+use super::ended::Ended;
 use super::facts::Content;
 use super::id::CommitId;
 use super::journal::{AcceptedState, FileChange, Happened, Journal, Recovered};
@@ -435,24 +436,4 @@ impl Book {
         self.dirty = false;
         self.journal.begin_anew()
     }
-}
-
-/// What a batch that ends has made of an ACL.
-#[derive(Debug, Clone, Copy)]
-pub struct Written {
-    /// The content.
-    pub fingerprint: Fingerprint,
-    /// When its lease runs out.
-    pub lease: Option<Instant>,
-}
-
-/// What a batch that ends has changed.
-#[derive(Debug, Default)]
-pub struct Ended {
-    /// Each ACL, what was written (`None`: removed), and what is on disk now.
-    pub acls: Vec<(AclName, Option<Written>, Option<OnDisk>)>,
-    /// Changes that wait for confirmation from now on, and for how long.
-    pub opened: Vec<(UnconfirmedRecord, Duration)>,
-    /// Changes that were taken back.
-    pub closed: Vec<CommitId>,
 }

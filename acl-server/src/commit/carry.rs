@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::apply::{Staged, roll_back};
-use super::book::Ended;
 use super::change::{Action, Answer, Change, Verdict};
 use super::drift;
+use super::ended::Ended;
 use super::engine::Engine;
 use super::events::Event;
 use super::isolate::{Isolation, Step};

@@ -12,8 +12,8 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::batch::{Queue, Window};
-use super::book::Ended;
 use super::change::{Answer, Change, Verdict};
+use super::ended::Ended;
 use super::events::Event;
 use super::isolate::Report;
 use super::journal::FileChange;

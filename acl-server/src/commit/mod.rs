@@ -40,6 +40,8 @@ pub mod named;
 pub mod drift;
 /// What the writer and its callers both know, and what makes it durable.
 pub mod book;
+/// What a batch that ends has changed.
+pub mod ended;
 /// What unconfirmed changes hold.
 pub mod reserved;
 /// What is there of ours.

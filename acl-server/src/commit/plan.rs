@@ -7,9 +7,10 @@ use std::time::Duration;
 use shared::AclName;
 use tokio::time::Instant;
 
-use super::book::{Book, Ended, Written};
+use super::book::Book;
 use super::change::{Change, Verdict, Wish};
 use super::committed::OnDisk;
+use super::ended::{Ended, Written};
 use super::id::CommitId;
 use super::journal::FileChange;
 use super::ledger::UnconfirmedRecord;

@@ -10,8 +10,9 @@ use tokio::sync::{Semaphore, mpsc, watch};
 
 use super::apply::roll_back;
 use super::batch::Queue;
-use super::book::{Book, Ended};
+use super::book::Book;
 use super::change::{Action, Verdict};
+use super::ended::Ended;
 use super::engine::{Engine, RETRY};
 use super::events::Events;
 use super::journal::Recovered;
