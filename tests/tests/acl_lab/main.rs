@@ -142,9 +142,11 @@ fn lab_setqos_and_dscp_are_in_the_packets() {
     }
 }
 
-/// Has the switch count what leaves by the class that it has been given, which a queueing discipline or a VLAN would go by.
+/// Has the switch count what leaves by its class, which a queueing discipline or a VLAN would go by. The kernel gives
+/// classes too, to neighbour discovery for one: only UDP is ours.
 fn count_classes(bench: &Bench) {
-    let counters = (1..8).map(|class| format!("add rule inet lab classes meta priority 0:{class} counter\n"));
+    let counters = (1..8)
+        .map(|class| format!("add rule inet lab classes meta l4proto udp meta priority 0:{class} counter\n"));
     let table =
         "add table inet lab\nadd chain inet lab classes { type filter hook postrouting priority 300; }\n";
     let script = table.to_owned() + &counters.collect::<String>();
@@ -158,7 +160,7 @@ fn of_class(bench: &Bench, class: u8) -> u64 {
         .leaf()
         .run("nft", &["list", "table", "inet", "lab"])
         .unwrap();
-    let start = format!("meta priority 0:{class} counter packets ");
+    let start = format!("meta l4proto udp meta priority 0:{class} counter packets ");
     let counter = shown.lines().find_map(|line| line.trim().strip_prefix(&start));
     let packets = counter.and_then(|rest| rest.split(' ').next());
     packets.unwrap_or_else(|| panic!("{shown}")).parse().unwrap()
