@@ -26,6 +26,9 @@ use tokio::sync::Barrier;
 /// What acl-server takes on this machine, beside the tool: time, memory, space.
 #[derive(Debug, Parser)]
 struct Arguments {
+    /// Only this one
+    #[arg(long, value_enum)]
+    only: Option<Part>,
     /// Seconds a measurement of changes a second
     #[arg(long, default_value_t = 3)]
     seconds: u64,
@@ -35,6 +38,21 @@ struct Arguments {
     /// Where acl-server's directories are made: its disk is what is measured [default: the directory of the programs]
     #[arg(long, value_name = "DIR")]
     dir: Option<std::path::PathBuf>,
+}
+
+/// What is measured, in this order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Part {
+    /// acl-server's own share of a change, beside the syncs of this disk
+    Own,
+    /// Changes a second
+    Rate,
+    /// A thousand changes at once
+    Thousand,
+    /// Resident memory, and the time from start to ready
+    Memory,
+    /// The program itself
+    Size,
 }
 
 /// How long the daemon waits for more before it seals a batch, in milliseconds (`acl-server` contract §2.1).
@@ -66,12 +84,23 @@ async fn measure(arguments: &Arguments) -> Result<()> {
     let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
     println!("load of this machine before: {}", load.trim());
     let directory = tempfile::tempdir_in(base)?;
-    fsync(directory.path())?;
-    own_share(&fresh(directory.path(), "own")?, arguments.rounds).await?;
-    rates(directory.path(), arguments.seconds).await?;
-    thousand(&fresh(directory.path(), "thousand")?).await?;
-    memory_and_start(&fresh(directory.path(), "memory")?).await?;
-    size()?;
+    let wants = |part| arguments.only.is_none_or(|only| only == part);
+    if wants(Part::Own) {
+        fsync(directory.path())?;
+        own_share(&fresh(directory.path(), "own")?, arguments.rounds).await?;
+    }
+    if wants(Part::Rate) {
+        rates(directory.path(), arguments.seconds).await?;
+    }
+    if wants(Part::Thousand) {
+        thousand(&fresh(directory.path(), "thousand")?).await?;
+    }
+    if wants(Part::Memory) {
+        memory_and_start(&fresh(directory.path(), "memory")?).await?;
+    }
+    if wants(Part::Size) {
+        size()?;
+    }
     let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
     println!("\nload of this machine after: {}", load.trim());
     Ok(())
