@@ -12,10 +12,10 @@ pub mod config;
 pub mod telemetry;
 /// Start and end of a process: readiness by latches, shutdown, `sd_notify`.
 pub mod life;
-/// RFC 9457 problem details, written by acl-server and read by its clients.
-pub mod problem;
 /// The bodies and headers of the ACL API.
 pub mod wire;
+/// RFC 9457 problem details, written by acl-server and read by its clients.
+pub mod problem;
 /// The name of an ACL.
 pub mod name;
 /// Whether a `Host` header means this machine.
