@@ -1,5 +1,9 @@
 //! A hundred clients at once, of whom three send what only the tool refuses: nobody pays for a stranger's mistake.
-#![expect(clippy::unwrap_used, reason = "helpers of tests, which fail by panics")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "helpers of tests, which fail by panics"
+)]
 
 use std::fs;
 use std::sync::{Arc, Barrier};

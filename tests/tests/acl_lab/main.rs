@@ -2,7 +2,6 @@
 //! acltool, real iptables, in network namespaces.
 #![expect(
     clippy::unwrap_used,
-    clippy::indexing_slicing,
     clippy::panic,
     reason = "helpers of tests, which fail by panics"
 )]
