@@ -101,7 +101,7 @@ fn shown(summary: &Summary, headers: &HeaderMap) -> Result<Response, ApiError> {
         false => Json(lines_of(&summary.content)).into_response(),
     };
     let headers = response.headers_mut();
-    headers.extend([etag_header(&summary.content)]);
+    headers.extend([etag_header(tag)]);
     if summary.drift {
         headers.insert(ACL_DRIFT, HeaderValue::from_static("true"));
     }
@@ -123,10 +123,10 @@ pub async fn last_error(State(state): State<ApiState>, parameters: Parameters) -
     })
 }
 
-/// The validator of a content.
-pub fn etag_header(content: &[u8]) -> (HeaderName, HeaderValue) {
+/// The header of a validator.
+pub fn etag_header(etag: String) -> (HeaderName, HeaderValue) {
     // Hexadecimal digits and quotes, so it is always a header value.
-    let value = HeaderValue::try_from(etag(content)).unwrap_or(HeaderValue::from_static(""));
+    let value = HeaderValue::try_from(etag).unwrap_or(HeaderValue::from_static(""));
     (ETAG, value)
 }
 

@@ -12,6 +12,7 @@ use crate::commit::change::{Edit, Wish};
 use crate::commit::facts::Facts;
 use crate::policy::{MAX_LINE, MAX_LINES};
 use crate::rules::{self, Mode, Policy, RuleError};
+use crate::store::etag;
 
 /// Names what GET shows after a failed commit, so it is no ACL.
 const RESERVED: &str = "lasterror";
@@ -56,12 +57,30 @@ impl Draft {
         }
     }
 
-    /// What the writer is told to do.
-    pub fn edit(&self, ttl: Option<Duration>) -> Edit {
+    /// The validator that the ACL will have; `None`: there will be none.
+    pub fn etag(&self) -> Option<String> {
+        self.rules.as_ref().map(|rules| etag(&rules.content))
+    }
+
+    /// What the writer is told to do. What the rules mean in full is needed no more, and may be ten times their text.
+    pub fn into_edit(self, ttl: Option<Duration>) -> Edit {
+        let wish = self.rules.map(|rules| Wish {
+            content: rules.content,
+            facts: rules.facts,
+            ttl,
+        });
+        Edit {
+            name: self.name,
+            wish,
+        }
+    }
+
+    /// What the writer would be told to do.
+    pub fn edit(&self) -> Edit {
         let wish = self.rules.as_ref().map(|rules| Wish {
             content: rules.content.clone(),
             facts: rules.facts.clone(),
-            ttl,
+            ttl: None,
         });
         Edit {
             name: self.name.clone(),

@@ -71,7 +71,7 @@ fn rehearse(
     precondition: Precondition,
     caller: Caller,
 ) -> Result<Vec<DryRun>, ApiError> {
-    let edits = drafts.iter().map(|draft| draft.edit(None)).collect();
+    let edits = drafts.iter().map(Draft::edit).collect();
     let rehearsal = state.committer.rehearse(edits, precondition, caller);
     let effects = match &rehearsal.verdict {
         Verdict::Done { effects, .. } => effects.as_slice(),

@@ -7,6 +7,7 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
+use shared::AclName;
 
 use super::acls::{blocking, etag_header};
 use super::auth::Caller;
@@ -35,10 +36,7 @@ pub async fn put(
     check_name(&caller, &name)?;
     body::check_media_type(&headers, &[body::JSON])?;
     let precondition = precondition(&headers)?;
-    let body = body::read(body).await?;
-    let received = Received::now();
-    let lines = body::lines(&body).map_err(|error| error.about(&name))?;
-    let draft = Draft::new(&state, &caller, name.clone(), Some(&lines))?;
+    let (draft, received) = draft(&state, &caller, &name, body).await?;
     if dry_run {
         let caller = rights::as_writer_knows(&caller);
         let turn = state.turns.next().await;
@@ -48,9 +46,9 @@ pub async fn put(
             .map(|rehearsed| Json(rehearsed.first()).into_response())
             .map_err(|error| error.about(&name));
     }
-    let tag = draft.rules.as_ref().map(|rules| etag_header(&rules.content));
+    let tag = draft.etag().map(etag_header);
     let order = Order {
-        action: edit(vec![draft.edit(ttl)], confirm),
+        action: edit(vec![draft.into_edit(ttl)], confirm),
         precondition,
         caller: rights::as_writer_knows(&caller),
         received,
@@ -64,6 +62,19 @@ pub async fn put(
         response
     });
     answer.await.map_err(|error| error.about(&name))
+}
+
+/// Reads and judges the body of a PUT. What is made of it does not live until the verdict.
+async fn draft(
+    state: &ApiState,
+    caller: &Caller,
+    name: &AclName,
+    body: Body,
+) -> Result<(Draft, Received), ApiError> {
+    let body = body::read(body).await?;
+    let received = Received::now();
+    let lines = body::lines(&body).map_err(|error| error.about(name))?;
+    Ok((Draft::new(state, caller, name.clone(), Some(&lines))?, received))
 }
 
 /// `DELETE /acl/{name}`: 204 once the switch does not have the rules any more, also when it never had.

@@ -22,7 +22,7 @@ use super::parameters::{Parameters, precondition, prefers_async};
 use super::submit::{Order, Received, Submitted, preference_applied, timing_header};
 use super::{ApiState, body, dry_run, rights};
 use crate::commit::change::{Effect, Precondition};
-use crate::store::{etag, file_name};
+use crate::store::file_name;
 
 /// Everything a patch says beside its body.
 struct Asked {
@@ -107,19 +107,18 @@ async fn together(
             Json(runs.collect::<BTreeMap<_, _>>()).into_response()
         });
     }
+    let etags: Vec<Option<String>> = drafts.iter().map(Draft::etag).collect();
+    let edits = drafts.into_iter().map(|draft| draft.into_edit(asked.ttl));
     let order = Order {
-        action: edit(
-            drafts.iter().map(|draft| draft.edit(asked.ttl)).collect(),
-            asked.confirm,
-        ),
+        action: edit(edits.collect(), asked.confirm),
         precondition: asked.precondition,
         caller,
         received,
     };
     let answer = order.answer(&state, asked.at_once, |done| {
-        let results = drafts.iter().zip(&done.effects);
-        let results =
-            results.map(|(draft, effect)| (&draft.name, installed(draft, *effect, &done.id().to_string())));
+        let id = done.id().to_string();
+        let results = names.iter().zip(etags).zip(&done.effects);
+        let results = results.map(|((name, etag), effect)| (name, installed(etag, *effect, &id)));
         Json(results.collect::<BTreeMap<_, _>>()).into_response()
     });
     answer.await.map_err(about)
@@ -156,17 +155,18 @@ async fn apart(
     }
     let submitted = fates.into_iter().map(|(name, draft)| {
         let submitted = draft.and_then(|draft| {
+            let etag = draft.etag();
             let order = Order {
-                action: edit(vec![draft.edit(asked.ttl)], asked.confirm),
+                action: edit(vec![draft.into_edit(asked.ttl)], asked.confirm),
                 precondition: asked.precondition.clone(),
                 caller: rights::as_writer_knows(caller),
                 received,
             };
-            order.submit(&state).map(|submitted| (draft, submitted))
+            order.submit(&state).map(|submitted| (etag, submitted))
         });
         (name, submitted)
     });
-    let submitted: Vec<Fate<(Draft, Submitted)>> = submitted.collect();
+    let submitted: Vec<Fate<(Option<String>, Submitted)>> = submitted.collect();
     if asked.at_once {
         let mut response = each(submitted, |(_, submitted)| accepted(&submitted));
         *response.status_mut() = StatusCode::ACCEPTED;
@@ -177,7 +177,7 @@ async fn apart(
     let mut fates: Vec<Fate<PatchResult>> = Vec::with_capacity(submitted.len());
     for (name, submitted) in submitted {
         let fate = match submitted {
-            Ok((draft, submitted)) => finish(draft, submitted, &mut slowest).await,
+            Ok((etag, submitted)) => finish(etag, submitted, &mut slowest).await,
             Err(error) => Err(error),
         };
         fates.push((name, fate));
@@ -188,7 +188,7 @@ async fn apart(
 }
 
 async fn finish(
-    draft: Draft,
+    etag: Option<String>,
     submitted: Submitted,
     slowest: &mut ServerTiming,
 ) -> Result<PatchResult, ApiError> {
@@ -198,7 +198,7 @@ async fn finish(
     slowest.commit = slowest.commit.max(done.timing.commit);
     slowest.tool = slowest.tool.max(done.timing.tool);
     let effect = done.effects.first().copied().unwrap_or(Effect::Unchanged);
-    Ok(installed(&draft, effect, &id))
+    Ok(installed(etag, effect, &id))
 }
 
 /// What a dry run of one ACL says: what would be done, or why not.
@@ -227,7 +227,7 @@ fn each<T, U: From<PatchResult> + Serialize>(fates: Vec<Fate<T>>, good: impl Fn(
     Json(results.collect::<BTreeMap<_, _>>()).into_response()
 }
 
-fn installed(draft: &Draft, effect: Effect, id: &str) -> PatchResult {
+fn installed(etag: Option<String>, effect: Effect, id: &str) -> PatchResult {
     let status = match effect {
         Effect::Created => StatusCode::CREATED,
         Effect::Replaced | Effect::Unchanged => StatusCode::OK,
@@ -235,7 +235,7 @@ fn installed(draft: &Draft, effect: Effect, id: &str) -> PatchResult {
     };
     PatchResult {
         status: status.as_u16(),
-        etag: draft.rules.as_ref().map(|rules| etag(&rules.content)),
+        etag,
         commit: Some(id.to_owned()),
         problem: None,
     }
