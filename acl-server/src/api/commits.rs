@@ -49,9 +49,11 @@ pub async fn confirm(
     parameters.only(&[])?;
     let id = parse(id)?;
     blocking(move || {
-        for name in state.committer.unconfirmed(id).unwrap_or_default() {
+        let (names, does) = state.committer.unconfirmed(id).unwrap_or_default();
+        for name in names {
             rights::may_touch(&caller, &name)?;
         }
+        caller.may_act(does)?;
         let confirmation = state.committer.confirm(id);
         match confirmation.map_err(|error| ApiError::unwritable(&error))? {
             Confirmation::Confirmed => {

@@ -38,6 +38,8 @@ pub async fn put(
     let precondition = precondition(&headers)?;
     let (draft, received) = draft(&state, &caller, &name, body).await?;
     if dry_run {
+        // It shows what is there.
+        caller.may_read()?;
         let caller = rights::as_writer_knows(&caller);
         let turn = state.turns.next().await;
         let rehearsed =

@@ -57,6 +57,10 @@ pub async fn patch(
         at_once: prefers_async(&headers),
         precondition: precondition(&headers)?,
     };
+    if asked.dry_run {
+        // It shows what is there.
+        caller.may_read()?;
+    }
     body::check_media_type(&headers, &[body::MERGE_PATCH, body::JSON])?;
     let body = body::read(body).await?;
     let received = Received::now();

@@ -34,6 +34,8 @@ pub async fn renew(
         caller.may_clear(Some(&prefix))?;
     }
     let renewed = blocking(move || {
+        // Who may not make such rules may not keep them, either.
+        caller.may_act(state.committer.leased_actions(&prefix))?;
         let renewed = state.committer.renew(&prefix, ttl);
         let (renewed, set_etag) = renewed.map_err(|error| ApiError::unwritable(&error))?;
         // Controllers do it every few seconds, and nothing changes on the switch.

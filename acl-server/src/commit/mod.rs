@@ -16,6 +16,7 @@ use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 use tokio::time::Instant;
 
 use crate::metrics::{self, Metrics};
+use crate::rules::Actions;
 use crate::store::{ReadError, Store};
 
 /// What a change would come to, without any of it.
@@ -242,11 +243,30 @@ impl Committer {
         self.registry().get(id).cloned()
     }
 
-    /// The names that an unconfirmed change has changed.
-    pub fn unconfirmed(&self, id: CommitId) -> Option<Vec<AclName>> {
+    /// The names that an unconfirmed change has changed, and what its old and new rules do. Blocks.
+    pub fn unconfirmed(&self, id: CommitId) -> Option<(Vec<AclName>, Actions)> {
         let book = lock(&self.shared.book);
         let before = &book.unconfirmed.get(&id)?.before;
-        Some(before.iter().map(|before| before.name.clone()).collect())
+        let old = before.iter().filter_map(|before| before.content.as_deref());
+        let old = old.map(|content| facts::Facts::of_file(content).actions);
+        let new = before
+            .iter()
+            .filter_map(|before| book.committed.get(&before.name)?.disk.as_ref());
+        let does = old
+            .chain(new.map(|disk| disk.actions))
+            .fold(Actions::NONE, Actions::union);
+        Some((before.iter().map(|before| before.name.clone()).collect(), does))
+    }
+
+    /// What the rules of the leased ACLs under a prefix do. Blocks.
+    pub fn leased_actions(&self, prefix: &str) -> Actions {
+        let book = lock(&self.shared.book);
+        let leased = book
+            .committed
+            .under(prefix)
+            .filter(|(_, known)| known.lease.is_some());
+        let disks = leased.filter_map(|(_, known)| known.disk.as_ref());
+        disks.fold(Actions::NONE, |does, disk| does.union(disk.actions))
     }
 
     /// Confirms a change, so that it stays. Blocks for one sync.

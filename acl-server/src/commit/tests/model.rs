@@ -714,6 +714,16 @@ impl Play {
                 lease.ttl = lease.ttl.max(ttl);
             }
         }
+        for unconfirmed in &mut self.model.unconfirmed {
+            let before = unconfirmed.before.iter_mut();
+            for (_, (_, lease)) in before.filter(|(at, _)| NAMES[**at].starts_with(prefix)) {
+                if let Some(lease) = lease {
+                    lease.earliest = lease.earliest.max(now() + ttl);
+                    lease.latest = lease.latest.max(now() + ttl);
+                    lease.ttl = lease.ttl.max(ttl);
+                }
+            }
+        }
         assert_eq!(renewed, expected, "leases under {prefix:?}");
     }
 
