@@ -200,7 +200,8 @@ impl Lane {
                 Heard::Nothing => {
                     self.counts.unanswered += 1;
                     let there = |(name, wish): &(String, Option<String>)| acls.get(name) == wish.as_ref();
-                    self.counts.of_those_there += u64::from(change.wishes.iter().all(there));
+                    let is_there = !change.wishes.is_empty() && change.wishes.iter().all(there);
+                    self.counts.of_those_there += u64::from(is_there);
                 }
             }
         }
@@ -261,20 +262,31 @@ fn some_change(tag: &str, chance: &mut Chance) -> Request {
     let name = *chance.pick(&NAMES);
     let path = format!("/acl/{name}");
     match chance.below(100) {
-        0..20 => ("DELETE", path, None, vec![(name.to_owned(), None)]),
-        20..25 => {
+        0..15 => ("DELETE", path, None, vec![(name.to_owned(), None)]),
+        15..20 => {
             let under = NAMES.iter().filter(|name| name.starts_with("p_"));
             let wishes = under.map(|name| ((*name).to_owned(), None));
             ("DELETE", "/acl/?prefix=p_".to_owned(), None, wishes.collect())
         }
-        25..40 => put(path, name, &format!("poison {tag}")),
+        20..30 => put(path, name, &format!("poison {tag}")),
         // The same again: unchanged, if it is there.
-        40..50 => put(path, name, "the same"),
+        30..40 => put(path, name, "the same"),
+        40..60 => {
+            let poison = if chance.percent(20) { "poison " } else { "" };
+            patch(&format!("{poison}{tag}"), chance)
+        }
+        60..65 => (
+            "POST",
+            "/acl/renew?prefix=p_&ttl=7200".to_owned(),
+            None,
+            Vec::new(),
+        ),
+        65..75 => put(path + "?ttl=3600", name, tag),
         _ => put(path, name, tag),
     }
 }
 
-fn put(path: String, name: &str, tag: &str) -> Request {
+fn lines(name: &str, tag: &str) -> Vec<String> {
     let position = NAMES.iter().position(|known| *known == name).unwrap();
     let mut lines = vec!["[iptables]".to_owned(), format!("# {tag}")];
     if name == "big" {
@@ -284,7 +296,31 @@ fn put(path: String, name: &str, tag: &str) -> Request {
     lines.push(format!(
         "-A FORWARD -i swp1 -d 198.51.100.{position}/32 -p udp --dport 53 -j DROP"
     ));
-    let content = lines.join("\n") + "\n";
+    lines
+}
+
+fn content(lines: &[String]) -> String {
+    lines.join("\n") + "\n"
+}
+
+fn put(path: String, name: &str, tag: &str) -> Request {
+    let lines = lines(name, tag);
     let body = json!(lines).to_string().into_bytes();
-    ("PUT", path, Some(body), vec![(name.to_owned(), Some(content))])
+    let wish = (name.to_owned(), Some(content(&lines)));
+    ("PUT", path, Some(body), vec![wish])
+}
+
+/// Some ACLs written and some removed, all or nothing.
+fn patch(tag: &str, chance: &mut Chance) -> Request {
+    let (mut body, mut wishes) = (serde_json::Map::new(), Vec::new());
+    for name in NAMES {
+        if name == "a" || chance.percent(50) {
+            let keep = name == "a" || chance.percent(70);
+            let lines = keep.then(|| lines(name, tag));
+            wishes.push((name.to_owned(), lines.as_deref().map(content)));
+            body.insert(name.to_owned(), json!(lines));
+        }
+    }
+    let body = serde_json::Value::Object(body).to_string().into_bytes();
+    ("PATCH", "/acl/".to_owned(), Some(body), wishes)
 }

@@ -13,7 +13,9 @@ use tests::{binaries, process};
 use crate::common::*;
 
 /// What this disk takes to keep a kilobyte: the floor of everything that is kept.
-pub(crate) fn fsync(directory: &Path) -> Result<()> {
+///
+/// Returns the median of a new file, in milliseconds.
+pub(crate) fn fsync(directory: &Path) -> Result<f64> {
     println!("\nthis disk, milliseconds                                       p50      p99      max");
     let mut log = File::create(directory.join("log"))?;
     let mut appended = Vec::new();
@@ -36,7 +38,8 @@ pub(crate) fn fsync(directory: &Path) -> Result<()> {
         let [p50, p99, max] = quantiles(values, [0.5, 0.99, 1.0]);
         println!("{what:56} {p50:8.2} {p99:8.2} {max:8.2}");
     }
-    Ok(())
+    let [p50] = quantiles(&mut files, [0.5]);
+    Ok(p50)
 }
 
 /// What one run of the tool takes this machine, when nobody says it: from the start to the end of the process.
@@ -106,7 +109,8 @@ pub(crate) fn shares(mut replies: Vec<Reply>, tool_run: f64) -> Vec<Parts> {
     parts.collect()
 }
 
-pub(crate) async fn own_share(home: &Home, rounds: usize) -> Result<()> {
+/// Each change of 1, 10 and 100 clients, by parts; `sync` is what this disk takes for one file, in milliseconds.
+pub(crate) async fn own_share(home: &Home, rounds: usize, sync: f64) -> Result<()> {
     let server = start(home, "acl-server")?;
     let target = plain(server.address, Version::Http1);
     let tool = tool_run()?;
@@ -123,8 +127,16 @@ pub(crate) async fn own_share(home: &Home, rounds: usize) -> Result<()> {
     };
     println!("(a run of the instant tool takes {tool:.2} ms from here; its time: {from})");
     println!(
-        "{:8} {:>8} {:>8} {:>8} | {:>17} {:>17} {:>17} {:>17}",
-        "clients", "p50", "p99", "max", "window late", "files, journal", "HTTP, client", "all of it"
+        "{:8} {:>8} {:>8} {:>8} {:>8} | {:>17} {:>17} {:>17} {:>17}",
+        "clients",
+        "p50",
+        "p99",
+        "max",
+        "in syncs",
+        "window late",
+        "files, journal",
+        "HTTP, client",
+        "all of it"
     );
     for clients in [1, 10, 100] {
         let mut connections = target.connections(clients).await?;
@@ -142,7 +154,8 @@ pub(crate) async fn own_share(home: &Home, rounds: usize) -> Result<()> {
             }
         }
         let [p50, p99, max] = quantiles(&mut own, [0.5, 0.99, 1.0]);
-        print!("{clients:8} {p50:8.2} {p99:8.2} {max:8.2} |");
+        let syncs = p50 / sync;
+        print!("{clients:8} {p50:8.2} {p99:8.2} {max:8.2} {syncs:8.1} |");
         for values in [&mut late, &mut files, &mut http, &mut whole] {
             let [p50, p99] = quantiles(values, [0.5, 0.99]);
             print!("  {p50:7.2} {p99:8.2}");
