@@ -78,8 +78,8 @@ async fn measure(arguments: &Arguments) -> Result<()> {
     let directory = tempfile::tempdir_in(base)?;
     let wants = |part| arguments.only.is_none_or(|only| only == part);
     if wants(Part::Own) {
-        share::fsync(directory.path())?;
-        share::own_share(&common::fresh(directory.path(), "own")?, arguments.rounds).await?;
+        let sync = share::fsync(directory.path())?;
+        share::own_share(&common::fresh(directory.path(), "own")?, arguments.rounds, sync).await?;
     }
     if wants(Part::Rate) {
         rate::rates(directory.path(), arguments.seconds).await?;
