@@ -3,7 +3,7 @@
 use std::io::IsTerminal;
 use std::os::unix::fs::MetadataExt;
 
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
@@ -41,7 +41,7 @@ impl std::str::FromStr for Format {
 /// # Errors
 /// The filter cannot be understood, the journal cannot be reached, or a subscriber is installed already.
 pub fn init(format: Format, filter: &str) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-    let filter = EnvFilter::try_new(filter)?;
+    let filter: Targets = filter.parse()?;
     let registry = tracing_subscriber::registry().with(filter);
     let format = match format {
         Format::Auto if stderr_is_journal() => Format::Journal,
