@@ -328,10 +328,16 @@ impl Book {
     /// # Errors
     /// The journal cannot be written; then nothing has changed.
     pub fn renew(&mut self, prefix: &str, ttl: Duration, now: Instant) -> io::Result<(usize, String)> {
-        let leased = self
-            .committed
-            .under(prefix)
-            .any(|(_, known)| known.lease.is_some());
+        let before = self
+            .unconfirmed
+            .values()
+            .flat_map(|unconfirmed| &unconfirmed.before);
+        let mut before = before.filter(|before| before.name.as_str().starts_with(prefix));
+        let leased = before.any(|before| before.lease.is_some())
+            || self
+                .committed
+                .under(prefix)
+                .any(|(_, known)| known.lease.is_some());
         let mut renewed = 0;
         if leased {
             let prefix = prefix.to_owned();
