@@ -105,11 +105,11 @@ pub async fn run(config: Config, sockets: Sockets, shutdown: Shutdown) -> anyhow
     let address = sockets.http.local_addr()?;
     only_loopback(address)?;
     let clock = Clock::start();
-    let metrics = Arc::new(Metrics::new(config.switches.iter().map(|s| s.agent)));
-    metrics
-        .process
-        .receive_buffer_bytes
-        .set_len(sockets.receive_buffer);
+    let metrics = Arc::new(Metrics::new(config.switches.iter().map(|s| s.agent), 1));
+    let [thread] = metrics.threads() else {
+        bail!("one thread receives");
+    };
+    thread.receive_buffer_bytes.set_len(sockets.receive_buffer);
     let (board, history) = (Arc::<PortBoard>::default(), Arc::<History>::default());
     let switches = switches(&config, &metrics, &history);
     let readiness = Readiness::new();
@@ -117,12 +117,13 @@ pub async fn run(config: Config, sockets: Sockets, shutdown: Shutdown) -> anyhow
 
     let mut loops = Loops::start(&config, &switches, clock, &shutdown)?;
     let (events, notices) = mpsc::channel(EVENTS);
-    let pipeline = Pipeline::new(&config, Arc::clone(&metrics), Arc::clone(&board));
+    let pipeline = Pipeline::new(&config, &metrics, thread, Arc::clone(&board));
     let sflow = sockets.sflow.local_addr()?;
     let mut worker = ingest::spawn(
         sockets.sflow,
         pipeline,
         Arc::clone(&metrics),
+        Arc::clone(thread),
         clock,
         events,
         receiving,
@@ -181,7 +182,7 @@ fn switches(config: &Config, metrics: &Metrics, history: &Arc<History>) -> Vec<A
         hold: config.mark.hold,
         max_rules: config.mark.max_rules,
     };
-    let known = config.switches.iter().zip(metrics.agents()).enumerate();
+    let known = config.switches.iter().zip(metrics.controls()).enumerate();
     known
         .map(|(index, (switch, metrics))| {
             Arc::new(Switch::new(

@@ -30,7 +30,7 @@ pub struct Notice {
 pub struct Pipeline {
     inventory: Inventory,
     detector: Detector,
-    metrics: Arc<Metrics>,
+    metrics: Arc<metrics::Thread>,
     agents: Vec<AgentState>,
     threshold: Threshold,
     threshold_max: BitRate,
@@ -67,12 +67,14 @@ fn is_plausible(weight: u64, speed: Option<BitRate>) -> bool {
 
 impl Pipeline {
     /// A pipeline for a configuration. What becomes known of ports is shown on `board`.
-    pub fn new(config: &Config, metrics: Arc<Metrics>, board: Arc<PortBoard>) -> Self {
+    pub fn new(
+        config: &Config,
+        metrics: &Metrics,
+        thread: &Arc<metrics::Thread>,
+        board: Arc<PortBoard>,
+    ) -> Self {
         let detector = Detector::new(Detector::FLOWS, Detector::ELEPHANTS, FlowHasher::random());
-        metrics
-            .process
-            .flows_capacity
-            .set_len(detector.table().capacity());
+        thread.flows_capacity.set_len(detector.table().capacity());
         let agents = config.switches.iter().zip(metrics.agents());
         Self {
             inventory: Inventory::new(&config.switches),
@@ -83,7 +85,7 @@ impl Pipeline {
                     needs_port_name: switch.interface == Interface::Ingress,
                 })
                 .collect(),
-            metrics,
+            metrics: Arc::clone(thread),
             threshold: config.mark.threshold,
             threshold_max: config.mark.threshold_max,
             board,
@@ -93,7 +95,7 @@ impl Pipeline {
 
     /// Takes one datagram, whoever sent it. `deliver` says whether it could take the notice.
     pub fn datagram(&mut self, now: Time, bytes: &[u8], deliver: &mut impl FnMut(Notice) -> bool) {
-        let process = &self.metrics.process;
+        let process = &self.metrics;
         process.datagrams_received.inc();
         let datagram = match Datagram::parse(bytes) {
             Ok(datagram) => datagram,
@@ -151,7 +153,7 @@ impl Pipeline {
                 state.metrics.ended.inc();
             }
         }
-        let process = &self.metrics.process;
+        let process = &self.metrics;
         process.flows_tracked.set_len(self.detector.table().len());
         process.elephants.set_len(self.detector.elephants());
         if self.unpublished && self.board.publish(&self.inventory) {
@@ -220,7 +222,7 @@ impl Pipeline {
             inventory, detector, ..
         } = self;
         let outcome = detector.observe(now, &seen, &mut |event| deliver(notice(inventory, event)));
-        let process = &self.metrics.process;
+        let process = &self.metrics;
         match outcome {
             Outcome::Counted | Outcome::Known => {}
             Outcome::Displaced => process.flows_evicted.inc(),

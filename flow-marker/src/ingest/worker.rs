@@ -13,7 +13,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::clock::{Clock, Time};
 use crate::ingest::pipeline::{Notice, Pipeline};
-use crate::metrics::Metrics;
+use crate::metrics::{self, Metrics};
 
 /// Between two ticks: an event that was not taken, or an end, waits at most this long.
 const TICK: Duration = Duration::from_millis(100);
@@ -53,6 +53,7 @@ pub fn spawn(
     socket: UdpSocket,
     mut pipeline: Pipeline,
     metrics: Arc<Metrics>,
+    counters: Arc<metrics::Thread>,
     clock: Clock,
     events: mpsc::Sender<Notice>,
     latch: Latch,
@@ -66,7 +67,15 @@ pub fn spawn(
         .name("ingest".to_owned())
         .spawn(move || {
             drop(latch);
-            receive(&socket, &mut pipeline, &metrics, clock, &events, &stopped);
+            receive(
+                &socket,
+                &mut pipeline,
+                &metrics,
+                &counters,
+                clock,
+                &events,
+                &stopped,
+            );
             drop(running);
         })?;
     Ok(Worker { stop, thread, ended })
@@ -76,6 +85,7 @@ fn receive(
     socket: &UdpSocket,
     pipeline: &mut Pipeline,
     metrics: &Metrics,
+    thread: &metrics::Thread,
     clock: Clock,
     events: &mpsc::Sender<Notice>,
     stop: &AtomicBool,
@@ -103,7 +113,7 @@ fn receive(
             Err(error) => match error.kind() {
                 ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted => {}
                 _ => {
-                    metrics.process.receive_errors.inc();
+                    thread.receive_errors.inc();
                     tracing::warn!(%error, "receiving failed");
                     // A socket that fails at once each time must not take the whole processor.
                     std::thread::park_timeout(TICK);

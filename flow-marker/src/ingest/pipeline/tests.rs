@@ -7,9 +7,9 @@ use crate::sflow::tests::build::{datagram, expanded_flow, raw_header};
 fn pipeline() -> (Pipeline, Arc<Metrics>) {
     let text = "[[switch]]\nagent = \"10.0.0.1\"\nacl = \"http://a\"\n[mark]\nthreshold = \"1M\"\n";
     let config = Config::parse(Path::new("t"), text).unwrap();
-    let metrics = Arc::new(Metrics::new(config.switches.iter().map(|s| s.agent)));
+    let metrics = Arc::new(Metrics::new(config.switches.iter().map(|s| s.agent), 1));
     (
-        Pipeline::new(&config, Arc::clone(&metrics), Arc::default()),
+        Pipeline::new(&config, &metrics, &metrics.threads()[0], Arc::default()),
         metrics,
     )
 }
@@ -37,7 +37,7 @@ fn elephants_are_those_detected_and_not_ended_delivered_or_not() {
         let agent = Arc::clone(metrics.agents().next().unwrap());
         let counts = || {
             let counters = (agent.detected.get(), agent.ended.get());
-            (counters.0, counters.1, metrics.process.elephants.get())
+            (counters.0, counters.1, metrics.threads()[0].elephants.get())
         };
         pipeline.tick(at(1), &mut deliver);
         assert_eq!(counts(), (1, 0, 1), "taken: {takes}");
