@@ -18,7 +18,8 @@ use crate::control::desired::Limits;
 use crate::control::dispatch::Dispatcher;
 use crate::control::reconcile;
 use crate::control::switch::{History, Switch};
-use crate::ingest::{self, Pipeline};
+use crate::engine::{Notice, Outlet, Shard};
+use crate::ingest;
 use crate::inventory::PortBoard;
 use crate::metrics::Metrics;
 
@@ -97,6 +98,25 @@ impl Loops {
     }
 }
 
+/// The way from the receiving threads to the controllers.
+struct Controllers {
+    events: mpsc::Sender<Notice>,
+    metrics: Arc<Metrics>,
+}
+
+impl Outlet for Controllers {
+    fn elephant(&mut self, notice: Notice) -> bool {
+        let sent = self.events.try_send(notice).is_ok();
+        let process = &self.metrics.process;
+        if sent {
+            process.events_sent.inc();
+        } else {
+            process.events_dropped.inc();
+        }
+        sent
+    }
+}
+
 /// Runs the daemon until `shutdown`; then marks are withdrawn, within five seconds in all.
 ///
 /// # Errors
@@ -110,24 +130,23 @@ pub async fn run(config: Config, sockets: Sockets, shutdown: Shutdown) -> anyhow
         bail!("one thread receives");
     };
     thread.receive_buffer_bytes.set_len(sockets.receive_buffer);
-    let (board, history) = (Arc::<PortBoard>::default(), Arc::<History>::default());
+    let (board, history) = (
+        Arc::new(PortBoard::new(&config.switches)),
+        Arc::<History>::default(),
+    );
     let switches = switches(&config, &metrics, &history);
     let readiness = Readiness::new();
     let (listening, receiving) = (readiness.latch("http"), readiness.latch("sflow"));
 
     let mut loops = Loops::start(&config, &switches, clock, &shutdown)?;
     let (events, notices) = mpsc::channel(EVENTS);
-    let pipeline = Pipeline::new(&config, &metrics, thread, Arc::clone(&board));
-    let sflow = sockets.sflow.local_addr()?;
-    let mut worker = ingest::spawn(
-        sockets.sflow,
-        pipeline,
-        Arc::clone(&metrics),
-        Arc::clone(thread),
-        clock,
+    let outlet = Controllers {
         events,
-        receiving,
-    )?;
+        metrics: Arc::clone(&metrics),
+    };
+    let shard = Shard::new(&config, &metrics, 0, Arc::clone(&board), Box::new(outlet));
+    let sflow = sockets.sflow.local_addr()?;
+    let mut worker = ingest::spawn(sockets.sflow, shard, Arc::clone(thread), clock, receiving)?;
     let dispatcher = Dispatcher::new(config.id.clone(), config.mark.clone(), switches.clone(), clock);
     let dispatcher = tokio::spawn(dispatcher.run(notices));
     let api = Api {

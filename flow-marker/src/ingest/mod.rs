@@ -1,14 +1,11 @@
-//! Receives datagrams and drives decoding and detection.
+//! Receives datagrams and hands them to whoever keeps what they say.
 //!
-//! One thread of its own receives; it waits for nobody. Events go to the controllers through a bounded channel: when
-//! that is full, the event is counted as dropped and offered again a tenth of a second later, because the detector is
-//! level-triggered.
+//! One thread of its own receives; it waits for nobody. It knows nothing of what becomes of the datagrams.
 
-mod direction;
-mod pipeline;
+mod sink;
 mod socket;
 mod worker;
 
-pub use pipeline::{Notice, Pipeline};
+pub use sink::{Received, Sink};
 pub use socket::bind;
 pub use worker::{Worker, spawn};

@@ -8,15 +8,14 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use shared::life::Latch;
-use tokio::sync::mpsc::error::TrySendError;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 
-use crate::clock::{Clock, Time};
-use crate::ingest::pipeline::{Notice, Pipeline};
-use crate::metrics::{self, Metrics};
+use super::sink::{Received, Sink};
+use crate::clock::Clock;
+use crate::metrics;
 
-/// Between two ticks: an event that was not taken, or an end, waits at most this long.
-const TICK: Duration = Duration::from_millis(100);
+/// The longest that a thread rests when nothing arrives.
+const TICK: Duration = Duration::from_millis(5);
 
 /// A datagram is at most this long: what UDP can carry.
 const MAX_DATAGRAM: usize = 65_535;
@@ -45,21 +44,19 @@ impl Worker {
     }
 }
 
-/// Starts a thread that receives from `socket` and sends events to `events`. `latch` is dropped when it is running.
+/// Starts a thread that receives from `socket` and hands everything to `sink`. `latch` is dropped when it is running.
 ///
 /// # Errors
 /// The socket cannot be set up, or no thread can be started.
 pub fn spawn(
     socket: UdpSocket,
-    mut pipeline: Pipeline,
-    metrics: Arc<Metrics>,
+    mut sink: impl Sink + 'static,
     counters: Arc<metrics::Thread>,
     clock: Clock,
-    events: mpsc::Sender<Notice>,
     latch: Latch,
 ) -> std::io::Result<Worker> {
     socket.set_nonblocking(false)?;
-    socket.set_read_timeout(Some(TICK / 2))?;
+    socket.set_read_timeout(Some(TICK))?;
     let stop = Arc::new(AtomicBool::new(false));
     let stopped = Arc::clone(&stop);
     let (running, ended) = oneshot::channel::<()>();
@@ -67,15 +64,7 @@ pub fn spawn(
         .name("ingest".to_owned())
         .spawn(move || {
             drop(latch);
-            receive(
-                &socket,
-                &mut pipeline,
-                &metrics,
-                &counters,
-                clock,
-                &events,
-                &stopped,
-            );
+            receive(&socket, &mut sink, &counters, clock, &stopped);
             drop(running);
         })?;
     Ok(Worker { stop, thread, ended })
@@ -83,49 +72,30 @@ pub fn spawn(
 
 fn receive(
     socket: &UdpSocket,
-    pipeline: &mut Pipeline,
-    metrics: &Metrics,
+    sink: &mut impl Sink,
     thread: &metrics::Thread,
     clock: Clock,
-    events: &mpsc::Sender<Notice>,
     stop: &AtomicBool,
 ) {
     let mut buffer = vec![0; MAX_DATAGRAM];
-    let mut ticked = Time::START;
-    let mut deliver = |notice| match events.try_send(notice) {
-        Ok(()) => {
-            metrics.process.events_sent.inc();
-            true
-        }
-        Err(TrySendError::Full(_) | TrySendError::Closed(_)) => {
-            metrics.process.events_dropped.inc();
-            false
-        }
-    };
-    loop {
-        let received = socket.recv(&mut buffer);
+    while !stop.load(Ordering::Relaxed) {
+        let received = socket.recv_from(&mut buffer);
         let now = clock.now();
         match received {
-            Ok(length) => {
+            Ok((length, from)) => {
                 let bytes = buffer.get(..length).unwrap_or_default();
-                pipeline.datagram(now, bytes, &mut deliver);
+                sink.batch(now, &[Received { from, bytes }]);
             }
             Err(error) => match error.kind() {
                 ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted => {}
                 _ => {
-                    thread.receive_errors.inc();
+                    thread.receive_errors.bump();
                     tracing::warn!(%error, "receiving failed");
                     // A socket that fails at once each time must not take the whole processor.
                     std::thread::park_timeout(TICK);
                 }
             },
         }
-        if now.since(ticked) >= TICK {
-            ticked = now;
-            pipeline.tick(now, &mut deliver);
-            if stop.load(Ordering::Relaxed) {
-                return;
-            }
-        }
+        sink.rest(now);
     }
 }

@@ -1,0 +1,9 @@
+//! Where a shard tells what has happened.
+
+use super::elephants::Notice;
+
+/// Takes what a shard has to tell. Nobody waits: what cannot be taken now is refused.
+pub trait Outlet: Send {
+    /// An elephant began or ended. False when it could not be taken; it is offered again.
+    fn elephant(&mut self, notice: Notice) -> bool;
+}
