@@ -18,6 +18,9 @@ pub mod control;
 /// What can carry out a control on a switch; the only place that writes rule text.
 pub mod actuator;
 
+/// Metrics, thresholds, events, topology and the sampling doctor.
+pub mod engine;
+
 /// Receives datagrams and drives decoding and detection.
 pub mod ingest;
 
