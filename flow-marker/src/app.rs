@@ -1,7 +1,7 @@
 //! Puts the daemon together and runs it until it is asked to end.
 
 use std::future::IntoFuture;
-use std::net::{SocketAddr, TcpListener, UdpSocket};
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 use crate::actuator::acl::AclActuator;
 use crate::api::{self, Api};
 use crate::clock::Clock;
-use crate::config::{Config, Mode};
+use crate::config::{Config, Mode, Sflow};
 use crate::control::desired::Limits;
 use crate::control::dispatch::Dispatcher;
 use crate::control::reconcile;
@@ -31,28 +31,22 @@ const EVENTS: usize = 1024;
 #[derive(Debug)]
 pub struct Sockets {
     /// Where datagrams arrive.
-    pub sflow: UdpSocket,
-    /// Size of its receive buffer in bytes.
-    pub receive_buffer: usize,
+    pub sflow: ingest::Sockets,
     /// Where the API is.
     pub http: TcpListener,
 }
 
 impl Sockets {
-    /// Binds both.
+    /// Binds both, the one for sFlow with as many threads and as much buffer as `config` says.
     ///
     /// # Errors
     /// An address cannot be bound, or `http` is not a loopback address.
-    pub fn bind(sflow: SocketAddr, http: SocketAddr) -> anyhow::Result<Self> {
+    pub fn bind(sflow: SocketAddr, http: SocketAddr, config: &Sflow) -> anyhow::Result<Self> {
         only_loopback(http)?;
-        let (socket, receive_buffer) =
-            ingest::bind(sflow).with_context(|| format!("--sflow {sflow} cannot be bound"))?;
+        let sflow = ingest::bind(sflow, config.threads, config.receive_buffer)
+            .with_context(|| format!("--sflow {sflow} cannot be bound"))?;
         let http = TcpListener::bind(http).with_context(|| format!("--http {http} cannot be bound"))?;
-        Ok(Self {
-            sflow: socket,
-            receive_buffer,
-            http,
-        })
+        Ok(Self { sflow, http })
     }
 }
 
@@ -125,11 +119,8 @@ pub async fn run(config: Config, sockets: Sockets, shutdown: Shutdown) -> anyhow
     let address = sockets.http.local_addr()?;
     only_loopback(address)?;
     let clock = Clock::start();
-    let metrics = Arc::new(Metrics::new(config.switches.iter().map(|s| s.agent), 1));
-    let [thread] = metrics.threads() else {
-        bail!("one thread receives");
-    };
-    thread.receive_buffer_bytes.set_len(sockets.receive_buffer);
+    let inventory = || config.switches.iter().map(|switch| switch.agent);
+    let metrics = Arc::new(Metrics::new(inventory(), sockets.sflow.threads()));
     let (board, history) = (
         Arc::new(PortBoard::new(&config.switches)),
         Arc::<History>::default(),
@@ -140,17 +131,17 @@ pub async fn run(config: Config, sockets: Sockets, shutdown: Shutdown) -> anyhow
 
     let mut loops = Loops::start(&config, &switches, clock, &shutdown)?;
     let (events, notices) = mpsc::channel(EVENTS);
-    let sflow = sockets.sflow.local_addr()?;
-    let (engine, mut seats) = Engine::new(&config, &metrics, &board, sflow, || {
+    let sflow = sockets.sflow.address();
+    let (engine, seats) = Engine::new(&config, &metrics, &board, sflow, || {
         Box::new(Controllers {
             events: events.clone(),
             metrics: Arc::clone(&metrics),
         })
     });
-    let Some(seat) = seats.pop() else {
-        bail!("one thread receives");
-    };
-    let mut worker = ingest::spawn(sockets.sflow, seat, Arc::clone(thread), clock, receiving)?;
+    drop(events);
+    let seats = seats.into_iter().zip(metrics.threads().iter().map(Arc::clone));
+    let agents = (inventory(), config.sflow.max_agents);
+    let mut workers = ingest::spawn(sockets.sflow, seats.collect(), agents, clock, receiving)?;
     let dispatcher = Dispatcher::new(config.id.clone(), config.mark.clone(), switches.clone(), clock);
     let dispatcher = tokio::spawn(dispatcher.run(notices));
     let api = Api {
@@ -173,12 +164,12 @@ pub async fn run(config: Config, sockets: Sockets, shutdown: Shutdown) -> anyhow
     life::notify_ready();
     let outcome = tokio::select! {
         () = shutdown.wait() => Ok(()),
-        () = worker.ended() => Err(anyhow::anyhow!("the receiving thread has ended")),
+        () = workers.ended() => Err(anyhow::anyhow!("a receiving thread has ended")),
         ended = &mut server => Err(anyhow::anyhow!("the HTTP server has ended: {ended:?}")),
     };
     life::notify_stopping();
     // First nothing new, then what is on the switches, last the window through which one can watch.
-    tokio::task::spawn_blocking(move || worker.stop()).await?;
+    tokio::task::spawn_blocking(move || workers.stop()).await?;
     // What is still on its way to the switches is not wanted any more, however much it is.
     dispatcher.abort();
     if let Err(error) = dispatcher.await

@@ -132,7 +132,7 @@ fn until_nobody_listens(result: anyhow::Result<()>) -> anyhow::Result<()> {
 fn run(args: &RunArgs) -> anyhow::Result<()> {
     let config = Config::load(&args.config)?;
     telemetry::init(args.log_format, &args.log).map_err(|error| anyhow::anyhow!("--log: {error}"))?;
-    let sockets = Sockets::bind(args.sflow, args.http)?;
+    let sockets = Sockets::bind(args.sflow, args.http, &config.sflow)?;
     // Two threads: one can work for HTTP clients while the other talks to switches. Receiving has its own.
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)

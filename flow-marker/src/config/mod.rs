@@ -3,6 +3,7 @@
 //! Rates are bits per second. Every mistake is an error with file, line and column; a key of the contract whose part
 //! does not exist yet is refused with that reason and never ignored.
 
+mod sflow;
 mod values;
 
 use std::collections::{BTreeMap, HashMap};
@@ -18,6 +19,7 @@ use shared::config::{ConfigError, Reason, Unbuilt};
 use shared::units::{BitRate, TimeSpan};
 use toml::Spanned;
 
+pub use sflow::Sflow;
 use values::{AclUrl, Agent, CommitInterval, Id, MaxRules, Optional};
 pub use values::{Cos, Dscp, Interface, Mode, Platform, Profile, Role, Threshold, is_interface_name};
 
@@ -33,6 +35,8 @@ pub struct Config {
     pub switches: Vec<Switch>,
     /// How elephants are found and marked.
     pub mark: Mark,
+    /// How datagrams are received, and from whom.
+    pub sflow: Sflow,
 }
 
 /// One switch that may be contacted.
@@ -108,6 +112,8 @@ struct File {
     switch: Vec<SwitchTable>,
     #[serde(default)]
     mark: MarkTable,
+    #[serde(default)]
+    sflow: sflow::Table,
     #[serde(rename = "fabric")]
     _fabric: Option<Unbuilt<Fabric>>,
     #[serde(rename = "capture")]
@@ -252,6 +258,7 @@ fn check(file: File) -> Result<Config, Mistake> {
         id: file.id.0,
         switches,
         mark: mark(file.mark)?,
+        sflow: file.sflow.into(),
     })
 }
 

@@ -280,7 +280,11 @@ async fn a_name_that_was_rebound_to_this_machine_gets_nothing() {
 
 #[test]
 fn no_address_but_loopback_is_served() {
-    let error = flow_marker::app::Sockets::bind("127.0.0.1:0".parse().unwrap(), "0.0.0.0:0".parse().unwrap());
+    let error = flow_marker::app::Sockets::bind(
+        "127.0.0.1:0".parse().unwrap(),
+        "0.0.0.0:0".parse().unwrap(),
+        &flow_marker::config::Sflow::default(),
+    );
     assert!(
         error
             .unwrap_err()

@@ -41,9 +41,9 @@ impl Daemon {
     pub(crate) async fn start(config: &str) -> Self {
         let config = Config::parse(Path::new("test.toml"), config).unwrap();
         let loopback = "127.0.0.1:0".parse().unwrap();
-        let sockets = Sockets::bind(loopback, loopback).unwrap();
+        let sockets = Sockets::bind(loopback, loopback, &config.sflow).unwrap();
         let http = sockets.http.local_addr().unwrap();
-        let sflow = sockets.sflow.local_addr().unwrap();
+        let sflow = sockets.sflow.address();
         let (trigger, shutdown) = Shutdown::new();
         let task = tokio::spawn(app::run(config, sockets, shutdown));
         let daemon = Self {
