@@ -18,7 +18,7 @@ use crate::control::desired::Limits;
 use crate::control::dispatch::Dispatcher;
 use crate::control::reconcile;
 use crate::control::switch::{History, Switch};
-use crate::engine::{Notice, Outlet, Shard};
+use crate::engine::{Engine, Notice, Outlet};
 use crate::ingest;
 use crate::inventory::PortBoard;
 use crate::metrics::Metrics;
@@ -131,21 +131,21 @@ pub async fn run(config: Config, sockets: Sockets, shutdown: Shutdown) -> anyhow
 
     let mut loops = Loops::start(&config, &switches, clock, &shutdown)?;
     let (events, notices) = mpsc::channel(EVENTS);
-    let seats = metrics.threads().iter().enumerate().map(|(number, counters)| {
-        let outlet = Controllers {
+    let sflow = sockets.sflow.address();
+    let (engine, seats) = Engine::new(&config, &metrics, &board, sflow, || {
+        Box::new(Controllers {
             events: events.clone(),
             metrics: Arc::clone(&metrics),
-        };
-        let shard = Shard::new(&config, &metrics, number, Arc::clone(&board), Box::new(outlet));
-        (shard, Arc::clone(counters))
+        })
     });
-    let sflow = sockets.sflow.address();
+    drop(events);
+    let seats = seats.into_iter().zip(metrics.threads().iter().map(Arc::clone));
     let agents = (inventory(), config.sflow.max_agents);
     let mut workers = ingest::spawn(sockets.sflow, seats.collect(), agents, clock, receiving)?;
-    drop(events);
     let dispatcher = Dispatcher::new(config.id.clone(), config.mark.clone(), switches.clone(), clock);
     let dispatcher = tokio::spawn(dispatcher.run(notices));
     let api = Api {
+        engine,
         metrics,
         readiness: readiness.clone(),
         switches,
