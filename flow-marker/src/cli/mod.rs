@@ -1,6 +1,7 @@
-//! Command line: `run`, `check`, `decode`.
+//! Command line: `run`, `check`, `decode`, `replay`.
 
 mod check;
+mod replay;
 
 use std::io::Write;
 use std::net::SocketAddr;
@@ -46,7 +47,10 @@ Examples:
 
   What is in a capture (tcpdump -w x.pcap udp port 6343)?
     flow-marker decode x.pcap
-    flow-marker decode x.pcap --json | jq .";
+    flow-marker decode x.pcap --json | jq .
+
+  What would have been found in it?
+    flow-marker replay x.pcap --config fm.toml";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -70,6 +74,8 @@ enum Command {
         #[arg(long, default_value_t = 6343)]
         port: u16,
     },
+    /// Run the engine on a capture file, in the capture's own time; contacts nobody.
+    Replay(replay::ReplayArgs),
 }
 
 #[derive(Debug, Args)]
@@ -115,6 +121,10 @@ fn execute(cli: Cli) -> anyhow::Result<()> {
             let mut out = std::io::BufWriter::new(std::io::stdout().lock());
             let decoded = decode::run(&file, port, json, &mut out).map(drop);
             until_nobody_listens(decoded.and_then(|()| Ok(out.flush()?)))
+        }
+        Command::Replay(args) => {
+            let mut out = std::io::stdout().lock();
+            until_nobody_listens(replay::replay(&args, &mut out, &mut std::io::stderr()))
         }
     }
 }
