@@ -10,8 +10,9 @@ use super::writer::Json;
 use crate::pcap::UdpPayload;
 use crate::sflow::flow::{Ipv4Packet, Ipv6Packet};
 use crate::sflow::{
-    CounterRecord, CounterSample, Datagram, DecodeError, DiscardSample, Entries, Fault, FlowRecord, FlowSample,
-    FlowValue, Interface, MetricValue, Records, RtFlow, RtMetric, Sample, SampleFormat, Typed, Value,
+    CounterRecord, CounterSample, Datagram, DecodeError, DiscardSample, Entries, Fault, FlowRecord,
+    FlowSample, FlowValue, Interface, MetricValue, Records, RtFlow, RtMetric, Sample, SampleFormat, Typed,
+    Value,
 };
 
 /// Writes one line.
@@ -137,11 +138,7 @@ fn discard_sample(json: &mut Json<'_>, sample: &DiscardSample<'_>) -> io::Result
     json.end(b"]")
 }
 
-fn elements<'a>(
-    json: &mut Json<'_>,
-    records: Records<'a, FlowRecord<'a>>,
-    descend: bool,
-) -> io::Result<()> {
+fn elements<'a>(json: &mut Json<'_>, records: Records<'a, FlowRecord<'a>>, descend: bool) -> io::Result<()> {
     json.list("elements")?;
     flow_records(json, records, descend)?;
     json.end(b"]")
@@ -175,12 +172,12 @@ fn flow_record(json: &mut Json<'_>, record: &FlowRecord<'_>, descend: bool) -> i
             fields(json, prefix, |visit| record.fields(visit))?;
             packet::write(json, raw)
         }
-        FlowRecord::Ipv4(packet) | FlowRecord::Ipv4TunnelEgress(packet) | FlowRecord::Ipv4TunnelIngress(packet) => {
-            ipv4(json, prefix, packet)
-        }
-        FlowRecord::Ipv6(packet) | FlowRecord::Ipv6TunnelEgress(packet) | FlowRecord::Ipv6TunnelIngress(packet) => {
-            ipv6(json, prefix, packet)
-        }
+        FlowRecord::Ipv4(packet)
+        | FlowRecord::Ipv4TunnelEgress(packet)
+        | FlowRecord::Ipv4TunnelIngress(packet) => ipv4(json, prefix, packet),
+        FlowRecord::Ipv6(packet)
+        | FlowRecord::Ipv6TunnelEgress(packet)
+        | FlowRecord::Ipv6TunnelIngress(packet) => ipv6(json, prefix, packet),
         FlowRecord::Gateway(gateway) => {
             fields(json, prefix, |visit| record.fields(visit))?;
             let (peer, destination) = as_path_ends(&gateway.path);
