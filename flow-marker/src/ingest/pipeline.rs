@@ -126,7 +126,7 @@ impl Pipeline {
                     metrics.samples_counters.inc();
                     self.counter_sample(agent, &metrics, &sample, &mut damaged);
                 }
-                Ok(Sample::Other { .. }) => metrics.samples_other.inc(),
+                Ok(_) => metrics.samples_other.inc(),
                 Err(_) => {
                     metrics.samples_damaged.inc();
                     damaged = true;
@@ -275,6 +275,7 @@ impl Pipeline {
                     metrics.records_skipped.inc();
                     Ok(false)
                 }
+                Ok(_) => Ok(false),
                 Err(_) => {
                     *damaged = true;
                     Ok(false)
@@ -302,6 +303,7 @@ fn read_flow_records<'a>(
                 raw.get_or_insert(header);
             }
             Ok(FlowRecord::Other { .. }) => metrics.records_skipped.inc(),
+            Ok(_) => {}
             Err(_) => *damaged = true,
         }
     }
