@@ -5,8 +5,8 @@
 //! change; nothing is found where there is too little to judge by.
 
 mod text;
-mod finding;
 mod report;
+mod finding;
 mod port;
 mod sampler;
 
