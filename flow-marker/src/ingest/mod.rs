@@ -16,6 +16,8 @@ mod pace;
 mod drops;
 mod socket;
 mod sink;
+pub mod admission;
+pub mod loss;
 
 pub use sink::{Received, Sink};
 pub use socket::{Sockets, bind};
