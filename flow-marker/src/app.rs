@@ -18,7 +18,7 @@ use crate::control::desired::Limits;
 use crate::control::dispatch::Dispatcher;
 use crate::control::reconcile;
 use crate::control::switch::{History, Switch};
-use crate::engine::{Engine, Notice, Outlet};
+use crate::engine::Engine;
 use crate::ingest;
 use crate::inventory::PortBoard;
 use crate::metrics::Metrics;
@@ -92,25 +92,6 @@ impl Loops {
     }
 }
 
-/// The way from the receiving threads to the controllers.
-struct Controllers {
-    events: mpsc::Sender<Notice>,
-    metrics: Arc<Metrics>,
-}
-
-impl Outlet for Controllers {
-    fn elephant(&mut self, notice: Notice) -> bool {
-        let sent = self.events.try_send(notice).is_ok();
-        let process = &self.metrics.process;
-        if sent {
-            process.events_sent.inc();
-        } else {
-            process.events_dropped.inc();
-        }
-        sent
-    }
-}
-
 /// Runs the daemon until `shutdown`; then marks are withdrawn, within five seconds in all.
 ///
 /// # Errors
@@ -132,12 +113,19 @@ pub async fn run(config: Config, sockets: Sockets, shutdown: Shutdown) -> anyhow
     let mut loops = Loops::start(&config, &switches, clock, &shutdown)?;
     let (events, notices) = mpsc::channel(EVENTS);
     let sflow = sockets.sflow.address();
-    let (engine, seats) = Engine::new(&config, &metrics, &board, sflow, || {
-        Box::new(Controllers {
-            events: events.clone(),
-            metrics: Arc::clone(&metrics),
-        })
+    let first_event = clock.unix_ns(clock.now()) / 1_000_000_000;
+    let (engine, seats, logs) = Engine::new(&config, &metrics, &board, (sflow, first_event), || {
+        let (events, metrics) = (events.clone(), Arc::clone(&metrics));
+        move |notice| {
+            let sent = events.try_send(notice).is_ok();
+            match sent {
+                true => metrics.process.events_sent.inc(),
+                false => metrics.process.events_dropped.inc(),
+            }
+            sent
+        }
     });
+    tokio::spawn(logs.run());
     drop(events);
     let seats = seats.into_iter().zip(metrics.threads().iter().map(Arc::clone));
     let agents = (inventory(), config.sflow.max_agents);

@@ -5,15 +5,16 @@
 //! batches of datagrams.
 
 mod hub;
+mod logs;
 mod seat;
 mod shard;
-mod elephants;
-
 mod outlet;
+mod elephants;
 mod plan;
-mod forward;
 mod settings;
+mod forward;
 mod ask;
+mod record;
 
 /// What counters and samples tell about how well an agent samples.
 pub mod doctor;
@@ -32,9 +33,10 @@ pub mod event;
 
 pub use ask::{Asker, Inbox, Job, NotTaken, queue};
 pub use elephants::Notice;
-pub use hub::{Engine, NotForwarded, Unanswered};
+pub use hub::{Engine, LogWriter, NoAnswer, NotForwarded, Unanswered};
 pub use outlet::Outlet;
 pub use plan::Plan;
+pub use record::FlowRecord;
 pub use seat::Seat;
-pub use settings::{Forwarding, Named, TooMany};
+pub use settings::{Named, TooMany};
 pub use shard::Shard;

@@ -1,7 +1,6 @@
 //! What users have asked for, by name. Every list is bounded.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 /// A bounded list of things with names, in the order of their names.
@@ -59,9 +58,6 @@ impl<T> Named<T> {
         self.things.remove(name).is_some()
     }
 }
-
-/// Where datagrams are sent on to (sFlow-RT, `/forwarding`).
-pub type Forwarding = Named<SocketAddr>;
 
 #[cfg(test)]
 mod tests {

@@ -11,6 +11,7 @@
 pub mod query;
 
 mod pattern;
+mod sample;
 mod store;
 mod derive;
 mod agent;

@@ -292,7 +292,7 @@ fn a_virtual_machine_without_a_limit_has_the_hosts_cpus() {
         sample.record(CounterFormat(2101), &unnamed(&fields));
         sample.record(
             CounterFormat(2000),
-            &unnamed(&[Field::Bytes(b"web1"), Field::Bytes(&[0xab; 16])]),
+            &unnamed(&[Field::Bytes(b"web1"), Field::Uuid([0xab; 16])]),
         );
         sample.finish(&mut ());
     }

@@ -118,6 +118,8 @@ fn untabled<'a>(fields: &[(&'static str, Field<'a>)]) -> Vec<Item<'a>> {
         kind: match field {
             Field::Count32(_) | Field::Count64(_) => Kind::Rate,
             Field::Bytes(_) => Kind::Text,
+            Field::Mac(_) => Kind::Mac,
+            Field::Uuid(_) => Kind::Uuid,
             Field::U32(_) | Field::U64(_) | Field::I32(_) | Field::F32(_) => Kind::Gauge(1.0),
             Field::Unknown => Kind::Skip,
         },
@@ -293,7 +295,9 @@ fn plain(field: Field<'_>) -> Option<u64> {
     match field {
         Field::U32(n) | Field::Count32(n) => Some(u64::from(n)),
         Field::U64(n) | Field::Count64(n) => Some(n),
-        Field::I32(_) | Field::F32(_) | Field::Bytes(_) | Field::Unknown => None,
+        Field::I32(_) | Field::F32(_) | Field::Bytes(_) | Field::Mac(_) | Field::Uuid(_) | Field::Unknown => {
+            None
+        }
     }
 }
 
@@ -316,7 +320,7 @@ fn any_number(field: Field<'_>) -> Option<f64> {
         Field::U64(n) | Field::Count64(n) => Some(n as f64),
         Field::I32(n) => Some(f64::from(n)),
         Field::F32(n) => n.is_finite().then(|| f64::from(n)),
-        Field::Bytes(_) | Field::Unknown => None,
+        Field::Bytes(_) | Field::Mac(_) | Field::Uuid(_) | Field::Unknown => None,
     }
 }
 
@@ -330,9 +334,8 @@ fn gauge(kind: Kind, field: Field<'_>) -> Option<Value> {
             let word = words.iter().find(|(n, _)| u64::from(*n) == number);
             Some(word.map_or(Value::Number(number as f64), |(_, word)| Value::Word(word)))
         }
-        (Kind::Uuid, Field::Bytes(bytes)) => uuid(bytes).map(|text| Value::Text(text.into())),
-        (Kind::Mac, Field::Bytes(bytes)) => {
-            let mac = bytes.get(..6)?;
+        (Kind::Uuid, Field::Uuid(bytes)) => uuid(bytes).map(|text| Value::Text(text.into())),
+        (Kind::Mac, Field::Mac(mac)) => {
             let text: String = mac.iter().map(|b| format!("{b:02X}")).collect();
             Some(Value::Text(text.into()))
         }
@@ -340,9 +343,11 @@ fn gauge(kind: Kind, field: Field<'_>) -> Option<Value> {
     }
 }
 
-/// A UUID as in RFC 9562; `None` for another length, and for the nil one, which agents send that have none.
-fn uuid(bytes: &[u8]) -> Option<String> {
-    let bytes: [u8; 16] = bytes.try_into().ok().filter(|b: &[u8; 16]| *b != [0; 16])?;
+/// A UUID as in RFC 9562; `None` for the nil one, which agents send that have none.
+fn uuid(bytes: [u8; 16]) -> Option<String> {
+    if bytes == [0; 16] {
+        return None;
+    }
     let hex = |part: &[u8]| -> String { part.iter().map(|b| format!("{b:02x}")).collect() };
     let (a, rest) = bytes.split_at(4);
     let (b, rest) = rest.split_at(2);

@@ -26,6 +26,10 @@ pub enum Field<'a> {
     F32(f32),
     /// A text, or other bytes.
     Bytes(&'a [u8]),
+    /// An Ethernet address.
+    Mac([u8; 6]),
+    /// A UUID.
+    Uuid([u8; 16]),
     /// The agent does not know, or it is nothing that a metric could be.
     Unknown,
 }
@@ -224,6 +228,12 @@ pub fn known_names() -> impl Iterator<Item = &'static str> {
     let records = RECORDS.iter().chain([&host::VIRTUAL_HOST]);
     let entries = records.flat_map(|record| record.fields.iter().chain(record.group));
     entries.map(|entry| entry.name).filter(|name| !name.is_empty())
+}
+
+/// The formats of all records.
+#[cfg(test)]
+pub(super) fn formats() -> impl Iterator<Item = CounterFormat> {
+    RECORDS.iter().map(|record| record.format)
 }
 
 #[cfg(test)]

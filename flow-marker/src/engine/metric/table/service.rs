@@ -195,7 +195,7 @@ pub(super) const GPU: &[Entry] = &[
     rate("nvml_memory_time"),
     gauge("nvml_memory_total"),
     gauge("nvml_memory_free"),
-    gauge("nvml_ecc_errors"),
+    rate("nvml_ecc_errors"),
     rate("nvml_energy"),
     gauge("nvml_temperature"),
     gauge("nvml_fan_speed"),
