@@ -14,7 +14,7 @@ use clap::Args;
 use crate::clock::{Clock, Time};
 use crate::config::Config;
 use crate::detect::Event;
-use crate::engine::{Engine, Notice, Outlet};
+use crate::engine::{Engine, Notice};
 use crate::flow::FlowKey;
 use crate::ingest::replay::{self, Summary};
 use crate::inventory::PortBoard;
@@ -104,8 +104,9 @@ pub(super) fn replay(
     let board = Arc::new(PortBoard::new(&config.switches));
     let (events, told) = std::sync::mpsc::channel();
     let nowhere = SocketAddr::from(([0; 4], 0));
-    let (_engine, mut seats) = Engine::new(&config, &metrics, &board, nowhere, || {
-        Box::new(Teller(events.clone()))
+    let (_engine, mut seats, _logs) = Engine::new(&config, &metrics, &board, (nowhere, 0), || {
+        let events = events.clone();
+        move |notice| events.send(notice).is_ok()
     });
     let seat = seats.first_mut().context("one thread has one seat")?;
 
@@ -144,15 +145,7 @@ pub(super) fn replay(
     end.with_context(|| name.to_string())
 }
 
-/// Takes down what the engine tells.
-struct Teller(std::sync::mpsc::Sender<Notice>);
-
-impl Outlet for Teller {
-    fn elephant(&mut self, notice: Notice) -> bool {
-        self.0.send(notice).is_ok()
-    }
-}
-
+/// Prints that an elephant came or went.
 fn tell(config: &Config, notice: &Notice, out: &mut impl Write) -> std::io::Result<()> {
     let flow = |key: &FlowKey| {
         let agent = usize::try_from(key.agent.0)
