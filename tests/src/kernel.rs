@@ -13,25 +13,40 @@ const TICKS: u32 = 100;
 /// # Errors
 /// The tables cannot be read.
 pub fn udp_drops(port: u16) -> Result<u64> {
-    let mut drops = 0;
+    sum(port, |fields| fields.get(12)?.parse().ok())
+}
+
+/// Bytes, by the kernel's bookkeeping, that wait at the UDP sockets of a local port.
+///
+/// # Errors
+/// As [`udp_drops`].
+pub fn udp_waiting(port: u16) -> Result<u64> {
+    sum(port, |fields| {
+        let (_, waiting) = fields.get(4)?.split_once(':')?;
+        u64::from_str_radix(waiting, 16).ok()
+    })
+}
+
+fn sum(port: u16, column: fn(&[&str]) -> Option<u64>) -> Result<u64> {
+    let mut sum = 0;
     for table in ["/proc/net/udp", "/proc/net/udp6"] {
         // A kernel without IPv6 has no second table.
         let text = match fs::read_to_string(table) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
             other => other.context(table)?,
         };
-        drops += of_port(&text, port);
+        sum += of_port(&text, port, column);
     }
-    Ok(drops)
+    Ok(sum)
 }
 
-/// The sum of the column `drops` over the sockets with this local port (proc_pid_net(5)).
-fn of_port(table: &str, port: u16) -> u64 {
+/// The sum of a column over the sockets with this local port (proc_pid_net(5)).
+fn of_port(table: &str, port: u16, column: fn(&[&str]) -> Option<u64>) -> u64 {
     let local = format!(":{port:04X}");
     let sockets = table.lines().skip(1).filter_map(|line| {
         let fields: Vec<_> = line.split_ascii_whitespace().collect();
         fields.get(1).filter(|address| address.ends_with(&local))?;
-        fields.get(12)?.parse::<u64>().ok()
+        column(&fields)
     });
     sockets.sum()
 }
@@ -105,13 +120,18 @@ mod tests {
             10: 0100007F:18C7 00000000:0000 07 00000000:00000000 00:00000000 00000000     0        0 11 2 0 17\n  \
             11: 0100007F:18C7 00000000:0000 07 00000000:00000000 00:00000000 00000000     0        0 12 2 0 4\n  \
             12: 0100007F:18C8 00000000:18C7 07 00000000:00000000 00:00000000 00000000     0        0 13 2 0 100\n";
-        assert_eq!(of_port(table, 6343), 21);
-        assert_eq!(of_port(table, 1), 0);
+        let drops = |fields: &[&str]| fields.get(12)?.parse().ok();
+        assert_eq!(of_port(table, 6343, drops), 21);
+        assert_eq!(of_port(table, 1, drops), 0);
     }
 
     #[test]
     fn this_kernel_tells_all_of_it() {
-        udp_drops(1).unwrap();
+        assert_eq!((udp_drops(1).unwrap(), udp_waiting(1).unwrap()), (0, 0));
+        let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        let address = socket.local_addr().unwrap();
+        socket.send_to(b"x", address).unwrap();
+        assert!(udp_waiting(address.port()).unwrap() > 0);
         receive_buffer_errors().unwrap();
         softirq_time().unwrap();
         let group = nix::unistd::getpgrp().as_raw().cast_unsigned();

@@ -41,22 +41,22 @@ pub(crate) fn measure(running: &Running, arguments: &Arguments, rate: f64) -> Re
     let port = running.sflow.port();
     let group = running.process.pid();
     // So that memory is there, and pauses have found their length.
-    let (warm, _) = flood.send(Some(rate), Duration::from_millis(500))?;
+    flood.send(Some(rate), Duration::from_millis(500))?;
+    drained(port)?;
     let received = running.received()?;
     let (drops, used, softirq) = (kernel::udp_drops(port)?, cpu(group)?, kernel::softirq_time()?);
     let (sent, took) = flood.send(Some(rate), Duration::from_secs_f64(arguments.seconds))?;
     // What waits in its buffer is its work, too.
-    wait::pause(Duration::from_millis(100));
+    drained(port)?;
     let (used, softirq) = (
         cpu(group)? - used,
         kernel::softirq_time()?.saturating_sub(softirq),
     );
     let lost = kernel::udp_drops(port)? - drops;
     if let Some((before, after)) = received.zip(running.received()?) {
-        // The warm-up may have been still under way when it was asked.
         let taken = after - before;
         ensure!(
-            (sent - lost..=sent - lost + warm).contains(&taken),
+            taken == sent - lost,
             "{sent} sent, {lost} dropped by the kernel, {taken} received"
         );
     }
@@ -78,6 +78,15 @@ pub(crate) fn measure(running: &Running, arguments: &Arguments, rate: f64) -> Re
         measured.samples_per_cpu_second()
     );
     Ok(measured)
+}
+
+/// Waits until nothing waits at the socket, and what was taken from it last is done.
+fn drained(port: u16) -> Result<()> {
+    wait::until_ok("the socket to be empty", Duration::from_secs(20), || {
+        Ok((kernel::udp_waiting(port)? == 0).then_some(()))
+    })?;
+    wait::pause(Duration::from_millis(100));
+    Ok(())
 }
 
 /// The highest rate at which nothing is lost: a quarter more each time, a second try when something was lost, and at last
