@@ -1,5 +1,6 @@
 //! Flow keys, rate estimates and the bounded flow table. Everything here is pure: it takes `now` and reads no clock.
 
+pub mod language;
 mod direction;
 mod key;
 mod rate;
