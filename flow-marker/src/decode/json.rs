@@ -101,6 +101,7 @@ fn object(payload: &UdpPayload<'_>, datagram: &Result<Datagram<'_>, DecodeError>
                 Ok(Sample::Other { format, bytes }) => Object::default()
                     .text("sampleType_tag", format)
                     .text("skippedBytes", bytes.len()),
+                Ok(_) => Object::default(),
                 Err(error) => damaged("sampleType_tag", error),
             }),
         );
@@ -139,6 +140,7 @@ fn flow_sample(sample: &FlowSample<'_>) -> Object {
                 Ok(FlowRecord::Other { format, bytes }) => Object::default()
                     .text("flowBlock_tag", format)
                     .text("skippedBytes", bytes.len()),
+                Ok(_) => Object::default(),
                 Err(error) => damaged("flowBlock_tag", error),
             }),
         )
@@ -156,10 +158,11 @@ fn counter_sample(sample: &CounterSample<'_>) -> Object {
                 Ok(CounterRecord::GenericInterface(counters)) => generic_interface(&counters),
                 Ok(CounterRecord::PortName(name)) => Object::default()
                     .text("counterBlock_tag", "0:1005")
-                    .text("ifName", String::from_utf8_lossy(name.0)),
+                    .text("ifName", String::from_utf8_lossy(name.name.0)),
                 Ok(CounterRecord::Other { format, bytes }) => Object::default()
                     .text("counterBlock_tag", format)
                     .text("skippedBytes", bytes.len()),
+                Ok(_) => Object::default(),
                 Err(error) => damaged("counterBlock_tag", error),
             }),
         )
@@ -280,7 +283,7 @@ fn generic_interface(counters: &GenericInterface) -> Object {
         .text("ifIndex", counters.if_index)
         .text("networkType", counters.if_type)
         .text("ifSpeed", counters.speed_bps)
-        .text("ifDirection", counters.direction.0)
+        .text("ifDirection", counters.direction)
         .text("ifStatus", counters.status)
         .text("ifInOctets", counters.in_octets)
         .text("ifInUcastPkts", counters.in_unicast)

@@ -103,7 +103,7 @@ impl Summary {
                         self.damaged += u64::from(record.is_err());
                     }
                 }
-                Ok(Sample::Other { .. }) => self.other_samples += 1,
+                Ok(_) => self.other_samples += 1,
                 Err(_) => self.damaged += 1,
             }
         }

@@ -48,6 +48,7 @@ pub(super) fn write(
             Ok(Sample::Other { format, bytes }) => {
                 writeln!(out, "  sample {format} skipped, {} bytes", bytes.len())?;
             }
+            Ok(_) => {}
             Err(error) => writeln!(out, "  DAMAGED {error}")?,
         }
     }
@@ -73,6 +74,7 @@ fn flow_sample(sample: &FlowSample<'_>, out: &mut dyn Write) -> anyhow::Result<(
         match record {
             Ok(FlowRecord::RawHeader(raw)) => raw_header(&raw, out)?,
             Ok(FlowRecord::Other { format, bytes }) => skipped(format, bytes, out)?,
+            Ok(_) => {}
             Err(error) => writeln!(out, "    DAMAGED {error}")?,
         }
     }
@@ -89,10 +91,11 @@ fn counter_sample(sample: &CounterSample<'_>, out: &mut dyn Write) -> anyhow::Re
         match record {
             Ok(CounterRecord::GenericInterface(counters)) => generic_interface(&counters, out)?,
             // Quoted and escaped: a name is the network's text, and this is somebody's terminal.
-            Ok(CounterRecord::PortName(PortName(name))) => {
-                writeln!(out, "    port name {:?}", String::from_utf8_lossy(name))?;
+            Ok(CounterRecord::PortName(PortName { name })) => {
+                writeln!(out, "    port name {:?}", String::from_utf8_lossy(name.0))?;
             }
             Ok(CounterRecord::Other { format, bytes }) => skipped(format, bytes, out)?,
+            Ok(_) => {}
             Err(error) => writeln!(out, "    DAMAGED {error}")?,
         }
     }
