@@ -21,12 +21,15 @@ use shared::life::Readiness;
 use crate::clock::Clock;
 use crate::config::Mark;
 use crate::control::switch::{History, Switch};
+use crate::engine::Engine;
 use crate::inventory::PortBoard;
 use crate::metrics::Metrics;
 
 /// What the API shows.
 #[derive(Debug, Clone)]
 pub struct Api {
+    /// What is known of the fabric.
+    pub engine: Engine,
     /// All metrics.
     pub metrics: Arc<Metrics>,
     /// What is still waited for.
