@@ -219,11 +219,9 @@ impl<T: Bits> Ranges<T> {
         prefixes.sort_by(|a, b| a.0.cmp(&b.0).then(b.1.cmp(&a.1)));
         let mut starts: Vec<(T, Option<u32>)> = Vec::new();
         let mut open: Vec<(T, u32)> = Vec::new();
-        let begin = |starts: &mut Vec<(T, Option<u32>)>, at: T, what: Option<u32>| {
-            match starts.last_mut() {
-                Some(last) if last.0 == at => last.1 = what,
-                _ => starts.push((at, what)),
-            }
+        let begin = |starts: &mut Vec<(T, Option<u32>)>, at: T, what: Option<u32>| match starts.last_mut() {
+            Some(last) if last.0 == at => last.1 = what,
+            _ => starts.push((at, what)),
         };
         let close = |starts: &mut Vec<(T, Option<u32>)>, open: &mut Vec<(T, u32)>, before: Option<T>| {
             while let Some((end, _)) = open.last().copied()
@@ -307,7 +305,14 @@ mod tests {
     #[test]
     fn what_no_prefix_covers_has_no_name() {
         let group = group(&[("a", "10.0.0.0/8"), ("b", "192.0.2.0/24")]);
-        for address in ["9.255.255.255", "11.0.0.0", "192.0.3.0", "::1", "0.0.0.0", "255.255.255.255"] {
+        for address in [
+            "9.255.255.255",
+            "11.0.0.0",
+            "192.0.3.0",
+            "::1",
+            "0.0.0.0",
+            "255.255.255.255",
+        ] {
             assert_eq!(group.name(address.parse().unwrap()), None, "{address}");
         }
     }

@@ -93,9 +93,7 @@ impl<'a> Cursor<'a> {
     /// The character that comes next cannot stand here.
     pub(super) fn fault(&self, reason: &str) -> Fault {
         let word: String = match self.peek() {
-            Some(c) if c.is_alphanumeric() => {
-                self.rest.chars().take_while(|c| c.is_alphanumeric()).collect()
-            }
+            Some(c) if c.is_alphanumeric() => self.rest.chars().take_while(|c| c.is_alphanumeric()).collect(),
             Some(c) => c.to_string(),
             None => String::new(),
         };

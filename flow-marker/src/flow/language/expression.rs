@@ -106,7 +106,11 @@ impl UriPart {
 /// A word that is no key and no function, or cannot stand where it stands.
 pub fn keys(text: &str) -> Result<Vec<Expression>, Fault> {
     if text.len() > MAX_TEXT {
-        return Err(Fault::new(MAX_TEXT, "", format!("keys are longer than {MAX_TEXT} bytes")));
+        return Err(Fault::new(
+            MAX_TEXT,
+            "",
+            format!("keys are longer than {MAX_TEXT} bytes"),
+        ));
     }
     let mut cursor = Cursor::new(text);
     let mut keys = Vec::new();
@@ -153,7 +157,11 @@ impl Place {
 pub(super) fn expression(cursor: &mut Cursor<'_>, place: Place, depth: usize) -> Result<Expression, Fault> {
     let (at, name) = cursor.until(|c| place.ends(c));
     if depth > MAX_DEPTH {
-        return Err(Fault::new(at, name, format!("more than {MAX_DEPTH} functions inside each other")));
+        return Err(Fault::new(
+            at,
+            name,
+            format!("more than {MAX_DEPTH} functions inside each other"),
+        ));
     }
     if name.is_empty() {
         return Err(cursor.fault("a key or a function must stand here"));
@@ -175,7 +183,11 @@ fn field(at: usize, name: &str) -> Result<Expression, Fault> {
     let (base, nth) = match name.rsplit_once('.') {
         Some((base, digits)) if !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()) => {
             let nth: u8 = digits.parse().map_err(|_| {
-                Fault::new(at + base.len() + 1, digits, "there are not so many layers in a packet")
+                Fault::new(
+                    at + base.len() + 1,
+                    digits,
+                    "there are not so many layers in a packet",
+                )
             })?;
             (base, nth)
         }
@@ -212,7 +224,11 @@ impl<'a> Arguments<'_, 'a> {
 
     fn missing(&self, what: &str) -> Fault {
         let end = self.at + self.function.len();
-        Fault::new(self.at.min(end), self.function, format!("this function needs {what}"))
+        Fault::new(
+            self.at.min(end),
+            self.function,
+            format!("this function needs {what}"),
+        )
     }
 
     /// A key, or a function in brackets.
@@ -252,7 +268,11 @@ impl<'a> Arguments<'_, 'a> {
             let (at, text) = self.cursor.until(|c| c == '"');
             return match self.cursor.take("\"") {
                 true => Ok(Expression::Text(text.to_owned())),
-                false => Err(Fault::new(at.saturating_sub(1), "\"", "this quote is never closed")),
+                false => Err(Fault::new(
+                    at.saturating_sub(1),
+                    "\"",
+                    "this quote is never closed",
+                )),
             };
         }
         let mut ahead = *self.cursor;
@@ -287,7 +307,11 @@ impl<'a> Arguments<'_, 'a> {
         let mut texts = Vec::new();
         while let Some((at, text)) = self.text()? {
             if text.is_empty() || texts.len() == MAX_WIDTH {
-                return Err(Fault::new(at, text, format!("{what} must stand here, at most {MAX_WIDTH}")));
+                return Err(Fault::new(
+                    at,
+                    text,
+                    format!("{what} must stand here, at most {MAX_WIDTH}"),
+                ));
             }
             texts.push(text.to_owned());
         }
@@ -538,7 +562,9 @@ impl fmt::Display for Expression {
             Self::Port(port, key) => write!(f, "{}:{}", port.name(), Inner(key)),
             Self::Outside(outside, key, attribute) => {
                 write!(f, "{}:{}", outside.name(), Inner(key))?;
-                attribute.iter().try_for_each(|attribute| write!(f, ":{}", Argument(attribute)))
+                attribute
+                    .iter()
+                    .try_for_each(|attribute| write!(f, ":{}", Argument(attribute)))
             }
         }
     }

@@ -64,9 +64,15 @@ impl std::error::Error for Fault {}
 
 /// The name that `word` may have been meant to be: at most a third of its letters differ.
 pub fn closest<'a>(word: &str, among: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let word: Vec<u8> = word.bytes().take(Fault::WORD).map(|b| b.to_ascii_lowercase()).collect();
+    let word: Vec<u8> = word
+        .bytes()
+        .take(Fault::WORD)
+        .map(|b| b.to_ascii_lowercase())
+        .collect();
     let most = word.len().div_ceil(3).min(4);
-    let named = among.into_iter().map(|name| (distance(&word, name.as_bytes()), name));
+    let named = among
+        .into_iter()
+        .map(|name| (distance(&word, name.as_bytes()), name));
     let (distance, name) = named.min_by_key(|(distance, _)| *distance)?;
     (distance <= most && !word.is_empty()).then_some(name)
 }

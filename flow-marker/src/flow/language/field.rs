@@ -269,7 +269,11 @@ impl Field {
     /// What is read for its `nth` occurrence, from 0.
     pub const fn needs_nth(self, nth: u8) -> Needs {
         match nth {
-            0 => self.needs().union(if self.is_layered() { Needs::HEADER } else { Needs::NONE }),
+            0 => self.needs().union(if self.is_layered() {
+                Needs::HEADER
+            } else {
+                Needs::NONE
+            }),
             _ => Needs::HEADER.union(Needs::STACK),
         }
     }

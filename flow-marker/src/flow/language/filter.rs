@@ -98,7 +98,11 @@ impl Filter {
     /// A word that cannot stand where it stands.
     pub fn parse(text: &str) -> Result<Option<Self>, Fault> {
         if text.len() > MAX_TEXT {
-            return Err(Fault::new(MAX_TEXT, "", format!("the filter is longer than {MAX_TEXT} bytes")));
+            return Err(Fault::new(
+                MAX_TEXT,
+                "",
+                format!("the filter is longer than {MAX_TEXT} bytes"),
+            ));
         }
         let mut reader = Reader {
             cursor: Cursor::new(text),
@@ -156,7 +160,9 @@ impl Reader<'_> {
         if !self.cursor.take(")") {
             return match self.cursor.is_empty() {
                 true => Err(Fault::new(open, "(", "this parenthesis is never closed")),
-                false => Err(self.cursor.fault("& or | must stand here, or a closing parenthesis")),
+                false => Err(self
+                    .cursor
+                    .fault("& or | must stand here, or a closing parenthesis")),
             };
         }
         self.cursor.blank();
@@ -197,7 +203,11 @@ impl Reader<'_> {
             false => "(),&|=~".contains(c),
         });
         if text.is_empty() {
-            let what = if operator.is_pattern() { "a pattern" } else { "a value" };
+            let what = if operator.is_pattern() {
+                "a pattern"
+            } else {
+                "a value"
+            };
             return Err(self.cursor.fault(&format!("{what} must stand here")));
         }
         self.cursor.blank();
