@@ -486,3 +486,6 @@ fn truth(attributes: &Map<String, Value>, name: &str) -> Result<bool, Wrong> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

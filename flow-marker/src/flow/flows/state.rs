@@ -152,10 +152,11 @@ impl State {
         let now = self.decay.now();
         let flow = self.cache.get(slot)?;
         let silence = now.since(flow.at).as_nanos();
-        let is_new = found.is_none() || u128::from(self.spans.forget) <= silence;
+        let is_new = found.is_none() || silence >= u128::from(self.spans.forget);
         let before = (!is_new).then_some(flow.at);
         if self.is_logged {
-            self.log_sample(slot, &sample, before, log);
+            let existing = found.is_some().then_some(flow.at);
+            self.log_sample(slot, &sample, existing, log);
         }
         let value = self.measure(slot, &sample, before);
         let flow = self.cache.get_mut(slot)?;
@@ -305,7 +306,7 @@ impl State {
     }
 
     /// Keeps the log of a flow that was touched: where it begins, and where it is cut because it goes on for long.
-    fn log_sample(&mut self, slot: Slot, sample: &Counted<'_>, before: Option<Time>, log: Log<'_>) {
+    fn log_sample(&mut self, slot: Slot, sample: &Counted<'_>, existing: Option<Time>, log: Log<'_>) {
         let now = self.decay.now();
         let begun = self
             .cache
@@ -313,7 +314,7 @@ impl State {
             .first()
             .copied()
             .filter(|start| *start != CLOSED);
-        let begun = begun.zip(before);
+        let begun = begun.zip(existing);
         let ending = begun.and_then(|(start, before)| {
             if now.since(before).as_nanos() >= u128::from(self.spans.idle) {
                 return Some(Ending::Idle);

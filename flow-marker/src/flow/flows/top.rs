@@ -2,6 +2,8 @@
 //!
 //! All flows of a definition decay alike, so that their order changes only when one is touched, and then only that one
 //! rises. A member's score here may be too small, never too large: it is looked up again only when it would have to go.
+//! Members leave the table only when all flows that compete with them for a place are members too, or when nothing is
+//! left of their value; a place that becomes empty so is taken by the next flow that is touched.
 
 use super::super::cache::Slot;
 

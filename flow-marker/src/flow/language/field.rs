@@ -73,6 +73,8 @@ impl Needs {
     pub const QUEUE: Self = Self(1 << 6);
     /// The records of applications (2200–2207).
     pub const APPLICATION: Self = Self(1 << 7);
+    /// Everything.
+    pub const ALL: Self = Self(u16::MAX);
     /// Groups and maps.
     pub const GROUPS: Self = Self(1 << 8);
     /// The topology.

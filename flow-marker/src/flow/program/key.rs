@@ -79,7 +79,8 @@ pub struct KeyText<'a> {
 }
 
 impl<'a> KeyText<'a> {
-    pub(in crate::flow) const fn new(key: &'a [u8], separator: &'a str) -> Self {
+    /// A key in bytes, without its prefix.
+    pub const fn new(key: &'a [u8], separator: &'a str) -> Self {
         Self { key, separator }
     }
 }

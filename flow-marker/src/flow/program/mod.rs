@@ -47,6 +47,16 @@ pub struct Workspace {
 }
 
 impl Workspace {
+    /// Without lookups.
+    pub(super) fn empty() -> Self {
+        Self {
+            bound: Bound::default(),
+            scratch: Scratch::new(),
+            key: Vec::new(),
+            identity: Vec::new(),
+        }
+    }
+
     /// The key that was read last, with its prefix.
     pub fn key(&self) -> &[u8] {
         &self.key
@@ -198,7 +208,7 @@ fn needs_of(filter: &Filter) -> Needs {
     }
 }
 
-/// The value of a key that a sample has, as it is shown; for whoever asks which keys there are.
+/// Whether a sample has a key; for whoever asks which keys there are.
 pub(super) fn has(field: Field, nth: u8, view: &View<'_>, workspace: &mut Workspace) -> bool {
     workspace.scratch.clear();
     field::read(field, nth, view, &mut workspace.scratch) != Value::Null
