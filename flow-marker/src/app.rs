@@ -20,7 +20,7 @@ use crate::control::desired::Limits;
 use crate::control::dispatch::Dispatcher;
 use crate::control::reconcile;
 use crate::control::switch::{History, Switch};
-use crate::engine::{Notice, Outlet, Shard};
+use crate::engine::{Engine, Notice, Outlet};
 use crate::ingest;
 use crate::inventory::PortBoard;
 use crate::metrics::Metrics;
@@ -145,16 +145,21 @@ pub async fn run(config: Config, sockets: Sockets, shutdown: Shutdown, reload: R
 
     let mut loops = Loops::start(&config, &switches, clock, &shutdown)?;
     let (events, notices) = mpsc::channel(EVENTS);
-    let outlet = Controllers {
-        events,
-        metrics: Arc::clone(&metrics),
-    };
-    let shard = Shard::new(&config, &metrics, 0, Arc::clone(&board), Box::new(outlet));
     let sflow = sockets.sflow.local_addr()?;
-    let mut worker = ingest::spawn(sockets.sflow, shard, Arc::clone(thread), clock, receiving)?;
+    let (engine, mut seats) = Engine::new(&config, &metrics, &board, sflow, || {
+        Box::new(Controllers {
+            events: events.clone(),
+            metrics: Arc::clone(&metrics),
+        })
+    });
+    let Some(seat) = seats.pop() else {
+        bail!("one thread receives");
+    };
+    let mut worker = ingest::spawn(sockets.sflow, seat, Arc::clone(thread), clock, receiving)?;
     let dispatcher = Dispatcher::new(config.id.clone(), config.mark.clone(), switches.clone(), clock);
     let dispatcher = tokio::spawn(dispatcher.run(notices));
     let api = Api {
+        engine,
         metrics,
         readiness: readiness.clone(),
         switches: switches.into(),

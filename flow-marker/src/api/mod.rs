@@ -12,6 +12,7 @@ use shared::life::Readiness;
 use crate::clock::Clock;
 use crate::config::Mark;
 use crate::control::switch::{History, Switch};
+use crate::engine::Engine;
 use crate::inventory::PortBoard;
 use crate::metrics::Metrics;
 
@@ -41,6 +42,8 @@ use wait::Waiters;
 /// What the API shows.
 #[derive(Debug, Clone)]
 pub struct Api {
+    /// What is known of the fabric.
+    pub engine: Engine,
     /// All metrics.
     pub metrics: Arc<Metrics>,
     /// What is still waited for.

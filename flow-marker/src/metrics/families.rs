@@ -53,6 +53,8 @@ metrics! {
         unknown_agent: Counter = "datagrams_unknown_agent_total" [] "Datagrams of an agent that is not listened to.";
         receive_errors: Counter = "receive_errors_total" [] "Errors of the socket while receiving.";
         receive_buffer_bytes: Gauge = "receive_buffer_bytes" [] "Size of the sockets' receive buffers as the kernel granted them, in bytes.";
+        forwarded: Counter = "datagrams_forwarded_total" [] "Datagrams sent on to other collectors, once for each.";
+        forward_failed: Counter = "forward_failures_total" [] "Datagrams that could not be sent on.";
         flows_tracked: Gauge = "flows_tracked" [] "Flows in the detector's table, stale ones included.";
         flows_capacity: Gauge = "flows_capacity" [] "Flows that fit into the detector's table.";
         flows_evicted: Counter = "flows_evicted_total" [] "Flows that lost their place to another one.";

@@ -22,6 +22,7 @@ use crate::sflow::{
 
 use super::elephants::Elephants;
 use super::outlet::Outlet;
+use super::plan::Plan;
 use agent::Agent;
 
 /// Between two looks at what is due: an event that was not taken, or an end, waits at most this long.
@@ -34,6 +35,7 @@ pub struct Shard {
     thread: Arc<metrics::Thread>,
     agent_metrics: HashMap<IpAddr, Arc<metrics::Agent>>,
     outlet: Box<dyn Outlet>,
+    plan: Arc<Plan>,
     ticked: Time,
 }
 
@@ -68,6 +70,7 @@ impl Shard {
             thread: counters,
             agent_metrics: switches.zip(metrics.agents().map(Arc::clone)).collect(),
             outlet,
+            plan: Arc::default(),
             ticked: Time::START,
         }
     }
@@ -106,6 +109,11 @@ impl Shard {
             let mut deliver = |notice| outlet.elephant(notice);
             agent.samples(now, &datagram, elephants, &mut deliver);
         }
+    }
+
+    /// Does what `plan` says from now on.
+    pub fn follow(&mut self, _now: Time, plan: Arc<Plan>) {
+        self.plan = plan;
     }
 
     /// Does what is due; to be called about every [`TICK`].
