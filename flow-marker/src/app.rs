@@ -240,7 +240,7 @@ fn announce(config: &Config, sflow: SocketAddr, http: &str) {
         Mode::Observe => "observe (no switch is contacted)",
         Mode::Act => "act",
     };
-    tracing::info!(%sflow, http, switches = config.switches.len(), mode, threshold = %config.mark.threshold, "running");
+    tracing::info!(%sflow, %http, switches = config.switches.len(), mode, threshold = %config.mark.threshold, "running");
     if config.switches.is_empty() {
         tracing::warn!(
             "there is no [[switch]] in the configuration, so every datagram is from an unknown agent"

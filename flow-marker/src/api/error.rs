@@ -14,6 +14,8 @@ pub mod kinds;
 
 use kinds::Kind;
 
+use crate::engine::Unanswered;
+
 /// Prefix of every problem type of ours; what follows is the slug.
 const TYPE_PREFIX: &str = "urn:flow-marker:problem:";
 /// Longest piece of somebody's text that is shown to him again.
@@ -57,6 +59,25 @@ pub struct WrongWord {
     pub word: String,
     /// What is wrong with it, and what would be right.
     pub error: String,
+}
+
+/// A member of a body that is wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WrongMember {
+    /// Which one, such as `filter.ifspeed`; empty for the whole body.
+    pub member: String,
+    /// What is wrong with it, and what would be right.
+    pub error: String,
+}
+
+impl WrongMember {
+    /// What is wrong with a member.
+    pub fn new(member: impl Into<String>, error: impl ToString) -> Self {
+        Self {
+            member: member.into(),
+            error: error.to_string(),
+        }
+    }
 }
 
 /// An unsuccessful reply.
@@ -191,6 +212,21 @@ impl ApiError {
         reply
     }
 
+    /// A member of a body that is not what it should be.
+    pub fn wrong_member(wrong: WrongMember) -> Self {
+        let WrongMember { member, error } = wrong;
+        let member = shortened(&member);
+        let detail = match member.is_empty() {
+            true => format!("the body: {error}"),
+            false => format!("`{member}`: {error}"),
+        };
+        let mut reply = Self::new(&kinds::DEFINITION, detail);
+        reply.problem.error = Some(error);
+        reply.problem.what = Some("body".to_owned());
+        reply.problem.word = Some(member);
+        reply
+    }
+
     /// A body that cannot be read.
     pub fn unread_body(error: &BodyError) -> Self {
         let kind = match error {
@@ -214,17 +250,23 @@ impl ApiError {
         let detail = format!("at most {most} requests may wait at a time; ask without `timeout`, or later");
         Self::later(&kinds::TOO_MANY_WAITERS, detail, 5)
     }
-
-    /// The receiving threads do not answer.
-    pub fn busy() -> Self {
-        let detail = "the receiving threads have more questions than they can answer, or are ending";
-        Self::later(&kinds::BUSY, detail, 1)
-    }
 }
 
 impl From<WrongWord> for ApiError {
     fn from(wrong: WrongWord) -> Self {
         Self::wrong_word(wrong)
+    }
+}
+
+impl From<WrongMember> for ApiError {
+    fn from(wrong: WrongMember) -> Self {
+        Self::wrong_member(wrong)
+    }
+}
+
+impl From<Unanswered> for ApiError {
+    fn from(error: Unanswered) -> Self {
+        Self::later(&kinds::BUSY, error.to_string(), 1)
     }
 }
 

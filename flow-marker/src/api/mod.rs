@@ -18,6 +18,8 @@ use crate::metrics::Metrics;
 
 /// What the API has, as one table.
 pub mod routes;
+/// Collectors that datagrams are sent on to.
+mod forwarding;
 /// The daemon itself.
 mod service;
 /// The bodies of controls and switches.
@@ -35,7 +37,7 @@ pub mod auth;
 /// The one door from mistakes to HTTP statuses.
 pub mod error;
 
-use auth::Access;
+use auth::{Access, Caller};
 use error::ApiError;
 use wait::Waiters;
 
@@ -78,6 +80,18 @@ pub fn router(api: Api, access: Arc<Access>) -> Router {
         .method_not_allowed_fallback(|| async { ApiError::method_not_allowed() })
         .layer(middleware::from_fn_with_state(access, auth::check))
         .with_state(api)
+}
+
+/// Says in the log who has changed what.
+fn audit(caller: &Caller, method: &str, what: &str, name: &str) {
+    tracing::info!(
+        who = caller.id(),
+        from = caller.from(),
+        method,
+        what,
+        name,
+        "changed"
+    );
 }
 
 fn no_such_path() -> ApiError {

@@ -39,12 +39,16 @@ pub fn schema<T: ToSchema>(all: &mut BTreeMap<String, Value>) {
     }
 }
 
-/// `Name`, or `[Name]` for an array of them.
+/// `Name`, `[Name]` for an array of them, or `{Name}` for an object whose members they are.
 pub fn reference(schema: &str) -> Value {
-    match schema.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
-        Some(inner) => json!({ "type": "array", "items": reference(inner) }),
-        None => json!({ "$ref": format!("#/components/schemas/{schema}") }),
+    let inside = |open, close| schema.strip_prefix(open)?.strip_suffix(close);
+    if let Some(inner) = inside('[', ']') {
+        return json!({ "type": "array", "items": reference(inner) });
     }
+    if let Some(inner) = inside('{', '}') {
+        return json!({ "type": "object", "additionalProperties": reference(inner) });
+    }
+    json!({ "$ref": format!("#/components/schemas/{schema}") })
 }
 
 fn parameter(parameter: &Parameter) -> Value {

@@ -1,14 +1,65 @@
 //! The rows that have nothing to do with sFlow-RT, and all others behind them.
 
-use axum::routing::get;
-use shared::serve::routes::good;
+use axum::routing::{delete, get, put};
+use shared::serve::routes::{JSON, Parameter, good, needs};
 
 use super::super::error::{ApiError, kinds};
-use super::super::service;
+use super::super::{forwarding, service};
 use super::Operation;
 
 /// Everything that the API has.
-pub const TABLE: &[&[Operation]] = &[SERVICE];
+pub const TABLE: &[&[Operation]] = &[FORWARDING, SERVICE];
+
+const NAME: Parameter = needs("path", "name", "Name", "How it is called");
+/// Of bodies: what they should be called. They are read whatever they are called.
+const BODY: &[&str] = &[JSON];
+
+const FORWARDING: &[Operation] = &[
+    Operation {
+        method: "GET",
+        path: "/forwarding/json",
+        handler: || get(forwarding::list),
+        id: "forwardings",
+        summary: "The collectors that every datagram is sent on to",
+        takes: &[],
+        body: None,
+        answers: &[good(200, "Collectors by name").json("{Target}")],
+        problems: &[],
+    },
+    Operation {
+        method: "GET",
+        path: "/forwarding/{name}/json",
+        handler: || get(forwarding::read),
+        id: "getForwarding",
+        summary: "One of them",
+        takes: &[NAME],
+        body: None,
+        answers: &[good(200, "The collector").json("Target")],
+        problems: &[kinds::NAMED],
+    },
+    Operation {
+        method: "PUT",
+        path: "/forwarding/{name}/json",
+        handler: || put(forwarding::put),
+        id: "putForwarding",
+        summary: "Sends every datagram on to a collector, from now on",
+        takes: &[NAME],
+        body: Some((BODY, "Target")),
+        answers: &[good(204, "It is sent")],
+        problems: &[kinds::CHANGE, kinds::PUT],
+    },
+    Operation {
+        method: "DELETE",
+        path: "/forwarding/{name}/json",
+        handler: || delete(forwarding::delete),
+        id: "deleteForwarding",
+        summary: "Sends nothing more to it",
+        takes: &[NAME],
+        body: None,
+        answers: &[good(204, "Nothing is sent any more")],
+        problems: &[kinds::CHANGE, kinds::NAMED],
+    },
+];
 
 const SERVICE: &[Operation] = &[
     Operation {
@@ -56,7 +107,7 @@ const SERVICE: &[Operation] = &[
         takes: &[],
         body: None,
         answers: &[good(200, "OpenAPI 3.1").json("Object")],
-        problems: &[&[&kinds::FORBIDDEN]],
+        problems: &[],
     },
     Operation {
         method: "GET",
@@ -67,7 +118,7 @@ const SERVICE: &[Operation] = &[
         takes: &[],
         body: None,
         answers: &[good(200, "Prometheus text").media("text/plain")],
-        problems: &[&[&kinds::FORBIDDEN]],
+        problems: &[],
     },
     Operation {
         method: "GET",
@@ -78,7 +129,7 @@ const SERVICE: &[Operation] = &[
         takes: &[],
         body: None,
         answers: &[good(200, "Current controls, and then those that are over").json("[Object]")],
-        problems: &[&[&kinds::FORBIDDEN]],
+        problems: &[],
     },
     Operation {
         method: "GET",
@@ -89,6 +140,6 @@ const SERVICE: &[Operation] = &[
         takes: &[],
         body: None,
         answers: &[good(200, "In the order of the configuration").json("[Object]")],
-        problems: &[&[&kinds::FORBIDDEN]],
+        problems: &[],
     },
 ];

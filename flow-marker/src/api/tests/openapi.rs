@@ -8,6 +8,7 @@ use serde_json::{Value, json, to_value};
 use shared::serve::openapi::{self, Info};
 
 use super::super::error::{Problem, kinds};
+use super::super::forwarding::Target;
 use super::super::routes::TABLE;
 
 fn header(name: &str) -> (&'static str, &'static str) {
@@ -20,6 +21,7 @@ fn header(name: &str) -> (&'static str, &'static str) {
 /// Schemas that no type has.
 fn words() -> Value {
     json!({
+        "Name": { "type": "string", "pattern": "^[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}$" },
         "Text": { "type": "string" },
         "Object": { "type": "object" },
     })
@@ -28,6 +30,7 @@ fn words() -> Value {
 fn schemas() -> Value {
     let mut all = BTreeMap::new();
     openapi::schema::<Problem>(&mut all);
+    openapi::schema::<Target>(&mut all);
     let words = serde_json::from_value::<BTreeMap<String, Value>>(words()).unwrap();
     all.extend(words);
     to_value(all).unwrap()
