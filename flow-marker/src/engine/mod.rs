@@ -8,11 +8,27 @@ mod hub;
 mod seat;
 mod shard;
 mod elephants;
+
 mod outlet;
 mod plan;
 mod forward;
 mod settings;
 mod ask;
+
+/// What counters and samples tell about how well an agent samples.
+pub mod doctor;
+
+/// When a metric passes a value.
+pub mod threshold;
+
+/// Values by agent, data source and name, and questions about them.
+pub mod metric;
+
+/// Which ports are connected to which.
+pub mod topology;
+
+/// The bounded log that clients read and wait on.
+pub mod event;
 
 pub use ask::{Asker, Inbox, Job, NotTaken, queue};
 pub use elephants::Notice;
