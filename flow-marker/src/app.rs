@@ -20,6 +20,7 @@ use crate::control::desired::Limits;
 use crate::control::dispatch::Dispatcher;
 use crate::control::reconcile;
 use crate::control::switch::{History, Switch};
+use crate::engine::threshold::Fired;
 use crate::engine::{Engine, Notice, Outlet};
 use crate::ingest;
 use crate::inventory::PortBoard;
@@ -103,6 +104,7 @@ impl Loops {
 /// The way from the receiving threads to the controllers.
 struct Controllers {
     events: mpsc::Sender<Notice>,
+    fired: mpsc::Sender<Fired>,
     metrics: Arc<Metrics>,
 }
 
@@ -114,6 +116,14 @@ impl Outlet for Controllers {
             process.events_sent.inc();
         } else {
             process.events_dropped.inc();
+        }
+        sent
+    }
+
+    fn fired(&mut self, event: Fired) -> bool {
+        let sent = self.fired.try_send(event).is_ok();
+        if !sent {
+            self.metrics.process.events_dropped.inc();
         }
         sent
     }
@@ -145,12 +155,22 @@ pub async fn run(config: Config, sockets: Sockets, shutdown: Shutdown, reload: R
 
     let mut loops = Loops::start(&config, &switches, clock, &shutdown)?;
     let (events, notices) = mpsc::channel(EVENTS);
+    let (fired, mut passed) = mpsc::channel(EVENTS);
     let sflow = sockets.sflow.local_addr()?;
     let (engine, mut seats) = Engine::new(&config, &metrics, &board, sflow, || {
         Box::new(Controllers {
             events: events.clone(),
+            fired: fired.clone(),
             metrics: Arc::clone(&metrics),
         })
+    });
+    // It ends with the receiving threads.
+    drop(fired);
+    let log = engine.clone();
+    tokio::spawn(async move {
+        while let Some(event) = passed.recv().await {
+            log.record(event);
+        }
     });
     let Some(seat) = seats.pop() else {
         bail!("one thread receives");

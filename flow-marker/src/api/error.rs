@@ -212,17 +212,17 @@ impl ApiError {
         reply
     }
 
-    /// A member of a body that is not what it should be.
-    pub fn wrong_member(wrong: WrongMember) -> Self {
+    /// A word of `what`, such as a member of a body, that is not what it should be.
+    pub fn wrong_member(what: &str, wrong: WrongMember) -> Self {
         let WrongMember { member, error } = wrong;
         let member = shortened(&member);
         let detail = match member.is_empty() {
-            true => format!("the body: {error}"),
-            false => format!("`{member}`: {error}"),
+            true => format!("the {what}: {error}"),
+            false => format!("{member:?}: {error}"),
         };
         let mut reply = Self::new(&kinds::DEFINITION, detail);
         reply.problem.error = Some(error);
-        reply.problem.what = Some("body".to_owned());
+        reply.problem.what = Some(what.to_owned());
         reply.problem.word = Some(member);
         reply
     }
@@ -260,7 +260,7 @@ impl From<WrongWord> for ApiError {
 
 impl From<WrongMember> for ApiError {
     fn from(wrong: WrongMember) -> Self {
-        Self::wrong_member(wrong)
+        Self::wrong_member("body", wrong)
     }
 }
 

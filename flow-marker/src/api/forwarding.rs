@@ -14,11 +14,13 @@ use super::auth::Caller;
 use super::body::{self, MAX_BODY};
 use super::error::{ApiError, WrongMember};
 use super::parameters::Path;
-use super::{Api, audit};
+use super::{Api, audit, known};
 use crate::engine::NotForwarded;
 
 /// Where sFlow collectors listen (IANA).
 const SFLOW_PORT: u16 = 6343;
+
+const KIND: &str = "target of forwarding";
 
 /// A collector.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -49,21 +51,13 @@ pub(super) async fn list(State(api): State<Api>) -> Json<BTreeMap<String, Target
     Json(named.collect())
 }
 
-fn unknown(api: &Api, name: &str) -> ApiError {
-    let targets = api.engine.forwarding();
-    let names: Vec<&str> = targets.iter().map(|(name, _)| &**name).collect();
-    ApiError::no_such_thing("target of forwarding", name, names)
-}
-
 /// `GET /forwarding/{name}/json`
 ///
 /// # Errors
 /// 404
 pub(super) async fn read(State(api): State<Api>, path: Path) -> Result<Json<Target>, ApiError> {
-    let name = path.name()?;
-    let targets = api.engine.forwarding();
-    let target = targets.get(name).ok_or_else(|| unknown(&api, name))?;
-    Ok(Json((**target).into()))
+    let target = known(&api.engine.forwarding(), KIND, path.name()?)?;
+    Ok(Json((*target).into()))
 }
 
 /// `PUT /forwarding/{name}/json`
@@ -84,7 +78,7 @@ pub(super) async fn put(
         NotForwarded::TooMany(too_many) => ApiError::no_room("targets of forwarding", too_many.most),
     };
     api.engine.forward(name, target).map_err(refused)?;
-    audit(&caller, "PUT", "forwarding", name);
+    audit(&caller, "PUT", KIND, name);
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -99,13 +93,11 @@ pub(super) async fn delete(
 ) -> Result<StatusCode, ApiError> {
     caller.may_forward()?;
     let name = path.name()?;
-    match api.engine.stop_forwarding(name) {
-        true => {
-            audit(&caller, "DELETE", "forwarding", name);
-            Ok(StatusCode::NO_CONTENT)
-        }
-        false => Err(unknown(&api, name)),
+    if !api.engine.stop_forwarding(name) {
+        known(&api.engine.forwarding(), KIND, name)?;
     }
+    audit(&caller, "DELETE", KIND, name);
+    Ok(StatusCode::NO_CONTENT)
 }
 
 fn target(json: &Value) -> Result<SocketAddr, WrongMember> {

@@ -12,12 +12,20 @@ use shared::life::Readiness;
 use crate::clock::Clock;
 use crate::config::Mark;
 use crate::control::switch::{History, Switch};
-use crate::engine::Engine;
+use crate::engine::{Engine, Named};
 use crate::inventory::PortBoard;
 use crate::metrics::Metrics;
 
 /// What the API has, as one table.
 pub mod routes;
+/// Values of metrics.
+mod metrics;
+/// Metrics as Prometheus reads them.
+mod prometheus;
+/// Thresholds, and what happened.
+mod thresholds;
+/// Groups, maps and the topology.
+mod tables;
 /// Collectors that datagrams are sent on to.
 mod forwarding;
 /// The daemon itself.
@@ -80,6 +88,15 @@ pub fn router(api: Api, access: Arc<Access>) -> Router {
         .method_not_allowed_fallback(|| async { ApiError::method_not_allowed() })
         .layer(middleware::from_fn_with_state(access, auth::check))
         .with_state(api)
+}
+
+/// The thing of this name.
+///
+/// # Errors
+/// 404, with the names that there are.
+fn known<T>(named: &Named<T>, kind: &str, name: &str) -> Result<Arc<T>, ApiError> {
+    let found = named.get(name).map(Arc::clone);
+    found.ok_or_else(|| ApiError::no_such_thing(kind, name, named.iter().map(|(name, _)| &**name)))
 }
 
 /// Says in the log who has changed what.

@@ -106,15 +106,19 @@ impl Parameters {
         Ok(asked.unwrap_or(default).min(most))
     }
 
-    /// The number of the last thing that a client has seen: -1, or nothing, when it has seen none.
+    /// The number of the last thing that a client has seen; below zero, or none, when it has seen nothing.
     ///
     /// # Errors
     /// 400
-    pub fn seen(&self, name: &str) -> Result<Option<u64>, ApiError> {
-        match self.one(name)? {
-            // What counts is that it begins with a minus: there is no other number below zero that somebody could mean.
-            Some("-1") => Ok(None),
-            _ => self.whole(name),
+    pub fn seen(&self, name: &str) -> Result<Option<i64>, ApiError> {
+        let Some(text) = self.one(name)? else {
+            return Ok(None);
+        };
+        match text.parse::<i64>() {
+            Ok(number) if !text.starts_with('+') => Ok(Some(number)),
+            _ => Err(ApiError::invalid(format!(
+                "the parameter `{name}` is the number that was last seen, or -1, not {text:?}"
+            ))),
         }
     }
 
@@ -190,7 +194,8 @@ mod tests {
         assert_eq!(parameters.whole("b").unwrap(), None);
         assert_eq!(parameters.whole("none").unwrap(), None);
         assert_eq!(parameters.number("d").unwrap(), Some(1000.0));
-        assert_eq!(parameters.seen("c").unwrap(), None);
+        assert_eq!(parameters.seen("c").unwrap(), Some(-1));
+        assert_eq!(parameters.seen("none").unwrap(), None);
         assert_eq!(parameters.seen("a").unwrap(), Some(10));
         assert_eq!(parameters.most("a", 5, 7).unwrap(), 7);
         assert_eq!(parameters.most("none", 5, 7).unwrap(), 5);

@@ -7,12 +7,15 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use super::ask::{Asker, NotTaken, queue};
+use super::events::Events;
 use super::forward::{Forwarder, comes_back};
 use super::outlet::Outlet;
 use super::plan::{Plan, Plans};
 use super::seat::Seat;
-use super::settings::{Forwarding, TooMany};
+use super::settings::{Forwarding, Group, Map, Named, TooMany};
 use super::shard::Shard;
+use super::threshold::Definition;
+use super::topology::Topology;
 use crate::clock::Time;
 use crate::config::Config;
 use crate::inventory::PortBoard;
@@ -34,20 +37,44 @@ struct Hub {
     shards: Vec<Asker<Shard>>,
     plans: Plans,
     wanted: Mutex<Wanted>,
+    events: Events,
     /// Where datagrams arrive.
     sflow: SocketAddr,
 }
 
 /// What users have asked for.
 #[derive(Debug)]
-struct Wanted {
-    forwarding: Forwarding,
+pub(super) struct Wanted {
+    pub(super) forwarding: Forwarding,
+    pub(super) thresholds: Named<Definition>,
+    pub(super) topology: Arc<Topology>,
+    pub(super) groups: Named<Group>,
+    pub(super) maps: Named<Map>,
 }
 
+/// The most thresholds: each costs a look-up with every update of its metric.
+const MAX_THRESHOLDS: usize = 1000;
+/// The most groups, and the most maps; a body has a bound of its own.
+const MAX_TABLES: usize = 100;
+
 impl Wanted {
+    fn new() -> Self {
+        Self {
+            forwarding: Forwarding::new(MAX_FORWARDING),
+            thresholds: Named::new(MAX_THRESHOLDS),
+            topology: Arc::default(),
+            groups: Named::new(MAX_TABLES),
+            maps: Named::new(MAX_TABLES),
+        }
+    }
+
     fn plan(&self) -> Plan {
         Plan {
             forwarding: self.forwarding.iter().map(|(_, target)| **target).collect(),
+            thresholds: self.thresholds.copies(),
+            topology: Arc::clone(&self.topology),
+            groups: self.groups.copies(),
+            maps: self.maps.copies(),
         }
     }
 }
@@ -98,9 +125,8 @@ impl Engine {
         let hub = Hub {
             shards,
             plans,
-            wanted: Mutex::new(Wanted {
-                forwarding: Forwarding::new(MAX_FORWARDING),
-            }),
+            wanted: Mutex::new(Wanted::new()),
+            events: Events::new(),
             sflow,
         };
         (Self(Arc::new(hub)), seats)
@@ -139,12 +165,13 @@ impl Engine {
             .unwrap_or(Err(Unanswered::Late))
     }
 
-    fn wanted(&self) -> MutexGuard<'_, Wanted> {
+    /// What is wanted now.
+    pub(super) fn wanted(&self) -> MutexGuard<'_, Wanted> {
         self.0.wanted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Changes what is wanted, and tells every shard when `change` says that it did.
-    fn change<R>(&self, change: impl FnOnce(&mut Wanted) -> (R, bool)) -> R {
+    pub(super) fn change<R>(&self, change: impl FnOnce(&mut Wanted) -> (R, bool)) -> R {
         let mut wanted = self.wanted();
         let (result, changed) = change(&mut wanted);
         if changed {
@@ -152,6 +179,11 @@ impl Engine {
             self.0.plans.publish(wanted.plan());
         }
         result
+    }
+
+    /// What happened.
+    pub(super) fn events_log(&self) -> &Events {
+        &self.0.events
     }
 
     /// Where datagrams are sent on to, by name.

@@ -4,7 +4,9 @@
 //! are no locks. Whoever wants to know something puts a question to the shards (`ask`), which they answer between two
 //! batches of datagrams.
 
+mod query;
 mod hub;
+mod events;
 mod seat;
 mod shard;
 mod elephants;
@@ -35,6 +37,7 @@ pub use elephants::Notice;
 pub use hub::{Engine, NotForwarded, Unanswered};
 pub use outlet::Outlet;
 pub use plan::Plan;
+pub use query::NoAnswer;
 pub use seat::Seat;
-pub use settings::{Forwarding, Named, TooMany};
+pub use settings::{Forwarding, Group, Map, Named, TooMany};
 pub use shard::Shard;

@@ -7,11 +7,23 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
+use super::settings::{Group, Map};
+use super::threshold::Definition;
+use super::topology::Topology;
+
 /// What every shard does.
 #[derive(Debug, Default)]
 pub struct Plan {
     /// Where datagrams are sent on to.
     pub forwarding: Vec<SocketAddr>,
+    /// Thresholds, by name.
+    pub thresholds: Vec<(Arc<str>, Arc<Definition>)>,
+    /// Which ports are connected to which.
+    pub topology: Arc<Topology>,
+    /// Names of address ranges.
+    pub groups: Vec<(Arc<str>, Arc<Group>)>,
+    /// Names of values.
+    pub maps: Vec<(Arc<str>, Arc<Map>)>,
 }
 
 /// Where the present plan is found. Copies see the same plan; each remembers which one it has seen.

@@ -32,7 +32,7 @@ fn expected(caller: &str, method: &str, path: &str, credentials: bool) -> u16 {
     }
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn every_operation_lets_in_whom_it_should() {
     for credentials in [false, true] {
         for operation in routes::TABLE.iter().copied().flatten() {

@@ -7,33 +7,45 @@ use axum::http::Method;
 use serde_json::Value;
 use shared::life::{Shutdown, ShutdownTrigger};
 use shared::serve::{Credentials, Peer};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 use tower::ServiceExt as _;
 
 use super::*;
 use crate::config::Config;
 use crate::config::http::Scopes;
+use crate::engine::threshold::Fired;
 use crate::engine::{Notice, Outlet, Seat};
+use crate::ingest::Sink as _;
 
 mod callers;
+mod events;
 mod forwarding;
 mod hostile;
+mod metrics;
 mod openapi;
+mod tables;
 
-/// Takes everything.
-struct Nowhere;
+/// Keeps the events of shards.
+struct Events(mpsc::UnboundedSender<Fired>);
 
-impl Outlet for Nowhere {
+impl Outlet for Events {
     fn elephant(&mut self, _: Notice) -> bool {
         true
+    }
+
+    fn fired(&mut self, event: Fired) -> bool {
+        self.0.send(event).is_ok()
     }
 }
 
 /// The API of a daemon that receives nothing.
 pub(super) struct World {
     router: Router,
-    /// Shards without threads: who asks them waits.
-    _seats: Vec<Seat>,
-    _trigger: ShutdownTrigger,
+    pub(super) engine: Engine,
+    pub(super) waiters: Waiters,
+    pub(super) trigger: ShutdownTrigger,
+    _shards: JoinSet<()>,
 }
 
 /// An answer.
@@ -57,26 +69,12 @@ impl Reply {
     }
 }
 
-fn api() -> (Api, Vec<Seat>, ShutdownTrigger) {
-    let text = "[[switch]]\nagent = \"10.0.0.1\"\nacl = \"http://a\"\n";
-    let config = Config::parse(FilePath::new("t"), text).unwrap();
-    let metrics = Arc::new(Metrics::new(config.switches.iter().map(|s| s.agent), 1));
-    let board = Arc::new(PortBoard::new(&config.switches));
-    let sflow = "127.0.0.1:6343".parse().unwrap();
-    let (engine, seats) = Engine::new(&config, &metrics, &board, sflow, || Box::new(Nowhere));
-    let (trigger, shutdown) = Shutdown::new();
-    let api = Api {
-        engine,
-        metrics,
-        readiness: Readiness::new(),
-        switches: Vec::new().into(),
-        history: Arc::default(),
-        board,
-        mark: Arc::new(config.mark),
-        clock: Clock::start(),
-        waiters: Waiters::new(shutdown),
-    };
-    (api, seats, trigger)
+/// Does what a receiving thread does when nothing arrives.
+async fn drive(mut seat: Seat, clock: Clock) {
+    loop {
+        seat.rest(clock.now());
+        tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+    }
 }
 
 impl World {
@@ -86,12 +84,65 @@ impl World {
     }
 
     pub(super) fn with(access: Access) -> Self {
-        let (api, seats, trigger) = api();
+        let text = "[[switch]]\nagent = \"10.0.0.1\"\nacl = \"http://a\"\n";
+        let config = Config::parse(FilePath::new("t"), text).unwrap();
+        let metrics = Arc::new(Metrics::new(config.switches.iter().map(|s| s.agent), 2));
+        let board = Arc::new(PortBoard::new(&config.switches));
+        let sflow = "127.0.0.1:6343".parse().unwrap();
+        let (events, mut fired) = mpsc::unbounded_channel();
+        let outlet = || Box::new(Events(events.clone())) as Box<dyn Outlet>;
+        let (engine, seats) = Engine::new(&config, &metrics, &board, sflow, outlet);
+        let (trigger, shutdown) = Shutdown::new();
+        let clock = Clock::start();
+        let mut shards = JoinSet::new();
+        for seat in seats {
+            shards.spawn(drive(seat, clock));
+        }
+        let log = engine.clone();
+        shards.spawn(async move {
+            while let Some(event) = fired.recv().await {
+                log.record(event);
+            }
+        });
+        let waiters = Waiters::new(shutdown);
+        let api = Api {
+            engine: engine.clone(),
+            metrics,
+            readiness: Readiness::new(),
+            switches: Vec::new().into(),
+            history: Arc::default(),
+            board,
+            mark: Arc::new(config.mark),
+            clock,
+            waiters: waiters.clone(),
+        };
         Self {
             router: router(api, Arc::new(access)),
-            _seats: seats,
-            _trigger: trigger,
+            engine,
+            waiters,
+            trigger,
+            _shards: shards,
         }
+    }
+
+    /// Sets metrics of agents: address, data source, name, value. Each agent belongs to one shard.
+    pub(super) async fn set(&self, metrics: &[(&'static str, &'static str, &'static str, f64)]) {
+        let metrics = metrics.to_vec();
+        let place = Arc::new(std::sync::atomic::AtomicUsize::new(0));
+        let set = move |shard: &mut crate::engine::Shard, now| {
+            let shard_number = place.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            for (agent, source, name, value) in &metrics {
+                let agent: std::net::IpAddr = agent.parse().unwrap();
+                let last = match agent {
+                    std::net::IpAddr::V4(agent) => agent.octets()[3],
+                    std::net::IpAddr::V6(agent) => agent.octets()[15],
+                };
+                if usize::from(last) % 2 == shard_number % 2 {
+                    shard.set_metric(agent, source, name, *value, now);
+                }
+            }
+        };
+        self.engine.ask(set).await.unwrap();
     }
 
     /// A request from `address` with these headers.

@@ -10,6 +10,8 @@ use shared::serve::openapi::{self, Info};
 use super::super::error::{Problem, kinds};
 use super::super::forwarding::Target;
 use super::super::routes::TABLE;
+use super::super::thresholds::Event;
+use super::super::wait;
 
 fn header(name: &str) -> (&'static str, &'static str) {
     match name {
@@ -20,8 +22,59 @@ fn header(name: &str) -> (&'static str, &'static str) {
 
 /// Schemas that no type has.
 fn words() -> Value {
+    let reference = openapi::reference;
     json!({
         "Name": { "type": "string", "pattern": "^[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}$" },
+        "Whole": { "type": "integer", "minimum": 0 },
+        "Integer": { "type": "integer" },
+        "Seconds": { "type": "integer", "minimum": 0, "maximum": wait::MAX_TIMEOUT },
+        "Value": { "description": "In the unit of the metric", "type": ["number", "string"] },
+        "Metric": {
+            "type": "object",
+            "required": ["metricName"],
+            "properties": {
+                "agent": reference("Text"),
+                "dataSource": reference("Text"),
+                "metricName": reference("Text"),
+                "metricValue": reference("Value"),
+                "metricN": reference("Whole"),
+                "lastUpdate": reference("Whole"),
+                "lastUpdateMin": reference("Whole"),
+                "lastUpdateMax": reference("Whole"),
+                "topKeys": { "type": "array", "items": { "type": "object", "properties": {
+                    "key": reference("Text"), "value": { "type": "number" },
+                } } },
+            },
+        },
+        "Row": { "type": "array", "items": { "oneOf": [reference("Metric"), { "type": "null" }] } },
+        "Threshold": {
+            "type": "object",
+            "required": ["metric", "value"],
+            "properties": {
+                "metric": reference("Text"),
+                "value": { "type": "number" },
+                "byFlow": { "type": "boolean" },
+                "timeout": { "type": "number", "description": "Seconds", "minimum": 0, "maximum": 86400 },
+                "filter": { "type": "object", "additionalProperties": { "type": "array", "items": reference("Value") } },
+            },
+        },
+        "Labels": { "type": "object", "additionalProperties": { "type": "array", "items": reference("Text") } },
+        "Topology": { "type": "object", "properties": {
+            "links": { "type": "object", "additionalProperties": {
+                "type": "object",
+                "required": ["node1", "port1", "node2", "port2"],
+                "properties": {
+                    "node1": reference("Text"), "port1": reference("Text"),
+                    "node2": reference("Text"), "port2": reference("Text"),
+                },
+            } },
+            "nodes": { "type": "object", "additionalProperties": { "type": "object", "properties": {
+                "agent": reference("Text"),
+                "ports": { "type": "object", "additionalProperties": { "type": "object", "properties": {
+                    "ifindex": { "type": ["integer", "string"] },
+                } } },
+            } } },
+        } },
         "Text": { "type": "string" },
         "Object": { "type": "object" },
     })
@@ -31,6 +84,7 @@ fn schemas() -> Value {
     let mut all = BTreeMap::new();
     openapi::schema::<Problem>(&mut all);
     openapi::schema::<Target>(&mut all);
+    openapi::schema::<Event>(&mut all);
     let words = serde_json::from_value::<BTreeMap<String, Value>>(words()).unwrap();
     all.extend(words);
     to_value(all).unwrap()

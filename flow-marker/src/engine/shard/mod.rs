@@ -21,8 +21,13 @@ use crate::sflow::{
 };
 
 use super::elephants::Elephants;
+#[cfg(test)]
+use super::metric::SourceName;
+use super::metric::query::{NoLive, View};
+use super::metric::{Limits, Store};
 use super::outlet::Outlet;
 use super::plan::Plan;
+use super::threshold::Thresholds;
 use agent::Agent;
 
 /// Between two looks at what is due: an event that was not taken, or an end, waits at most this long.
@@ -36,8 +41,13 @@ pub struct Shard {
     agent_metrics: HashMap<IpAddr, Arc<metrics::Agent>>,
     outlet: Box<dyn Outlet>,
     plan: Arc<Plan>,
+    store: Store,
+    thresholds: Thresholds,
     ticked: Time,
 }
+
+/// Places of which a shard remembers that they are above a threshold, about 100 bytes each.
+const ABOVE: usize = 100_000;
 
 impl fmt::Debug for Shard {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -71,6 +81,8 @@ impl Shard {
             agent_metrics: switches.zip(metrics.agents().map(Arc::clone)).collect(),
             outlet,
             plan: Arc::default(),
+            store: Store::new(Limits::default()),
+            thresholds: Thresholds::new(ABOVE / threads),
             ticked: Time::START,
         }
     }
@@ -113,13 +125,44 @@ impl Shard {
 
     /// Does what `plan` says from now on.
     pub fn follow(&mut self, _now: Time, plan: Arc<Plan>) {
+        let thresholds = plan
+            .thresholds
+            .iter()
+            .map(|(name, threshold)| (name, &**threshold));
+        self.thresholds.replace(thresholds, self.store.names_mut());
         self.plan = plan;
+    }
+
+    /// What questions about metrics are answered from.
+    pub fn view(&self, now: Time) -> View<'_> {
+        View {
+            store: &self.store,
+            live: &NoLive,
+            topology: &self.plan.topology,
+            now,
+        }
+    }
+
+    /// Sets a metric, as if a counter sample had brought it.
+    #[cfg(test)]
+    pub(crate) fn set_metric(&mut self, agent: IpAddr, source: &str, name: &str, value: f64, now: Time) {
+        let source = SourceName::parse(source);
+        let lasts = Duration::from_secs(60);
+        let place = (agent, &source);
+        let set = self
+            .store
+            .set(place, name, value, lasts, now, &mut self.thresholds);
+        assert!(set, "{name} was refused");
     }
 
     /// Does what is due; to be called about every [`TICK`].
     pub fn tick(&mut self, now: Time) {
         let outlet = &mut self.outlet;
         self.elephants.tick(now, &mut |notice| outlet.elephant(notice));
+        self.store.sweep(now);
+        for event in self.thresholds.take_fired() {
+            outlet.fired(event);
+        }
     }
 }
 

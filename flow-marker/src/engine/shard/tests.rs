@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::engine::Notice;
+use crate::engine::threshold::Fired;
 use crate::sflow::tests::build::{datagram, expanded_flow, raw_header};
 
 /// Takes notices or does not.
@@ -10,6 +11,10 @@ struct Taker(bool);
 
 impl Outlet for Taker {
     fn elephant(&mut self, _: Notice) -> bool {
+        self.0
+    }
+
+    fn fired(&mut self, _: Fired) -> bool {
         self.0
     }
 }

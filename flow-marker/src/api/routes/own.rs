@@ -1,20 +1,15 @@
-//! The rows that have nothing to do with sFlow-RT, and all others behind them.
+//! The rows of forwarding, of the daemon itself, and of switches.
 
 use axum::routing::{delete, get, put};
-use shared::serve::routes::{JSON, Parameter, good, needs};
+use shared::serve::routes::good;
 
 use super::super::error::{ApiError, kinds};
 use super::super::{forwarding, service};
 use super::Operation;
+use super::common::{BODY, NAME};
 
-/// Everything that the API has.
-pub const TABLE: &[&[Operation]] = &[FORWARDING, SERVICE];
-
-const NAME: Parameter = needs("path", "name", "Name", "How it is called");
-/// Of bodies: what they should be called. They are read whatever they are called.
-const BODY: &[&str] = &[JSON];
-
-const FORWARDING: &[Operation] = &[
+/// Collectors.
+pub(super) const FORWARDING: &[Operation] = &[
     Operation {
         method: "GET",
         path: "/forwarding/json",
@@ -61,7 +56,8 @@ const FORWARDING: &[Operation] = &[
     },
 ];
 
-const SERVICE: &[Operation] = &[
+/// The daemon itself, and what it does to switches.
+pub(super) const SERVICE: &[Operation] = &[
     Operation {
         method: "GET",
         path: "/healthz",
