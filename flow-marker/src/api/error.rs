@@ -72,10 +72,10 @@ pub struct WrongMember {
 
 impl WrongMember {
     /// What is wrong with a member.
-    pub fn new(member: impl Into<String>, error: impl ToString) -> Self {
+    pub fn new(member: impl Into<String>, error: impl Into<String>) -> Self {
         Self {
             member: member.into(),
-            error: error.to_string(),
+            error: error.into(),
         }
     }
 }

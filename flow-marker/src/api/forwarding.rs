@@ -73,8 +73,8 @@ pub(super) async fn put(
     caller.may_forward()?;
     let name = path.name()?;
     let target = target(&body::json(body, MAX_BODY).await?)?;
-    let refused = |error| match error {
-        NotForwarded::Circle(_) => WrongMember::new("address", error).into(),
+    let refused = |error: NotForwarded| match error {
+        NotForwarded::Circle(_) => WrongMember::new("address", error.to_string()).into(),
         NotForwarded::TooMany(too_many) => ApiError::no_room("targets of forwarding", too_many.most),
     };
     api.engine.forward(name, target).map_err(refused)?;

@@ -74,6 +74,10 @@ impl Waiters {
     }
 }
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the clock of the runtime, which is paused"
+)]
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::{AtomicU64, Ordering};

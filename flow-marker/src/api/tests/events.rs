@@ -115,6 +115,7 @@ async fn a_client_of_sflow_rt_hears_of_every_event_once() {
 }
 
 #[tokio::test]
+#[expect(clippy::disallowed_methods, reason = "how long the runtime has waited")]
 async fn waiting_ends_with_the_time_or_the_daemon_and_is_bounded() {
     let world = World::open();
     let began = tokio::time::Instant::now();
