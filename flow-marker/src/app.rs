@@ -1,10 +1,10 @@
 //! Puts the daemon together and runs it until it is asked to end.
 
-use std::net::{SocketAddr, UdpSocket};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use shared::life::{self, Readiness, Shutdown};
 use shared::serve::{Listener, Reload, Server};
 use tokio::sync::mpsc;
@@ -14,7 +14,6 @@ use crate::actuator::acl::AclActuator;
 use crate::api::wait::Waiters;
 use crate::api::{self, Api};
 use crate::clock::Clock;
-use crate::config::http::Http;
 use crate::config::{Config, Mode};
 use crate::control::desired::Limits;
 use crate::control::dispatch::Dispatcher;
@@ -39,27 +38,21 @@ const EVENTS: usize = 1024;
 #[derive(Debug)]
 pub struct Sockets {
     /// Where datagrams arrive.
-    pub sflow: UdpSocket,
-    /// Size of its receive buffer in bytes.
-    pub receive_buffer: usize,
+    pub sflow: ingest::Sockets,
     /// Where the API is.
     pub http: Vec<Listener>,
 }
 
 impl Sockets {
-    /// Binds all of them.
+    /// Binds all of them, the one for sFlow with as many threads and as much buffer as `config` says.
     ///
     /// # Errors
     /// An address cannot be bound, or the API would be open by accident.
-    pub async fn bind(sflow: SocketAddr, http: &Http) -> anyhow::Result<Self> {
-        let http = serving::bind(http).await?;
-        let (socket, receive_buffer) =
-            ingest::bind(sflow).with_context(|| format!("--sflow {sflow} cannot be bound"))?;
-        Ok(Self {
-            sflow: socket,
-            receive_buffer,
-            http,
-        })
+    pub async fn bind(sflow: SocketAddr, config: &Config) -> anyhow::Result<Self> {
+        let http = serving::bind(&config.http).await?;
+        let sflow = ingest::bind(sflow, config.sflow.threads, config.sflow.receive_buffer)
+            .with_context(|| format!("--sflow {sflow} cannot be bound"))?;
+        Ok(Self { sflow, http })
     }
 
     /// The first TCP address of the API.
@@ -140,11 +133,8 @@ const LAST_REPLIES: Duration = Duration::from_secs(1);
 pub async fn run(config: Config, sockets: Sockets, shutdown: Shutdown, reload: Reload) -> anyhow::Result<()> {
     let serving = Serving::new(&config, &sockets.http)?;
     let clock = Clock::start();
-    let metrics = Arc::new(Metrics::new(config.switches.iter().map(|s| s.agent), 1));
-    let [thread] = metrics.threads() else {
-        bail!("one thread receives");
-    };
-    thread.receive_buffer_bytes.set_len(sockets.receive_buffer);
+    let inventory = || config.switches.iter().map(|switch| switch.agent);
+    let metrics = Arc::new(Metrics::new(inventory(), sockets.sflow.threads()));
     let (board, history) = (
         Arc::new(PortBoard::new(&config.switches)),
         Arc::<History>::default(),
@@ -156,26 +146,25 @@ pub async fn run(config: Config, sockets: Sockets, shutdown: Shutdown, reload: R
     let mut loops = Loops::start(&config, &switches, clock, &shutdown)?;
     let (events, notices) = mpsc::channel(EVENTS);
     let (fired, mut passed) = mpsc::channel(EVENTS);
-    let sflow = sockets.sflow.local_addr()?;
-    let (engine, mut seats) = Engine::new(&config, &metrics, &board, sflow, || {
+    let sflow = sockets.sflow.address();
+    let (engine, seats) = Engine::new(&config, &metrics, &board, sflow, || {
         Box::new(Controllers {
             events: events.clone(),
             fired: fired.clone(),
             metrics: Arc::clone(&metrics),
         })
     });
-    // It ends with the receiving threads.
-    drop(fired);
+    // They end with the receiving threads.
+    drop((events, fired));
     let log = engine.clone();
     tokio::spawn(async move {
         while let Some(event) = passed.recv().await {
             log.record(event);
         }
     });
-    let Some(seat) = seats.pop() else {
-        bail!("one thread receives");
-    };
-    let mut worker = ingest::spawn(sockets.sflow, seat, Arc::clone(thread), clock, receiving)?;
+    let seats = seats.into_iter().zip(metrics.threads().iter().map(Arc::clone));
+    let agents = (inventory(), config.sflow.max_agents);
+    let mut workers = ingest::spawn(sockets.sflow, seats.collect(), agents, clock, receiving)?;
     let dispatcher = Dispatcher::new(config.id.clone(), config.mark.clone(), switches.clone(), clock);
     let dispatcher = tokio::spawn(dispatcher.run(notices));
     let api = Api {
@@ -205,11 +194,11 @@ pub async fn run(config: Config, sockets: Sockets, shutdown: Shutdown, reload: R
     life::notify_ready();
     let outcome = tokio::select! {
         () = shutdown.wait() => Ok(()),
-        () = worker.ended() => Err(anyhow::anyhow!("the receiving thread has ended")),
+        () = workers.ended() => Err(anyhow::anyhow!("a receiving thread has ended")),
     };
     life::notify_stopping();
     // First nothing new, then what is on the switches, last the window through which one can watch.
-    tokio::task::spawn_blocking(move || worker.stop()).await?;
+    tokio::task::spawn_blocking(move || workers.stop()).await?;
     // What is still on its way to the switches is not wanted any more, however much it is.
     dispatcher.abort();
     if let Err(error) = dispatcher.await

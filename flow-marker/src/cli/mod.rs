@@ -170,7 +170,7 @@ fn run(args: &RunArgs) -> anyhow::Result<()> {
     runtime.block_on(async {
         let shutdown = Shutdown::on_termination();
         let reload = Reload::on_hangup()?;
-        let sockets = Sockets::bind(args.sflow, &config.http).await?;
+        let sockets = Sockets::bind(args.sflow, &config).await?;
         app::run(config, sockets, shutdown, reload).await
     })
 }

@@ -5,6 +5,7 @@
 
 /// Where the API is served, and to whom.
 pub mod http;
+mod sflow;
 mod values;
 
 use std::collections::{BTreeMap, HashMap};
@@ -21,6 +22,7 @@ use shared::units::{BitRate, TimeSpan};
 use toml::Spanned;
 
 use http::Http;
+pub use sflow::Sflow;
 use values::{AclUrl, Agent, CommitInterval, Id, MaxRules, Optional};
 pub use values::{Cos, Dscp, Interface, Mode, Platform, Profile, Role, Threshold, is_interface_name};
 
@@ -40,6 +42,8 @@ pub struct Config {
     pub http: Http,
     /// Where this was read from, to be read again on SIGHUP.
     pub file: Option<PathBuf>,
+    /// How datagrams are received, and from whom.
+    pub sflow: Sflow,
 }
 
 /// One switch that may be contacted.
@@ -117,6 +121,8 @@ struct File {
     mark: MarkTable,
     #[serde(default)]
     http: Http,
+    #[serde(default)]
+    sflow: sflow::Table,
     #[serde(rename = "fabric")]
     _fabric: Option<Unbuilt<Fabric>>,
     #[serde(rename = "capture")]
@@ -265,6 +271,7 @@ fn check(file: File) -> Result<Config, Mistake> {
         mark: mark(file.mark)?,
         http: file.http,
         file: None,
+        sflow: file.sflow.into(),
     })
 }
 

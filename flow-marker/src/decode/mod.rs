@@ -2,8 +2,12 @@
 //!
 //! Damage is reported where it is, and printing goes on with what follows it.
 
-mod json;
 mod text;
+mod json;
+mod packet;
+mod vocabulary;
+mod writer;
+mod shown;
 mod time;
 
 use std::fs::File;
@@ -32,6 +36,10 @@ pub struct Summary {
     pub flow_samples: u64,
     /// Counter samples.
     pub counter_samples: u64,
+    /// Notifications of discarded packets.
+    pub discarded: u64,
+    /// Metrics and flows that somebody defined.
+    pub custom_samples: u64,
     /// Samples of structures that are not decoded.
     pub other_samples: u64,
     /// Records of structures that are not decoded.
@@ -91,10 +99,11 @@ impl Summary {
             match sample {
                 Ok(Sample::Flow(sample)) => {
                     self.flow_samples += 1;
-                    for record in sample.records() {
-                        self.other_records += u64::from(matches!(record, Ok(FlowRecord::Other { .. })));
-                        self.damaged += u64::from(record.is_err());
-                    }
+                    sample.records().for_each(|record| self.flow_record(&record));
+                }
+                Ok(Sample::Discard(sample)) => {
+                    self.discarded += 1;
+                    sample.records().for_each(|record| self.flow_record(&record));
                 }
                 Ok(Sample::Counters(sample)) => {
                     self.counter_samples += 1;
@@ -103,10 +112,23 @@ impl Summary {
                         self.damaged += u64::from(record.is_err());
                     }
                 }
+                Ok(Sample::RtMetric(sample)) => {
+                    self.custom_samples += 1;
+                    self.damaged += u64::from(sample.entries().any(|entry| entry.is_err()));
+                }
+                Ok(Sample::RtFlow(sample)) => {
+                    self.custom_samples += 1;
+                    self.damaged += u64::from(sample.entries().any(|entry| entry.is_err()));
+                }
                 Ok(Sample::Other { .. }) => self.other_samples += 1,
                 Err(_) => self.damaged += 1,
             }
         }
+    }
+
+    fn flow_record(&mut self, record: &Result<FlowRecord<'_>, DecodeError>) {
+        self.other_records += u64::from(matches!(record, Ok(FlowRecord::Other { .. })));
+        self.damaged += u64::from(record.is_err());
     }
 }
 

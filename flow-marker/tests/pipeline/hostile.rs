@@ -280,10 +280,8 @@ async fn a_name_that_was_rebound_to_this_machine_gets_nothing() {
 
 #[tokio::test]
 async fn no_address_but_loopback_is_served_without_credentials() {
-    let http = flow_marker::config::http::Http {
-        listen: "0.0.0.0:0".parse().unwrap(),
-        ..Default::default()
-    };
-    let error = flow_marker::app::Sockets::bind("127.0.0.1:0".parse().unwrap(), &http).await;
+    let text = "[http]\nlisten = \"0.0.0.0:0\"\n";
+    let config = flow_marker::config::Config::parse("t.toml".as_ref(), text).unwrap();
+    let error = flow_marker::app::Sockets::bind("127.0.0.1:0".parse().unwrap(), &config).await;
     assert!(error.unwrap_err().to_string().contains("flow-marker token"));
 }

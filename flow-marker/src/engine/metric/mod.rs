@@ -29,3 +29,6 @@ pub use store::{CounterWriter, Limits, Named, Origin, Store, Tally, Updated, Wat
 pub use table::{Field, known_names};
 pub use value::Value;
 pub(crate) use value::serialize_number;
+
+#[cfg(test)]
+mod tests;

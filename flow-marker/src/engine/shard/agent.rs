@@ -47,7 +47,7 @@ impl Agent {
                     metrics.samples_counters.bump();
                     counters(&sample, self.id, metrics, elephants, &mut damaged);
                 }
-                Ok(Sample::Other { .. }) => metrics.samples_other.bump(),
+                Ok(_) => metrics.samples_other.bump(),
                 Err(_) => {
                     metrics.samples_damaged.bump();
                     damaged = true;
@@ -84,6 +84,7 @@ fn counters(
                 }
             }
             Ok(CounterRecord::Other { .. }) => metrics.records_skipped.bump(),
+            Ok(_) => {}
             Err(_) => *damaged = true,
         }
     }
@@ -103,6 +104,7 @@ fn read_packet<'a>(
                 raw.get_or_insert(header);
             }
             Ok(FlowRecord::Other { .. }) => metrics.records_skipped.bump(),
+            Ok(_) => {}
             Err(_) => *damaged = true,
         }
     }

@@ -89,7 +89,6 @@ impl Shard {
 
     /// Takes one datagram, whoever sent it.
     pub fn datagram(&mut self, now: Time, bytes: &[u8]) {
-        self.thread.datagrams_received.bump();
         let datagram = match Datagram::parse(bytes) {
             Ok(datagram) => datagram,
             Err(error) => {

@@ -43,9 +43,9 @@ impl Daemon {
         let mut config = Config::parse(Path::new("test.toml"), config).unwrap();
         let loopback = "127.0.0.1:0".parse().unwrap();
         config.http.listen = loopback;
-        let sockets = Sockets::bind(loopback, &config.http).await.unwrap();
+        let sockets = Sockets::bind(loopback, &config).await.unwrap();
         let http = sockets.http_address().unwrap();
-        let sflow = sockets.sflow.local_addr().unwrap();
+        let sflow = sockets.sflow.address();
         let (trigger, shutdown) = Shutdown::new();
         let (_, reload) = Reload::new();
         let task = tokio::spawn(app::run(config, sockets, shutdown, reload));

@@ -9,12 +9,16 @@ mod host;
 mod network;
 mod service;
 
-/// A field of a counter record, in wire order.
+/// A field of a counter record.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Field<'a> {
-    /// 32 bits.
+    /// A counter of 32 bits.
+    Count32(u32),
+    /// A counter of 64 bits.
+    Count64(u64),
+    /// 32 bits that count nothing.
     U32(u32),
-    /// 64 bits.
+    /// 64 bits that count nothing.
     U64(u64),
     /// 32 bits with a sign.
     I32(i32),
@@ -22,6 +26,8 @@ pub enum Field<'a> {
     F32(f32),
     /// A text, or other bytes.
     Bytes(&'a [u8]),
+    /// The agent does not know, or it is nothing that a metric could be.
+    Unknown,
 }
 
 /// How a field becomes a value.
