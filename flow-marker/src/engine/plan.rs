@@ -2,12 +2,11 @@
 //!
 //! A plan is never changed, only replaced. Shards look for a newer one between batches, so that none can miss a change.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
-use super::settings::Named;
+use super::settings::{Forwarding, Group, Map, Named};
 use super::threshold;
 use super::topology::Topology;
 
@@ -15,11 +14,15 @@ use super::topology::Topology;
 #[derive(Debug, Clone)]
 pub struct Plan {
     /// Where datagrams are sent on to.
-    pub forwarding: Named<SocketAddr>,
+    pub forwarding: Forwarding,
     /// The thresholds.
     pub thresholds: Named<threshold::Definition>,
     /// Which ports are connected to which.
     pub topology: Arc<Topology>,
+    /// Names of address ranges.
+    pub groups: Named<Group>,
+    /// Names of values.
+    pub maps: Named<Map>,
 }
 
 impl Plan {
@@ -27,6 +30,8 @@ impl Plan {
     pub const MAX_FORWARDING: usize = 16;
     /// Thresholds: each update of a metric is compared with those on it.
     pub const MAX_THRESHOLDS: usize = 1000;
+    /// Groups, and maps; a body has a bound of its own.
+    pub const MAX_TABLES: usize = 100;
 }
 
 impl Default for Plan {
@@ -35,6 +40,8 @@ impl Default for Plan {
             forwarding: Named::new(Self::MAX_FORWARDING),
             thresholds: Named::new(Self::MAX_THRESHOLDS),
             topology: Arc::default(),
+            groups: Named::new(Self::MAX_TABLES),
+            maps: Named::new(Self::MAX_TABLES),
         }
     }
 }

@@ -10,6 +10,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::elephants::Elephants;
+#[cfg(test)]
+use super::metric::SourceName;
 use super::metric::query::{NoLive, Partial, Query, View};
 use super::metric::{Limits, Store};
 use super::outlet::Outlet;
@@ -133,14 +135,32 @@ impl Shard {
         }
     }
 
-    /// What this shard knows of a question.
-    pub fn collect(&self, query: &Query, now: Time) -> Partial {
-        query.collect(&View {
+    /// What questions about metrics are answered from.
+    pub fn view(&self, now: Time) -> View<'_> {
+        View {
             store: &self.metrics,
             live: &NoLive,
             topology: &self.plan.topology,
             now,
-        })
+        }
+    }
+
+    /// What this shard knows of a question.
+    pub fn collect(&self, query: &Query, now: Time) -> Partial {
+        query.collect(&self.view(now))
+    }
+
+    /// Sets a metric, as if a counter sample had brought it.
+    #[cfg(test)]
+    pub(crate) fn set_metric(&mut self, agent: IpAddr, source: &str, name: &str, value: f64, now: Time) {
+        let source = SourceName::parse(source);
+        let lasts = Duration::from_secs(60);
+        let place = (agent, &source);
+        let set = self
+            .metrics
+            .set(place, name, value, lasts, now, &mut self.thresholds);
+        assert!(set, "{name} was refused");
+        self.tell();
     }
 
     /// Does what `plan` says from now on.
