@@ -10,9 +10,9 @@ use super::writer::Json;
 use crate::pcap::UdpPayload;
 use crate::sflow::flow::{Ipv4Packet, Ipv6Packet};
 use crate::sflow::{
-    CounterRecord, CounterSample, Datagram, DecodeError, DiscardSample, Entries, Fault, FlowRecord,
-    FlowSample, FlowValue, Interface, MetricValue, Records, RtFlow, RtMetric, Sample, SampleFormat, Typed,
-    Value,
+    CounterRecord, CounterSample, Datagram, DecodeError, DiscardSample, Entries, Fault, FlowFormat,
+    FlowRecord, FlowSample, FlowValue, Interface, MetricValue, Records, RtFlow, RtMetric, Sample,
+    SampleFormat, Typed, Value,
 };
 
 /// Writes one line.
@@ -49,7 +49,12 @@ fn object(
     }
     let datagram = match datagram {
         Ok(datagram) => datagram,
-        Err(error) => return damage(json, error),
+        Err(error) => {
+            if let Fault::Version(version) = error.fault {
+                json.text("datagramVersion", version)?;
+            }
+            return damage(json, error);
+        }
     };
     json.text("datagramVersion", 5)?;
     json.text("agentSubId", datagram.sub_agent)?;
@@ -77,15 +82,18 @@ fn damage(json: &mut Json<'_>, error: &DecodeError) -> io::Result<()> {
     json.text("errorPosition", error.at)
 }
 
-/// What is known of a damaged structure; `tag` is the member that says what it is.
-fn damaged(json: &mut Json<'_>, tag: &str, error: &DecodeError) -> io::Result<()> {
+/// What is known of a damaged structure; `tag` is the member that says what it is. Its format, where it is known.
+fn damaged(json: &mut Json<'_>, tag: &str, error: &DecodeError) -> io::Result<Option<u32>> {
+    let mut format = None;
     if let Fault::Overrun {
         enterprise, number, ..
     } = error.fault
     {
         json.text(tag, format_args!("{enterprise}:{number}"))?;
+        format = Some(enterprise << 12 | number);
     }
-    damage(json, error)
+    damage(json, error)?;
+    Ok(format)
 }
 
 fn sample(json: &mut Json<'_>, sample: &Result<Sample<'_>, DecodeError>) -> io::Result<()> {
@@ -99,7 +107,7 @@ fn sample(json: &mut Json<'_>, sample: &Result<Sample<'_>, DecodeError>) -> io::
             json.text("sampleType_tag", format)?;
             json.text("skippedBytes", bytes.len())
         }
-        Err(error) => damaged(json, "sampleType_tag", error),
+        Err(error) => damaged(json, "sampleType_tag", error).map(drop),
     }
 }
 
@@ -154,7 +162,14 @@ fn flow_records<'a>(
         json.element()?;
         match record {
             Ok(record) => flow_record(json, &record, descend)?,
-            Err(error) => damaged(json, "flowBlock_tag", &error)?,
+            Err(error) => {
+                let format = damaged(json, "flowBlock_tag", &error)?;
+                if let Some((name, value, _)) = format.map(|format| kind(FlowFormat(format)))
+                    && !value.is_empty()
+                {
+                    json.text(name, value)?;
+                }
+            }
         }
         json.end(b"}")?;
     }
@@ -270,7 +285,7 @@ fn counter_sample(json: &mut Json<'_>, sample: &CounterSample<'_>) -> io::Result
                 json.text("counterBlock_tag", record.format())?;
                 fields(json, "", |visit| record.fields(visit))?;
             }
-            Err(error) => damaged(json, "counterBlock_tag", &error)?,
+            Err(error) => drop(damaged(json, "counterBlock_tag", &error)?),
         }
         json.end(b"}")?;
     }
