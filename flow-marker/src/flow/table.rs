@@ -153,7 +153,15 @@ impl Table {
     pub fn touch(&mut self, fingerprint: Fingerprint, now: Time, weight: u64, idle: f64) -> Touched {
         let tau = self.tau;
         let set = self.set(fingerprint);
-        if let Some(entry) = set.iter_mut().find(|e| e.fingerprint == fingerprint) {
+        // All four are looked at, though the first may be it: cache misses that no branch waits for overlap.
+        let way = set.iter().enumerate().fold(WAYS, |found, (way, entry)| {
+            if entry.fingerprint == fingerprint {
+                way
+            } else {
+                found
+            }
+        });
+        if let Some(entry) = set.get_mut(way) {
             entry.count(now, weight, idle, tau);
             return Touched::Known(*entry);
         }

@@ -240,7 +240,7 @@ fn raw_headers<'a>(bytes: &'a [u8], mut each: impl FnMut(&FlowSample<'a>, &RawHe
     }
 }
 
-/// Median nanoseconds a sample of every stage, each round with other flows.
+/// Median nanoseconds a sample of every stage.
 pub(crate) fn measure(workload: &mut Workload, rounds: usize) -> Figures {
     let before = resident();
     let mut bench = Bench::new(workload.flows());
@@ -249,9 +249,10 @@ pub(crate) fn measure(workload: &mut Workload, rounds: usize) -> Figures {
     let samples = f64::from(u32::try_from(workload.samples()).unwrap_or(u32::MAX));
     let mut rounds: Vec<[f64; STAGES.len()]> = (0..rounds.max(1))
         .map(|_| {
-            workload.draw();
-            let prepared = Prepared::new(workload, &bench.hasher);
             STAGES.map(|stage| {
+                // Other flows for each stage: it must not find in the cache what the one before has loaded.
+                workload.draw();
+                let prepared = Prepared::new(workload, &bench.hasher);
                 let start = Instant::now();
                 bench.run(stage, &prepared);
                 start.elapsed().as_secs_f64() * 1e9 / samples
@@ -276,6 +277,7 @@ pub(crate) fn repeat(stage: Stage, workload: &mut Workload, seconds: u64) -> usi
     let prepared = Prepared::new(workload, &bench.hasher);
     let end = Instant::now() + Duration::from_secs(seconds);
     let mut samples = 0;
+    // With as many flows as samples in a round, all is in the cache: then it is the instructions that show.
     while Instant::now() < end {
         bench.run(stage, &prepared);
         samples += workload.samples();
