@@ -112,3 +112,23 @@ fn the_document_describes_the_code() {
 fn every_reference_leads_somewhere() {
     assert!(openapi::check_references(&document()) > 20);
 }
+
+#[test]
+fn the_text_for_people_has_every_path_parameter_and_problem() {
+    let text = include_str!("../../../../docs/API.md");
+    let (_, text) = text.split_once("# The API of flow-marker\n").unwrap();
+    for operation in TABLE.iter().copied().flatten() {
+        let title = match operation.method {
+            "GET" | "PUT" | "DELETE" => format!("`{} {}`", operation.method, operation.path),
+            other => panic!("{other}"),
+        };
+        assert!(text.contains(&title), "docs/API.md says nothing of {title}");
+        for parameter in operation.takes {
+            assert!(text.contains(parameter.name), "{}", parameter.name);
+        }
+    }
+    for kind in kinds::ALL {
+        let row = format!("| {} | `{}` |", kind.status.as_u16(), kind.slug);
+        assert!(text.contains(&row), "docs/API.md has no row {row}");
+    }
+}
