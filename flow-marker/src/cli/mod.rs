@@ -1,6 +1,7 @@
-//! Command line: `run`, `check`, `decode`.
+//! Command line: `run`, `check`, `decode`, `replay`, `token`, `openapi`.
 
 mod check;
+mod replay;
 mod token;
 
 use std::io::Write;
@@ -49,7 +50,10 @@ Examples:
 
   What is in a capture (tcpdump -w x.pcap udp port 6343)?
     flow-marker decode x.pcap
-    flow-marker decode x.pcap --json | jq .";
+    flow-marker decode x.pcap --json | jq .
+
+  What would have been found in it?
+    flow-marker replay x.pcap --config fm.toml";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -81,6 +85,8 @@ enum Command {
         #[arg(long, default_value_t = 6343)]
         port: u16,
     },
+    /// Run the engine on a capture file, in the capture's own time; contacts nobody.
+    Replay(replay::ReplayArgs),
 }
 
 #[derive(Debug, Args)]
@@ -148,6 +154,10 @@ fn execute(cli: Cli) -> anyhow::Result<()> {
                 }
             });
             until_nobody_listens(decoded.and_then(|()| Ok(out.flush()?)))
+        }
+        Command::Replay(args) => {
+            let mut out = std::io::stdout().lock();
+            until_nobody_listens(replay::replay(&args, &mut out, &mut std::io::stderr()))
         }
     }
 }

@@ -8,6 +8,7 @@
 //! What arrives is never lost without being counted: datagrams sent to the port = received + dropped by the kernel, and
 //! received = given to sinks + dropped at a handover + too long.
 
+pub mod replay;
 mod worker;
 mod handover;
 mod owners;
