@@ -58,12 +58,12 @@ enum Command {
         #[arg(long, value_name = "FILE", default_value = config::DEFAULT_PATH)]
         config: PathBuf,
     },
-    /// Print the sFlow datagrams of a capture file.
+    /// Print the sFlow datagrams of a capture file (pcap or pcapng), every field of every record.
     Decode {
-        /// A pcap file.
+        /// A pcap or pcapng file.
         #[arg(value_name = "FILE.pcap")]
         file: PathBuf,
-        /// One JSON object per datagram instead of text.
+        /// One JSON object per datagram, in the vocabulary of sflowtool, instead of text.
         #[arg(long)]
         json: bool,
         /// The UDP destination port of sFlow in the capture.
@@ -113,7 +113,14 @@ fn execute(cli: Cli) -> anyhow::Result<()> {
         }
         Command::Decode { file, json, port } => {
             let mut out = std::io::BufWriter::new(std::io::stdout().lock());
-            let decoded = decode::run(&file, port, json, &mut out).map(drop);
+            let decoded = decode::run(&file, port, json, &mut out).map(|summary| {
+                if summary.fragments > 0 {
+                    // Beside the output, which is datagrams only.
+                    let fragments = summary.fragments;
+                    let note = "fragments of UDP datagrams were left out: they are not put together";
+                    let _ = writeln!(std::io::stderr(), "flow-marker: {fragments} {note}");
+                }
+            });
             until_nobody_listens(decoded.and_then(|()| Ok(out.flush()?)))
         }
     }

@@ -10,8 +10,9 @@ use super::writer::Json;
 use crate::pcap::UdpPayload;
 use crate::sflow::flow::{Ipv4Packet, Ipv6Packet};
 use crate::sflow::{
-    CounterRecord, CounterSample, Datagram, DecodeError, DiscardSample, Entries, Fault, FlowRecord, FlowSample,
-    FlowValue, Interface, MetricValue, Records, RtFlow, RtMetric, Sample, SampleFormat, Typed, Value,
+    CounterRecord, CounterSample, Datagram, DecodeError, DiscardSample, Entries, Fault, FlowFormat,
+    FlowRecord, FlowSample, FlowValue, Interface, MetricValue, Records, RtFlow, RtMetric, Sample,
+    SampleFormat, Typed, Value,
 };
 
 /// Writes one line.
@@ -48,7 +49,12 @@ fn object(
     }
     let datagram = match datagram {
         Ok(datagram) => datagram,
-        Err(error) => return damage(json, error),
+        Err(error) => {
+            if let Fault::Version(version) = error.fault {
+                json.text("datagramVersion", version)?;
+            }
+            return damage(json, error);
+        }
     };
     json.text("datagramVersion", 5)?;
     json.text("agentSubId", datagram.sub_agent)?;
@@ -76,15 +82,18 @@ fn damage(json: &mut Json<'_>, error: &DecodeError) -> io::Result<()> {
     json.text("errorPosition", error.at)
 }
 
-/// What is known of a damaged structure; `tag` is the member that says what it is.
-fn damaged(json: &mut Json<'_>, tag: &str, error: &DecodeError) -> io::Result<()> {
+/// What is known of a damaged structure; `tag` is the member that says what it is. Its format, where it is known.
+fn damaged(json: &mut Json<'_>, tag: &str, error: &DecodeError) -> io::Result<Option<u32>> {
+    let mut format = None;
     if let Fault::Overrun {
         enterprise, number, ..
     } = error.fault
     {
         json.text(tag, format_args!("{enterprise}:{number}"))?;
+        format = Some(enterprise << 12 | number);
     }
-    damage(json, error)
+    damage(json, error)?;
+    Ok(format)
 }
 
 fn sample(json: &mut Json<'_>, sample: &Result<Sample<'_>, DecodeError>) -> io::Result<()> {
@@ -98,7 +107,7 @@ fn sample(json: &mut Json<'_>, sample: &Result<Sample<'_>, DecodeError>) -> io::
             json.text("sampleType_tag", format)?;
             json.text("skippedBytes", bytes.len())
         }
-        Err(error) => damaged(json, "sampleType_tag", error),
+        Err(error) => damaged(json, "sampleType_tag", error).map(drop),
     }
 }
 
@@ -137,11 +146,7 @@ fn discard_sample(json: &mut Json<'_>, sample: &DiscardSample<'_>) -> io::Result
     json.end(b"]")
 }
 
-fn elements<'a>(
-    json: &mut Json<'_>,
-    records: Records<'a, FlowRecord<'a>>,
-    descend: bool,
-) -> io::Result<()> {
+fn elements<'a>(json: &mut Json<'_>, records: Records<'a, FlowRecord<'a>>, descend: bool) -> io::Result<()> {
     json.list("elements")?;
     flow_records(json, records, descend)?;
     json.end(b"]")
@@ -157,7 +162,14 @@ fn flow_records<'a>(
         json.element()?;
         match record {
             Ok(record) => flow_record(json, &record, descend)?,
-            Err(error) => damaged(json, "flowBlock_tag", &error)?,
+            Err(error) => {
+                let format = damaged(json, "flowBlock_tag", &error)?;
+                if let Some((name, value, _)) = format.map(|format| kind(FlowFormat(format)))
+                    && !value.is_empty()
+                {
+                    json.text(name, value)?;
+                }
+            }
         }
         json.end(b"}")?;
     }
@@ -175,12 +187,12 @@ fn flow_record(json: &mut Json<'_>, record: &FlowRecord<'_>, descend: bool) -> i
             fields(json, prefix, |visit| record.fields(visit))?;
             packet::write(json, raw)
         }
-        FlowRecord::Ipv4(packet) | FlowRecord::Ipv4TunnelEgress(packet) | FlowRecord::Ipv4TunnelIngress(packet) => {
-            ipv4(json, prefix, packet)
-        }
-        FlowRecord::Ipv6(packet) | FlowRecord::Ipv6TunnelEgress(packet) | FlowRecord::Ipv6TunnelIngress(packet) => {
-            ipv6(json, prefix, packet)
-        }
+        FlowRecord::Ipv4(packet)
+        | FlowRecord::Ipv4TunnelEgress(packet)
+        | FlowRecord::Ipv4TunnelIngress(packet) => ipv4(json, prefix, packet),
+        FlowRecord::Ipv6(packet)
+        | FlowRecord::Ipv6TunnelEgress(packet)
+        | FlowRecord::Ipv6TunnelIngress(packet) => ipv6(json, prefix, packet),
         FlowRecord::Gateway(gateway) => {
             fields(json, prefix, |visit| record.fields(visit))?;
             let (peer, destination) = as_path_ends(&gateway.path);
@@ -273,7 +285,7 @@ fn counter_sample(json: &mut Json<'_>, sample: &CounterSample<'_>) -> io::Result
                 json.text("counterBlock_tag", record.format())?;
                 fields(json, "", |visit| record.fields(visit))?;
             }
-            Err(error) => damaged(json, "counterBlock_tag", &error)?,
+            Err(error) => drop(damaged(json, "counterBlock_tag", &error)?),
         }
         json.end(b"}")?;
     }

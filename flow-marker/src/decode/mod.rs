@@ -26,6 +26,8 @@ pub struct Summary {
     pub packets: u64,
     /// Packets that were not whole UDP datagrams.
     pub not_udp: u64,
+    /// Fragments of UDP datagrams among these.
+    pub fragments: u64,
     /// UDP datagrams to another port.
     pub other_port: u64,
     /// Datagrams printed: those whose head could be read.
@@ -69,12 +71,17 @@ pub fn run(file: &Path, port: u16, json: bool, out: &mut dyn Write) -> anyhow::R
     };
     summary.packets = capture.packets();
     summary.not_udp = capture.skipped();
+    summary.fragments = capture.fragments();
     out.flush()?;
     end.with_context(|| name.to_string())?;
     Ok(summary)
 }
 
-fn print(
+/// Prints one datagram and counts what is in it.
+///
+/// # Errors
+/// `out` fails.
+pub fn print(
     payload: &UdpPayload<'_>,
     json: bool,
     summary: &mut Summary,

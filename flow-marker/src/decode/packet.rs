@@ -65,7 +65,11 @@ fn tags(json: &mut Json<'_>, raw: &RawHeader<'_>) -> io::Result<()> {
             break;
         }
         let control = u16::from_be_bytes([c0, c1]);
-        let number = if depth == 0 { String::new() } else { format!(".{depth}") };
+        let number = if depth == 0 {
+            String::new()
+        } else {
+            format!(".{depth}")
+        };
         json.text(&format!("decodedVLAN{number}"), control & 0x0FFF)?;
         json.text(&format!("decodedPriority{number}"), control >> 13)?;
         rest = behind;

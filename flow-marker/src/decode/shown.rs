@@ -97,22 +97,13 @@ fn joined(
     Ok(())
 }
 
-/// `8218-29605-(64512-64513)`: what is in parentheses has no order.
+/// `8218-29605(64512-64513)`: what is in parentheses has no order. Nothing stands between segments.
 fn as_path(path: &AsPath<'_>, f: &mut Formatter<'_>) -> fmt::Result {
-    let mut first = true;
     for segment in path.segments() {
         let set = segment.kind == AsSegmentType::SET;
-        if !first && !segment.systems.is_empty() {
-            f.write_str("-")?;
-        }
-        if set {
-            f.write_str("(")?;
-        }
+        f.write_str(if set { "(" } else { "" })?;
         joined(segment.systems, f, |system, f| system.fmt(f))?;
-        if set {
-            f.write_str(")")?;
-        }
-        first &= segment.systems.is_empty();
+        f.write_str(if set { ")" } else { "" })?;
     }
     Ok(())
 }

@@ -9,8 +9,8 @@ use super::time::Utc;
 use crate::packet::{Header, Ip, IpProtocol, Layer, Stop, TcpFlags, Transport};
 use crate::pcap::UdpPayload;
 use crate::sflow::{
-    CounterRecord, CounterSample, Datagram, DecodeError, DiscardSample, Entries, Entry, FlowRecord, FlowSample,
-    Interface, RawHeader, Records, Sample, Typed, Value,
+    CounterRecord, CounterSample, Datagram, DecodeError, DiscardSample, Entries, Entry, FlowRecord,
+    FlowSample, Interface, RawHeader, Records, Sample, Typed, Value,
 };
 
 /// Writes a datagram.
@@ -51,7 +51,11 @@ pub(super) fn write(
             }
             Ok(Sample::Discard(sample)) => discard_sample(&sample, out)?,
             Ok(Sample::RtMetric(sample)) => {
-                writeln!(out, "  rtmetric source {:?}", String::from_utf8_lossy(sample.source.0))?;
+                writeln!(
+                    out,
+                    "  rtmetric source {:?}",
+                    String::from_utf8_lossy(sample.source.0)
+                )?;
                 entries(sample.entries(), out)?;
             }
             Ok(Sample::RtFlow(sample)) => {
@@ -200,7 +204,9 @@ fn field(name: &str, value: &Value<'_>, out: &mut dyn Write) -> io::Result<()> {
 fn entries<'a, V: Typed<'a> + Debug>(entries: Entries<'a, V>, out: &mut dyn Write) -> anyhow::Result<()> {
     for entry in entries {
         match entry {
-            Ok(Entry { name, value }) => writeln!(out, "    {:?} {value:?}", String::from_utf8_lossy(name.0))?,
+            Ok(Entry { name, value }) => {
+                writeln!(out, "    {:?} {value:?}", String::from_utf8_lossy(name.0))?
+            }
             Err(error) => writeln!(out, "    DAMAGED {error}")?,
         }
     }

@@ -138,7 +138,9 @@ impl<'a> Adapter<'a> {
 
     /// Its Ethernet addresses.
     pub fn macs(&self) -> impl ExactSizeIterator<Item = [u8; 6]> + use<'a> {
-        self.macs.iter().map(|&[a, b, c, d, e, f, _, _]| [a, b, c, d, e, f])
+        self.macs
+            .iter()
+            .map(|&[a, b, c, d, e, f, _, _]| [a, b, c, d, e, f])
     }
 }
 
@@ -209,7 +211,18 @@ pub struct Lane {
 
 impl Lane {
     const fn new(words: [u32; 10]) -> Self {
-        let [index, bias, out, out_min, out_max, out_nm, r#in, in_min, in_max, in_nm] = words;
+        let [
+            index,
+            bias,
+            out,
+            out_min,
+            out_max,
+            out_nm,
+            r#in,
+            in_min,
+            in_max,
+            in_nm,
+        ] = words;
         Self {
             index,
             bias_current_ua: bias,

@@ -1,12 +1,12 @@
 //! The samples of a datagram.
 
 use super::counter::CounterRecord;
+use super::custom::{RtFlow, RtMetric};
+use super::discard::DiscardSample;
 use super::error::DecodeError;
 use super::flow::FlowRecord;
 use super::format::SampleFormat;
 use super::reader::Reader;
-use super::custom::{RtFlow, RtMetric};
-use super::discard::DiscardSample;
 use super::record::{Decode, Records};
 use super::source::{DataSource, Interface, SourceClass};
 
@@ -172,4 +172,3 @@ impl<'a> CounterSample<'a> {
         self.records
     }
 }
-

@@ -24,7 +24,10 @@ pub(super) trait Wire<'a>: Sized {
 
 /// Takes a field off the front of `reader`.
 #[inline]
-pub(super) fn read<'a, T: Wire<'a>>(reader: &mut Reader<'a>, reading: &'static str) -> Result<T, DecodeError> {
+pub(super) fn read<'a, T: Wire<'a>>(
+    reader: &mut Reader<'a>,
+    reading: &'static str,
+) -> Result<T, DecodeError> {
     T::read(reader, reading)
 }
 

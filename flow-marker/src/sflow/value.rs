@@ -95,7 +95,9 @@ impl Value<'_> {
             Self::Signed(value) => Some(f64::from(*value)),
             Self::Percent(value) => Some(f64::from(*value) / 100.0),
             Self::Float(value) => Some(f64::from(*value)),
-            Self::AppStatus(AppStatus(value)) | Self::Direction(PacketDirection(value)) => Some(f64::from(*value)),
+            Self::AppStatus(AppStatus(value)) | Self::Direction(PacketDirection(value)) => {
+                Some(f64::from(*value))
+            }
             _ => None,
         }
     }

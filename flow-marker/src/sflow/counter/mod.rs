@@ -10,12 +10,10 @@ mod port;
 pub use application::{
     Application, ApplicationResources, ApplicationWorkers, Http, Memcache, MemcacheOld, OvsDatapath, Vdi,
 };
-pub use device::{
-    BroadcomDevice, BroadcomPort, BroadcomTables, Energy, Fans, Humidity, Temperature,
-};
+pub use device::{BroadcomDevice, BroadcomPort, BroadcomTables, Energy, Fans, Humidity, Temperature};
 pub use host::{
-    HostAdapters, HostCpu, HostDescription, HostDisk, HostIcmp, HostIp, HostMemory, HostNetwork, HostParent, HostTcp,
-    HostUdp,
+    HostAdapters, HostCpu, HostDescription, HostDisk, HostIcmp, HostIp, HostMemory, HostNetwork, HostParent,
+    HostTcp, HostUdp,
 };
 pub use interface::{BaseVg, Ethernet, GenericInterface, TokenRing, Vlan, Wireless};
 pub use machine::{

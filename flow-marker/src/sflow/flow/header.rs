@@ -83,7 +83,12 @@ pub struct Switch {
 impl<'a> Body<'a> for Switch {
     #[inline]
     fn decode(body: &mut Reader<'a>) -> Result<Self, DecodeError> {
-        let [source_vlan, source_priority, destination_vlan, destination_priority] = body.words("switch")?;
+        let [
+            source_vlan,
+            source_priority,
+            destination_vlan,
+            destination_priority,
+        ] = body.words("switch")?;
         Ok(Self {
             source_vlan,
             source_priority,

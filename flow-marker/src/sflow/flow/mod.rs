@@ -9,23 +9,23 @@ mod packet;
 mod queue;
 
 pub use application::{
-    AppInitiator, AppOperation, AppParent, AppTarget, HttpOld, HttpRequest, HttpTransaction, MemcacheOperation,
-    NavigationTiming, NfsTransaction, ProxyRequest, ScsiTransaction, Transaction,
+    AppInitiator, AppOperation, AppParent, AppTarget, HttpOld, HttpRequest, HttpTransaction,
+    MemcacheOperation, NavigationTiming, NfsTransaction, ProxyRequest, ScsiTransaction, Transaction,
 };
 pub use header::{HeaderProtocol, RawHeader, Switch};
 pub use host::{Entities, SocketV4, SocketV6, TcpInfo};
 pub use medium::{
-    Aggregation, FibreChannel, InfiniBandBth, InfiniBandGrh, InfiniBandLrh, OpenFlow, WirelessPayload, WirelessRx,
-    WirelessTx,
+    Aggregation, FibreChannel, InfiniBandBth, InfiniBandGrh, InfiniBandLrh, OpenFlow, WirelessPayload,
+    WirelessRx, WirelessTx,
 };
 pub use network::{
-    Decapsulate, Gateway, Mpls, MplsFtn, MplsLdpFec, MplsTunnel, MplsVc, Nat, NatPort, Router, Url, User, VlanIn,
-    VlanOut, VlanTunnel, Vni,
+    Decapsulate, Gateway, Mpls, MplsFtn, MplsLdpFec, MplsTunnel, MplsVc, Nat, NatPort, Router, Url, User,
+    VlanIn, VlanOut, VlanTunnel, Vni,
 };
 pub use packet::{EthernetFrame, Ipv4Packet, Ipv6Packet};
 pub use queue::{
-    Acl, BroadcomEgressQueue, EgressQueue, Function, HardwareTrap, LinuxDropReason, QueueDepth, QueueLength, Timestamp,
-    TransitDelay,
+    Acl, BroadcomEgressQueue, EgressQueue, Function, HardwareTrap, LinuxDropReason, QueueDepth, QueueLength,
+    Timestamp, TransitDelay,
 };
 
 use super::catalogue::catalogue;
