@@ -18,10 +18,10 @@ pub mod control;
 /// What can carry out a control on a switch; the only place that writes rule text.
 pub mod actuator;
 
-/// Metrics, thresholds, events, topology and the sampling doctor.
+/// What is known of the fabric: one shard for each receiving thread.
 pub mod engine;
 
-/// Receives datagrams and drives decoding and detection.
+/// Receives datagrams and hands them to whoever keeps what they say.
 pub mod ingest;
 
 /// Prints the datagrams of a capture.

@@ -1,7 +1,22 @@
-//! What the engine knows and answers beside flows: metrics, thresholds, events, topology, the sampling doctor.
+//! What is known of the fabric: flows, metrics of interfaces and hosts, thresholds, events.
 //!
-//! Everything here is pure: it takes `now`, reads no clock and waits for nothing. A shard owns the state of its agents;
-//! questions are collected from every shard and merged.
+//! A shard belongs to one receiving thread and owns everything of the agents whose datagrams that thread receives; there
+//! are no locks. Whoever wants to know something puts a question to the shards (`ask`), which they answer between two
+//! batches of datagrams.
+
+/// What users ask of the engine, and what they want of it.
+mod query;
+mod hub;
+mod logs;
+mod seat;
+mod shard;
+mod outlet;
+mod elephants;
+mod plan;
+mod settings;
+mod forward;
+mod ask;
+mod record;
 
 /// What counters and samples tell about how well an agent samples.
 pub mod doctor;
@@ -17,3 +32,14 @@ pub mod topology;
 
 /// The bounded log that clients read and wait on.
 pub mod event;
+
+pub use ask::{Asker, Inbox, Job, NotTaken, queue};
+pub use elephants::Notice;
+pub use hub::{Engine, LogWriter, Unanswered};
+pub use outlet::Outlet;
+pub use plan::Plan;
+pub use query::{NoAnswer, NotForwarded};
+pub use record::FlowRecord;
+pub use seat::Seat;
+pub use settings::{Forwarding, Group, Map, Named, TooMany};
+pub use shard::Shard;

@@ -4,7 +4,7 @@ use crate::sflow::{DataSource, Interface};
 
 /// Where a packet was sampled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Direction {
+pub enum Direction {
     /// Where it entered: the ifIndex of that port.
     Ingress(u32),
     /// Where it left, or at no known port.
@@ -20,7 +20,7 @@ pub(super) enum Direction {
 ///
 /// A third port is most likely a member of a LAG that is the input or the output itself. Which ports are its members is
 /// in structures that are not read yet, so these samples are counted apart and used for nothing.
-pub(super) fn direction(source: DataSource, input: Interface, output: Interface) -> Direction {
+pub fn direction(source: DataSource, input: Interface, output: Interface) -> Direction {
     let entered = input.if_index();
     match (source.if_index(), entered) {
         (None, Some(port)) => Direction::Ingress(port),

@@ -2,16 +2,34 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::*;
+use crate::engine::threshold::Fired;
+use crate::engine::{FlowRecord, Notice};
 use crate::sflow::tests::build::{datagram, expanded_flow, raw_header};
 
-fn pipeline() -> (Pipeline, Arc<Metrics>) {
+/// Takes notices or does not.
+struct Taker(bool);
+
+impl Outlet for Taker {
+    fn elephant(&mut self, _: Notice) -> bool {
+        self.0
+    }
+
+    fn fired(&mut self, _: Fired) -> bool {
+        self.0
+    }
+
+    fn flow(&mut self, _: FlowRecord) -> bool {
+        self.0
+    }
+}
+
+fn shard(takes: bool) -> (Shard, Arc<Metrics>) {
     let text = "[[switch]]\nagent = \"10.0.0.1\"\nacl = \"http://a\"\n[mark]\nthreshold = \"1M\"\n";
     let config = Config::parse(Path::new("t"), text).unwrap();
-    let metrics = Arc::new(Metrics::new(config.switches.iter().map(|s| s.agent)));
-    (
-        Pipeline::new(&config, Arc::clone(&metrics), Arc::default()),
-        metrics,
-    )
+    let metrics = Arc::new(Metrics::new(config.switches.iter().map(|s| s.agent), 1));
+    let board = Arc::new(PortBoard::new(&config.switches));
+    let shard = Shard::new(&config, &metrics, 0, board, Box::new(Taker(takes)));
+    (shard, metrics)
 }
 
 /// One sample of a TCP flow, which stands for 303,600 bytes.
@@ -31,27 +49,16 @@ fn at(seconds: u64) -> Time {
 #[test]
 fn elephants_are_those_detected_and_not_ended_delivered_or_not() {
     for takes in [true, false] {
-        let (mut pipeline, metrics) = pipeline();
-        let mut deliver = |_: Notice| takes;
-        pipeline.datagram(at(1), &sample(), &mut deliver);
+        let (mut shard, metrics) = shard(takes);
+        shard.datagram(at(1), &sample());
         let agent = Arc::clone(metrics.agents().next().unwrap());
         let counts = || {
             let counters = (agent.detected.get(), agent.ended.get());
-            (counters.0, counters.1, metrics.process.elephants.get())
+            (counters.0, counters.1, metrics.threads()[0].elephants.get())
         };
-        pipeline.tick(at(1), &mut deliver);
+        shard.tick(at(1));
         assert_eq!(counts(), (1, 0, 1), "taken: {takes}");
-        pipeline.tick(at(20), &mut deliver);
+        shard.tick(at(20));
         assert_eq!(counts(), (1, 1, 0), "taken: {takes}");
     }
-}
-
-#[test]
-fn one_sample_stands_for_ten_seconds_of_its_port_at_most() {
-    let gigabit = Some("1G".parse().unwrap());
-    assert!(is_plausible(1_250_000_000, gigabit));
-    assert!(!is_plausible(1_250_000_001, gigabit));
-    assert!(is_plausible(150_000_000 * 9, None), "400G at 1:100 000, 9 kB");
-    assert!(!is_plausible(u64::from(u32::MAX) * 1500, None));
-    assert!(!is_plausible(u64::MAX, Some(BitRate::from_bits_per_second(1))));
 }
