@@ -3,7 +3,7 @@
 //! A sample goes datagram → `sflow` → `packet` → `flow` and `detect` → event → `control` (desired state) → one
 //! reconcile loop per switch → `actuator` → the switch's acl-server.
 
-/// Command line: `run`, `check`, `decode`.
+/// Command line: `run`, `check`, `decode`, `replay`.
 pub mod cli;
 
 /// Puts the daemon together and runs it until it is asked to end.

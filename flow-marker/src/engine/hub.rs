@@ -1,18 +1,21 @@
 //! The engine as its users see it: one for all receiving threads.
 
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 
 use super::ask::{Asker, NotTaken, queue};
-use super::forward::{Forwarder, comes_back};
+use super::elephants::Notice;
+use super::forward::Forwarder;
+use super::logs::{Logs, News, UNDER_WAY};
 use super::outlet::Outlet;
 use super::plan::{Plan, Plans};
+use super::record::FlowRecord;
 use super::seat::Seat;
-use super::settings::{Forwarding, TooMany};
 use super::shard::Shard;
+use super::threshold::Fired;
 use crate::clock::Time;
 use crate::config::Config;
 use crate::inventory::PortBoard;
@@ -22,9 +25,6 @@ use crate::metrics::Metrics;
 /// machine is overloaded and datagrams come first.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Targets that datagrams are sent on to: each costs a system call a datagram.
-const MAX_FORWARDING: usize = 16;
-
 /// The engine. Cheap to copy; all copies are the same engine.
 #[derive(Debug, Clone)]
 pub struct Engine(Arc<Hub>);
@@ -33,22 +33,24 @@ pub struct Engine(Arc<Hub>);
 struct Hub {
     shards: Vec<Asker<Shard>>,
     plans: Plans,
-    wanted: Mutex<Wanted>,
+    /// Held by whoever changes the plan.
+    changing: Mutex<()>,
+    logs: Logs,
     /// Where datagrams arrive.
     sflow: SocketAddr,
 }
 
-/// What users have asked for.
+/// Writes what shards tell into the logs.
 #[derive(Debug)]
-struct Wanted {
-    forwarding: Forwarding,
+pub struct LogWriter {
+    hub: Arc<Hub>,
+    told: mpsc::Receiver<News>,
 }
 
-impl Wanted {
-    fn plan(&self) -> Plan {
-        Plan {
-            forwarding: self.forwarding.iter().map(|(_, target)| **target).collect(),
-        }
+impl LogWriter {
+    /// Writes until all seats are gone.
+    pub async fn run(self) {
+        self.hub.logs.write(self.told).await;
     }
 }
 
@@ -63,47 +65,42 @@ pub enum Unanswered {
     Late,
 }
 
-/// Datagrams cannot be sent on to this address.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum NotForwarded {
-    /// They would come back.
-    #[error("{0} is where datagrams are received: they would circle for ever")]
-    Circle(SocketAddr),
-    /// There are too many already.
-    #[error(transparent)]
-    TooMany(#[from] TooMany),
-}
-
 impl Engine {
-    /// An engine with a seat for every receiving thread that `metrics` knows. `outlet` is called once for each.
-    pub fn new(
+    /// An engine with a seat for every receiving thread that `metrics` knows, and what writes its logs. `elephants`
+    /// is called once for each thread, for where its elephants go. `first_event` should grow with every start.
+    pub fn new<E: FnMut(Notice) -> bool + Send + 'static>(
         config: &Config,
         metrics: &Metrics,
         board: &Arc<PortBoard>,
-        sflow: SocketAddr,
-        mut outlet: impl FnMut() -> Box<dyn Outlet>,
-    ) -> (Self, Vec<Seat>) {
+        (sflow, first_event): (SocketAddr, u64),
+        mut elephants: impl FnMut() -> E,
+    ) -> (Self, Vec<Seat>, LogWriter) {
         let plans = Plans::new();
+        let (news, told) = mpsc::channel(UNDER_WAY);
         let (shards, seats) = metrics
             .threads()
             .iter()
             .enumerate()
             .map(|(thread, counters)| {
                 let (asker, inbox) = queue();
-                let shard = Shard::new(config, metrics, thread, Arc::clone(board), outlet());
+                let outlet = Up {
+                    elephants: elephants(),
+                    news: news.clone(),
+                };
+                let shard = Shard::new(config, metrics, thread, Arc::clone(board), Box::new(outlet));
                 let forwarder = Forwarder::new(Arc::clone(counters));
                 (asker, Seat::new(shard, inbox, plans.clone(), forwarder))
             })
             .unzip();
-        let hub = Hub {
+        let hub = Arc::new(Hub {
             shards,
             plans,
-            wanted: Mutex::new(Wanted {
-                forwarding: Forwarding::new(MAX_FORWARDING),
-            }),
+            changing: Mutex::default(),
+            logs: Logs::new(first_event),
             sflow,
-        };
-        (Self(Arc::new(hub)), seats)
+        });
+        let engine = Self(Arc::clone(&hub));
+        (engine, seats, LogWriter { hub, told })
     }
 
     /// Puts a question to every shard; the answers are in the order of the threads.
@@ -139,45 +136,50 @@ impl Engine {
             .unwrap_or(Err(Unanswered::Late))
     }
 
-    fn wanted(&self) -> MutexGuard<'_, Wanted> {
-        self.0.wanted.lock().unwrap_or_else(PoisonError::into_inner)
+    /// What is wanted now.
+    pub fn plan(&self) -> Arc<Plan> {
+        self.0.plans.present()
     }
 
-    /// Changes what is wanted, and tells every shard when `change` says that it did.
-    fn change<R>(&self, change: impl FnOnce(&mut Wanted) -> (R, bool)) -> R {
-        let mut wanted = self.wanted();
-        let (result, changed) = change(&mut wanted);
-        if changed {
-            // Still under the lock: the last plan is that of the last change.
-            self.0.plans.publish(wanted.plan());
-        }
-        result
-    }
-
-    /// Where datagrams are sent on to, by name.
-    pub fn forwarding(&self) -> Forwarding {
-        self.wanted().forwarding.clone()
-    }
-
-    /// Sends every datagram on to `target`, as long as nobody says otherwise. True when the name is new.
+    /// Changes what is wanted, for all shards: they follow before they answer anything that is asked later. Nothing
+    /// changes when `change` fails.
     ///
     /// # Errors
-    /// [`NotForwarded`]
-    pub fn forward(&self, name: &str, target: SocketAddr) -> Result<bool, NotForwarded> {
-        if comes_back(target, self.0.sflow) {
-            return Err(NotForwarded::Circle(target));
-        }
-        self.change(|wanted| match wanted.forwarding.put(name, target) {
-            Ok(new) => (Ok(new), true),
-            Err(error) => (Err(error.into()), false),
-        })
+    /// Those of `change`.
+    pub fn change<R, E>(&self, change: impl FnOnce(&mut Plan) -> Result<R, E>) -> Result<R, E> {
+        let _one_at_a_time = self.0.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut plan = Plan::clone(&self.0.plans.present());
+        let result = change(&mut plan)?;
+        self.0.plans.publish(plan);
+        Ok(result)
     }
 
-    /// No longer sends datagrams on; false when there was no target of this name.
-    pub fn stop_forwarding(&self, name: &str) -> bool {
-        self.change(|wanted| {
-            let removed = wanted.forwarding.remove(name);
-            (removed, removed)
-        })
+    pub(super) fn logs(&self) -> &Logs {
+        &self.0.logs
+    }
+
+    /// Where datagrams arrive.
+    pub(super) fn receives_at(&self) -> SocketAddr {
+        self.0.sflow
+    }
+}
+
+/// The way up from a shard.
+struct Up<E> {
+    elephants: E,
+    news: mpsc::Sender<News>,
+}
+
+impl<E: FnMut(Notice) -> bool + Send> Outlet for Up<E> {
+    fn elephant(&mut self, notice: Notice) -> bool {
+        (self.elephants)(notice)
+    }
+
+    fn fired(&mut self, fired: Fired) -> bool {
+        self.news.try_send(News::Fired(fired)).is_ok()
+    }
+
+    fn flow(&mut self, record: FlowRecord) -> bool {
+        self.news.try_send(News::Flow(record)).is_ok()
     }
 }

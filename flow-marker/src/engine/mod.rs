@@ -4,16 +4,19 @@
 //! are no locks. Whoever wants to know something puts a question to the shards (`ask`), which they answer between two
 //! batches of datagrams.
 
+/// What users ask of the engine, and what they want of it.
+mod query;
 mod hub;
+mod logs;
 mod seat;
 mod shard;
-mod elephants;
-
 mod outlet;
+mod elephants;
 mod plan;
-mod forward;
 mod settings;
+mod forward;
 mod ask;
+mod record;
 
 /// What counters and samples tell about how well an agent samples.
 pub mod doctor;
@@ -32,9 +35,11 @@ pub mod event;
 
 pub use ask::{Asker, Inbox, Job, NotTaken, queue};
 pub use elephants::Notice;
-pub use hub::{Engine, NotForwarded, Unanswered};
+pub use hub::{Engine, LogWriter, Unanswered};
 pub use outlet::Outlet;
 pub use plan::Plan;
+pub use query::{NoAnswer, NotForwarded};
+pub use record::FlowRecord;
 pub use seat::Seat;
-pub use settings::{Forwarding, Named, TooMany};
+pub use settings::{Forwarding, Group, Map, Named, TooMany};
 pub use shard::Shard;

@@ -2,16 +2,48 @@
 //!
 //! A plan is never changed, only replaced. Shards look for a newer one between batches, so that none can miss a change.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
+use super::settings::{Forwarding, Group, Map, Named};
+use super::threshold;
+use super::topology::Topology;
+
 /// What every shard does.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone)]
 pub struct Plan {
     /// Where datagrams are sent on to.
-    pub forwarding: Vec<SocketAddr>,
+    pub forwarding: Forwarding,
+    /// The thresholds.
+    pub thresholds: Named<threshold::Definition>,
+    /// Which ports are connected to which.
+    pub topology: Arc<Topology>,
+    /// Names of address ranges.
+    pub groups: Named<Group>,
+    /// Names of values.
+    pub maps: Named<Map>,
+}
+
+impl Plan {
+    /// Targets that datagrams are sent on to: each costs a system call a datagram.
+    pub const MAX_FORWARDING: usize = 16;
+    /// Thresholds: each update of a metric is compared with those on it.
+    pub const MAX_THRESHOLDS: usize = 1000;
+    /// Groups, and maps; a body has a bound of its own.
+    pub const MAX_TABLES: usize = 100;
+}
+
+impl Default for Plan {
+    fn default() -> Self {
+        Self {
+            forwarding: Named::new(Self::MAX_FORWARDING),
+            thresholds: Named::new(Self::MAX_THRESHOLDS),
+            topology: Arc::default(),
+            groups: Named::new(Self::MAX_TABLES),
+            maps: Named::new(Self::MAX_TABLES),
+        }
+    }
 }
 
 /// Where the present plan is found. Copies see the same plan; each remembers which one it has seen.
@@ -29,6 +61,11 @@ impl Plans {
             present: Arc::new(ArcSwap::new(Arc::clone(&plan))),
             seen: plan,
         }
+    }
+
+    /// The present plan.
+    pub(super) fn present(&self) -> Arc<Plan> {
+        self.present.load_full()
     }
 
     /// Replaces the plan for everybody.

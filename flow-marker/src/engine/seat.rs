@@ -41,7 +41,8 @@ impl Sink for Seat {
     fn rest(&mut self, now: Time) {
         // First the plan: whoever changed it and then asks is answered according to it.
         if let Some(plan) = self.plans.news() {
-            self.forwarder.follow(&plan.forwarding);
+            let targets: Vec<_> = plan.forwarding.iter().map(|(_, target)| **target).collect();
+            self.forwarder.follow(&targets);
             self.shard.follow(now, plan);
         }
         self.inbox.serve(&mut self.shard, now, QUESTIONS);

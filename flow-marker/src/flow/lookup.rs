@@ -355,7 +355,7 @@ mod tests {
                 [first, last, first.wrapping_sub(1), last.wrapping_add(1)]
             });
             for address in addresses.into_iter().chain(edges) {
-                let covering = nets.iter().filter(|(net, _)| net.contains(&address.into()));
+                let covering = nets.iter().filter(|(net, _)| net.contains(&std::net::Ipv4Addr::from(address)));
                 let expected = covering.fold(None, |best: Option<&(ipnet::Ipv4Net, u32)>, next| match best {
                     Some(best) if best.0.prefix_len() >= next.0.prefix_len() => Some(best),
                     _ => Some(next),

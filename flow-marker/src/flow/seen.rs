@@ -52,7 +52,9 @@ impl Seen {
     /// Looks at a sample, which was prepared for [`Self::NEEDS`].
     pub fn look(&mut self, now: Time, view: &View<'_>) {
         self.next = now + INTERVAL;
-        let occurrences = Field::ALL.iter().flat_map(|field| (0..DEPTH).map(move |nth| (field, nth)));
+        let occurrences = Field::ALL
+            .iter()
+            .flat_map(|field| (0..DEPTH).map(move |nth| (field, nth)));
         for ((field, nth), last) in occurrences.zip(&mut self.last) {
             if (nth == 0 || field.is_layered()) && has(*field, nth, view, &mut self.workspace) {
                 *last = Some(now);
@@ -62,7 +64,9 @@ impl Seen {
 
     /// The keys that were seen, and when last.
     pub fn keys(&self) -> impl Iterator<Item = (String, Time)> + '_ {
-        let occurrences = Field::ALL.iter().flat_map(|field| (0..DEPTH).map(move |nth| (field, nth)));
+        let occurrences = Field::ALL
+            .iter()
+            .flat_map(|field| (0..DEPTH).map(move |nth| (field, nth)));
         occurrences.zip(&self.last).filter_map(|((field, nth), last)| {
             let name = match nth {
                 0 => field.name().to_owned(),

@@ -8,7 +8,9 @@ use crate::sflow::{DataSource, HeaderProtocol, Interface, RawHeader};
 
 /// An Ethernet header in front of what it carries.
 pub(super) fn ethernet(ethertype: u16, payload: &[u8]) -> Vec<u8> {
-    let mut frame = vec![0x00, 0x11, 0x22, 0xAA, 0xBB, 0xCC, 0x00, 0x11, 0x22, 0xAA, 0xBB, 0xDD];
+    let mut frame = vec![
+        0x00, 0x11, 0x22, 0xAA, 0xBB, 0xCC, 0x00, 0x11, 0x22, 0xAA, 0xBB, 0xDD,
+    ];
     frame.extend(ethertype.to_be_bytes());
     frame.extend(payload);
     frame
@@ -25,7 +27,20 @@ pub(super) fn vlan(id: u16, ethertype: u16, payload: &[u8]) -> Vec<u8> {
 /// An IPv4 header with DSCP 10, ECN 3 and TTL 61.
 pub(super) fn ipv4(source: [u8; 4], destination: [u8; 4], protocol: u8, payload: &[u8]) -> Vec<u8> {
     let length = u16::try_from(20 + payload.len()).unwrap().to_be_bytes();
-    let mut packet = vec![0x45, 10 << 2 | 3, length[0], length[1], 0, 1, 0x40, 0, 61, protocol, 0, 0];
+    let mut packet = vec![
+        0x45,
+        10 << 2 | 3,
+        length[0],
+        length[1],
+        0,
+        1,
+        0x40,
+        0,
+        61,
+        protocol,
+        0,
+        0,
+    ];
     packet.extend(source);
     packet.extend(destination);
     packet.extend(payload);
@@ -69,7 +84,10 @@ pub(super) fn vxlan(vni: u32, frame: &[u8]) -> Vec<u8> {
 
 /// A frame with a TCP segment of 10.0.0.1 to 10.0.1.2.
 pub(super) fn segment(source: u16, destination: u16) -> Vec<u8> {
-    ethernet(0x0800, &ipv4([10, 0, 0, 1], [10, 0, 1, 2], 6, &tcp(source, destination, 0x12)))
+    ethernet(
+        0x0800,
+        &ipv4([10, 0, 0, 1], [10, 0, 1, 2], 6, &tcp(source, destination, 0x12)),
+    )
 }
 
 pub(super) fn v6(text: &str) -> Ipv6Addr {

@@ -46,15 +46,20 @@ metrics! {
 metrics! {
     /// Metrics of one receiving thread, which alone writes them; shown as sums over all threads.
     Thread {
-        datagrams_received: Counter = "datagrams_received_total" [] "Datagrams that arrived on the sFlow port.";
+        datagrams_received: Counter = "datagrams_received_total" [] "Datagrams taken from the sFlow port.";
+        dropped_receive_buffer: Counter = "datagrams_dropped_total" ["reason=\"receive_buffer\""] "Datagrams lost between the network and the decoder, by reason: the kernel found the receive buffer full (not among those received), or a thread found the way to the agent's owner full.";
+        dropped_handover: Counter = "datagrams_dropped_total" ["reason=\"handover\""] "Datagrams lost between the network and the decoder, by reason: the kernel found the receive buffer full (not among those received), or a thread found the way to the agent's owner full.";
+        handed_over: Counter = "datagrams_handed_over_total" [] "Datagrams that arrived at another thread than the one that owns their agent, dropped ones included.";
         rejected_version: Counter = "datagrams_rejected_total" ["reason=\"version\""] "Datagrams that are no sFlow version 5, by reason.";
         rejected_truncated: Counter = "datagrams_rejected_total" ["reason=\"truncated\""] "Datagrams that are no sFlow version 5, by reason.";
         rejected_malformed: Counter = "datagrams_rejected_total" ["reason=\"malformed\""] "Datagrams that are no sFlow version 5, by reason.";
+        rejected_too_long: Counter = "datagrams_rejected_total" ["reason=\"too_long\""] "Datagrams that are no sFlow version 5, by reason.";
         unknown_agent: Counter = "datagrams_unknown_agent_total" [] "Datagrams of an agent that is not listened to.";
         receive_errors: Counter = "receive_errors_total" [] "Errors of the socket while receiving.";
         receive_buffer_bytes: Gauge = "receive_buffer_bytes" [] "Size of the sockets' receive buffers as the kernel granted them, in bytes.";
         forwarded: Counter = "datagrams_forwarded_total" [] "Datagrams sent on to other collectors, once for each.";
         forward_failed: Counter = "forward_failures_total" [] "Datagrams that could not be sent on.";
+        events_lost: Counter = "events_lost_total" [] "Passed thresholds and flow records that found the way to their log full.";
         flows_tracked: Gauge = "flows_tracked" [] "Flows in the detector's table, stale ones included.";
         flows_capacity: Gauge = "flows_capacity" [] "Flows that fit into the detector's table.";
         flows_evicted: Counter = "flows_evicted_total" [] "Flows that lost their place to another one.";

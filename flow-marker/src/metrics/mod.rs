@@ -4,7 +4,7 @@
 //! undefined. The only label that depends on configuration is the agent's address, and it comes from the inventory,
 //! never from the network: agents that are not in it are `other`.
 //!
-//! What is conserved: datagrams received = Σ decoded + Σ rejected + unknown agent; for every agent flow samples =
+//! What is conserved: datagrams received = Σ decoded + Σ rejected + unknown agent + dropped at a handover; for every agent flow samples =
 //! Σ `flow_samples_total` over its results; elephants = Σ detected − Σ ended, after each tick. A sample whose end is cut
 //! off and whose fields are all there counts by its kind, and once more as damaged.
 

@@ -126,6 +126,18 @@ impl EtherType {
     pub const ERSPAN: Self = Self(0x88BE);
     /// ERSPAN type III.
     pub const ERSPAN_III: Self = Self(0x22EB);
+
+    /// Whether this is the type of a VLAN tag.
+    #[inline]
+    pub const fn is_tag(self) -> bool {
+        matches!(self, Self::VLAN | Self::SERVICE_VLAN | Self::OLD_SERVICE_VLAN)
+    }
+
+    /// Whether this is the length of an 802.2 frame (IEEE 802.3 §3.2.6).
+    #[inline]
+    pub const fn is_length(self) -> bool {
+        self.0 < 1536
+    }
 }
 
 /// A VLAN tag (IEEE 802.1Q).

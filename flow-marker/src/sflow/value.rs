@@ -1,5 +1,6 @@
 //! What a record says, field by field, for whoever treats all records alike: the metric store, the printers.
 
+use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::list::{Adapters, AsPath, Lanes, Pdus, Words};
@@ -103,8 +104,14 @@ impl Value<'_> {
 }
 
 /// Text from the network: no encoding is promised, and it may say anything.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct Text<'a>(pub &'a [u8]);
+
+impl fmt::Debug for Text<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", String::from_utf8_lossy(self.0))
+    }
+}
 
 impl<'a> Text<'a> {
     /// The text; `None` when it is empty, not UTF-8, or has control characters, which no name has.

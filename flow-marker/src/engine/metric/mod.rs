@@ -11,6 +11,7 @@
 pub mod query;
 
 mod pattern;
+mod sample;
 mod store;
 mod derive;
 mod agent;
@@ -29,3 +30,6 @@ pub use store::{CounterWriter, Limits, Named, Origin, Store, Tally, Updated, Wat
 pub use table::{Field, known_names};
 pub use value::Value;
 pub(crate) use value::serialize_number;
+
+#[cfg(test)]
+mod tests;

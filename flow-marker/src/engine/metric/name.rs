@@ -95,7 +95,8 @@ impl Names {
     /// Notes that a value of this name was stored, and until when it lasts.
     pub(super) fn note(&mut self, id: MetricId, at: Time, until: Time) {
         if let Some(slot) = self.slots.get_mut(id.0 as usize) {
-            slot.last = Some((at, slot.last.map_or(until, |(_, known)| known.max(until))));
+            let (seen, lasts) = slot.last.unwrap_or((at, until));
+            slot.last = Some((at.max(seen), until.max(lasts)));
         }
     }
 

@@ -2,7 +2,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::*;
-use crate::engine::Notice;
+use crate::engine::threshold::Fired;
+use crate::engine::{FlowRecord, Notice};
 use crate::sflow::tests::build::{datagram, expanded_flow, raw_header};
 
 /// Takes notices or does not.
@@ -10,6 +11,14 @@ struct Taker(bool);
 
 impl Outlet for Taker {
     fn elephant(&mut self, _: Notice) -> bool {
+        self.0
+    }
+
+    fn fired(&mut self, _: Fired) -> bool {
+        self.0
+    }
+
+    fn flow(&mut self, _: FlowRecord) -> bool {
         self.0
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::net::IpAddr;
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -83,7 +84,8 @@ struct Threshold {
 #[derive(Debug)]
 pub struct Thresholds {
     thresholds: Vec<Threshold>,
-    by_metric: HashMap<MetricId, Vec<usize>>,
+    /// Which thresholds are on a metric: these stand side by side.
+    by_metric: HashMap<MetricId, Range<usize>>,
     /// Until when the metric is above, by place.
     above: HashMap<Place, Time>,
     limit: usize,
@@ -148,9 +150,10 @@ impl Thresholds {
                 names.release(metric);
             }
         }
+        self.thresholds.sort_by_key(|threshold| threshold.metric);
         self.by_metric.clear();
         for (at, threshold) in self.thresholds.iter().enumerate() {
-            self.by_metric.entry(threshold.metric).or_default().push(at);
+            self.by_metric.entry(threshold.metric).or_insert(at..at).end = at + 1;
         }
         let thresholds = &self.thresholds;
         self.above
@@ -165,11 +168,7 @@ impl Thresholds {
     /// Compares a flow's rate with the thresholds on its definition, whose name is `metric`. A flow of another data
     /// source of the store may be filtered by the metrics of that.
     pub fn flow(&mut self, metric: MetricId, update: &FlowUpdate<'_>, store: &Store, now: Time) {
-        let Some(watching) = self.by_metric.get(&metric) else {
-            return;
-        };
-        let watching = watching.clone();
-        for at in watching {
+        for at in self.watching(metric) {
             let Some(threshold) = self.thresholds.get(at) else {
                 continue;
             };
@@ -243,6 +242,11 @@ impl Thresholds {
     /// Whether no place is remembered.
     pub fn is_empty(&self) -> bool {
         self.above.is_empty()
+    }
+
+    /// The places of the thresholds on a metric.
+    fn watching(&self, metric: MetricId) -> Range<usize> {
+        self.by_metric.get(&metric).cloned().unwrap_or_default()
     }
 
     /// Notes that a threshold is above until then; true when it was armed.
@@ -328,11 +332,7 @@ fn falls_after(value: f64, limit: f64, decay: Duration) -> Duration {
 
 impl Watch for Thresholds {
     fn updated(&mut self, update: &Updated<'_>, now: Time) {
-        let Some(watching) = self.by_metric.get(&update.metric) else {
-            return;
-        };
-        let watching = watching.clone();
-        for at in watching {
+        for at in self.watching(update.metric) {
             let Some(threshold) = self.thresholds.get(at) else {
                 continue;
             };

@@ -1,4 +1,4 @@
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 
 use proptest::prelude::*;
 
@@ -34,7 +34,9 @@ fn add(cache: &mut Cache, key: &[u8], value: f64) -> Option<Slot> {
 }
 
 fn value(cache: &Cache, key: &[u8]) -> Option<f64> {
-    cache.find(cache.hash(key), key).map(|slot| cache.get(slot).unwrap().value)
+    cache
+        .find(cache.hash(key), key)
+        .map(|slot| cache.get(slot).unwrap().value)
 }
 
 #[test]
@@ -49,13 +51,16 @@ fn every_flow_is_found_however_long_its_key_while_the_table_grows() {
         let key = numbered(n);
         let slot = cache.find(cache.hash(&key), &key).unwrap();
         let flow = cache.get(slot).unwrap();
-        assert_eq!((flow.value, cache.words(slot)), (f64::from(n), &[u64::from(n), 1, 2][..]));
+        assert_eq!(
+            (flow.value, cache.words(slot)),
+            (f64::from(n), &[u64::from(n), 1, 2][..])
+        );
         let mut own = flow.source.to_le_bytes().to_vec();
         cache.key(flow, &mut own);
         assert_eq!(own, key);
     }
     assert_eq!(value(&cache, &numbered(25_000)), None);
-    let all: HashSet<Slot> = cache.slots().collect();
+    let all: BTreeSet<Slot> = cache.slots().collect();
     assert_eq!(all.len(), 25_000);
 }
 
@@ -77,7 +82,11 @@ fn growing_displaces_nobody_and_its_memory_keeps_to_its_bound() {
     // Nine tenths of all places are taken before anybody has to go.
     assert_eq!(displaced, 0);
     assert_eq!(cache.capacity(), 1 << 16);
-    assert!(cache.memory() <= 50 << 16, "{} bytes a flow", cache.memory() >> 16);
+    assert!(
+        cache.memory() <= 50 << 16,
+        "{} bytes a flow",
+        cache.memory() >> 16
+    );
 }
 
 #[test]
@@ -85,7 +94,11 @@ fn an_empty_table_costs_nothing_and_a_small_one_little() {
     let mut cache = Cache::new(MAX_FLOWS * 2, 0, [5, 6]);
     assert_eq!((cache.memory(), cache.capacity()), (0, MAX_FLOWS));
     for n in 0..300 {
-        add(&mut cache, &key(0, &[u8::try_from(n % 256).unwrap(), u8::from(n > 255)]), 1.0);
+        add(
+            &mut cache,
+            &key(0, &[u8::try_from(n % 256).unwrap(), u8::from(n > 255)]),
+            1.0,
+        );
     }
     assert!(cache.memory() < 64 << 10);
 }
@@ -110,7 +123,9 @@ fn a_full_table_keeps_the_largest() {
 fn long_keys_are_bounded_and_their_room_is_used_again() {
     let mut cache = Cache::new(64, 0, [1, 1]);
     let long = |n: u32| key(0, &[vec![1; 1000], n.to_be_bytes().to_vec()].concat());
-    let before = (0..3).filter(|n| add(&mut cache, &long(*n), 1.0).is_some()).count();
+    let before = (0..3)
+        .filter(|n| add(&mut cache, &long(*n), 1.0).is_some())
+        .count();
     assert_eq!(before, 3);
     let full = cache.memory();
     for n in 3..1000 {

@@ -66,18 +66,60 @@ fn numbers_outside_their_bounds_are_put_at_the_bound() {
 fn what_is_wrong_is_pointed_at() {
     for (value, attribute, at, word, meant) in [
         (json!({ "key": "ipsource" }), "key", 0, "key", Some("keys")),
-        (json!({ "flowstart": true }), "flowstart", 0, "flowstart", Some("flowStart")),
-        (json!({ "keys": "ipsource,ipdestinatoin" }), "keys", 9, "ipdestinatoin", Some("ipdestination")),
-        (json!({ "keys": ["ipsource", "vlam"] }), "keys", 9, "vlam", Some("vlan")),
+        (
+            json!({ "flowstart": true }),
+            "flowstart",
+            0,
+            "flowstart",
+            Some("flowStart"),
+        ),
+        (
+            json!({ "keys": "ipsource,ipdestinatoin" }),
+            "keys",
+            9,
+            "ipdestinatoin",
+            Some("ipdestination"),
+        ),
+        (
+            json!({ "keys": ["ipsource", "vlam"] }),
+            "keys",
+            9,
+            "vlam",
+            Some("vlan"),
+        ),
         (json!({ "keys": 7 }), "keys", 0, "7", None),
         (json!({ "keys": ["ipsource", 7] }), "keys", 0, "7", None),
         (json!({ "value": "byts" }), "value", 0, "byts", Some("bytes")),
         (json!({ "value": "avg:ipsource" }), "value", 4, "ipsource", None),
-        (json!({ "value": "bytes,frames" }), "value", 0, "bytes,frames", None),
+        (
+            json!({ "value": "bytes,frames" }),
+            "value",
+            0,
+            "bytes,frames",
+            None,
+        ),
         (json!({ "value": "sum:bytes" }), "value", 0, "sum", None),
-        (json!({ "values": "avg:ipbytes, count:ipsorce" }), "values", 19, "ipsorce", Some("ipsource")),
-        (json!({ "filter": "vlan=1 & ipsorce=1" }), "filter", 9, "ipsorce", Some("ipsource")),
-        (json!({ "filter": "vlan=1 & ipsource=ten" }), "filter", 18, "ten", None),
+        (
+            json!({ "values": "avg:ipbytes, count:ipsorce" }),
+            "values",
+            19,
+            "ipsorce",
+            Some("ipsource"),
+        ),
+        (
+            json!({ "filter": "vlan=1 & ipsorce=1" }),
+            "filter",
+            9,
+            "ipsorce",
+            Some("ipsource"),
+        ),
+        (
+            json!({ "filter": "vlan=1 & ipsource=ten" }),
+            "filter",
+            18,
+            "ten",
+            None,
+        ),
         (json!({ "filter": "  ipsource~(" }), "filter", 11, "(", None),
         (json!({ "n": "many" }), "n", 0, "many", None),
         (json!({ "t": [] }), "t", 0, "[]", None),
@@ -87,13 +129,20 @@ fn what_is_wrong_is_pointed_at() {
         (json!([]), "definition", 0, "[]", None),
     ] {
         let wrong = Definition::from_json(&value).unwrap_err();
-        let found = (wrong.attribute.as_str(), wrong.fault.at, wrong.fault.word.as_str());
+        let found = (
+            wrong.attribute.as_str(),
+            wrong.fault.at,
+            wrong.fault.word.as_str(),
+        );
         assert_eq!(found, (attribute, at, word), "{value}: {wrong}");
         if meant.is_some() {
             assert_eq!(wrong.fault.meant.as_deref(), meant, "{value}: {wrong}");
         }
         let text = &wrong.text;
-        assert!(text.get(at..).is_some_and(|rest| rest.starts_with(word)), "{value}: {text:?}");
+        assert!(
+            text.get(at..).is_some_and(|rest| rest.starts_with(word)),
+            "{value}: {text:?}"
+        );
     }
 }
 

@@ -35,7 +35,10 @@ fn count(flows: &mut Flows, at: u64, source: u32, ports: (u16, u16), length: u32
 
 fn shown(flows: &mut Flows, at: u64) -> Vec<(u32, String, u64)> {
     let active = flows.active(ms(at), |_| true, 100, 0.0);
-    active.into_iter().map(|flow| (flow.source.0, flow.key, flow.value.round() as u64)).collect()
+    active
+        .into_iter()
+        .map(|flow| (flow.source.0, flow.key, flow.value.round() as u64))
+        .collect()
 }
 
 #[test]
@@ -72,17 +75,29 @@ fn without_keys_there_is_one_flow_the_total() {
 fn what_is_left_out_is_counted_by_its_reason() {
     let mut flows = limited(
         json!({ "keys": "ipsource,vlan", "filter": "tcpsourceport!=9" }),
-        Limits { flows: 64, sources: 2 },
+        Limits {
+            flows: 64,
+            sources: 2,
+        },
     );
     count(&mut flows, 0, 0, (9, 1), 100);
     count(&mut flows, 0, 0, (1, 1), 100);
-    let tagged = ethernet(0x8100, &vlan(7, 0x0800, &ipv4([1, 2, 3, 4], [5, 6, 7, 8], 6, &tcp(1, 2, 0))));
+    let tagged = ethernet(
+        0x8100,
+        &vlan(7, 0x0800, &ipv4([1, 2, 3, 4], [5, 6, 7, 8], 6, &tcp(1, 2, 0))),
+    );
     for source in [0, 1, 2] {
         flows.sample(ms(0), SourceId(source), &view(&tagged), nothing);
     }
     let stats = *flows.stats();
     assert_eq!(
-        (stats.filtered, stats.null, stats.counted, stats.refused, stats.added),
+        (
+            stats.filtered,
+            stats.null,
+            stats.counted,
+            stats.refused,
+            stats.added
+        ),
         (1, 1, 2, 1, 2)
     );
     assert_eq!(shown(&mut flows, 0).len(), 2);
@@ -93,10 +108,16 @@ fn flows_of_data_sources_are_never_added() {
     let mut flows = flows(json!({ "keys": "ipsource", "t": 1, "n": 1 }));
     count(&mut flows, 0, 0, (1, 2), 100);
     count(&mut flows, 0, 3, (1, 2), 300);
-    let expected = [(3, "10.0.0.1".to_owned(), 300_000), (0, "10.0.0.1".to_owned(), 100_000)];
+    let expected = [
+        (3, "10.0.0.1".to_owned(), 300_000),
+        (0, "10.0.0.1".to_owned(), 100_000),
+    ];
     assert_eq!(shown(&mut flows, 0), expected);
     // The largest, over all that were asked for.
-    assert_eq!(flows.value(ms(0), |_| true, "10.0.0.1").map(f64::round), Some(300_000.0));
+    assert_eq!(
+        flows.value(ms(0), |_| true, "10.0.0.1").map(f64::round),
+        Some(300_000.0)
+    );
     flows.forget(ms(0), SourceId(3), |_| {});
     assert_eq!(shown(&mut flows, 0).len(), 1);
 }
@@ -148,7 +169,8 @@ fn a_value_that_is_no_rate_may_fall_and_the_largest_are_still_found() {
 
 #[test]
 fn staged_samples_count_as_others_do() {
-    let definition = json!({ "keys": "ipsource,tcpsourceport", "values": "avg:bytes,count:tcpdestinationport" });
+    let definition =
+        json!({ "keys": "ipsource,tcpsourceport", "values": "avg:bytes,count:tcpdestinationport" });
     let (mut one, mut other) = (flows(definition.clone()), flows(definition));
     let mut touched = 0;
     for n in 0..1000_u16 {
@@ -162,14 +184,20 @@ fn staged_samples_count_as_others_do() {
     }
     assert_eq!(touched, 1000);
     assert_eq!(one.stats(), other.stats());
-    assert_eq!(one.active(ms(20), |_| true, 100, 0.0), other.active(ms(20), |_| true, 100, 0.0));
+    assert_eq!(
+        one.active(ms(20), |_| true, 100, 0.0),
+        other.active(ms(20), |_| true, 100, 0.0)
+    );
 }
 
 #[test]
 fn a_flood_does_not_push_out_what_is_shown() {
     let mut flows = limited(
         json!({ "keys": "ipsource,ipdestination,tcpsourceport,tcpdestinationport", "t": 1 }),
-        Limits { flows: 512, sources: 8 },
+        Limits {
+            flows: 512,
+            sources: 8,
+        },
     );
     for n in 0..60_000_u64 {
         if n % 100 == 0 {
@@ -200,7 +228,13 @@ struct Reported(String, f64, u64, u64, Ending);
 fn report(completed: &Completed<'_>) -> Reported {
     let millis = |time: Time| time.as_nanos() / 1_000_000;
     let (start, end) = (millis(completed.start), millis(completed.end));
-    Reported(completed.key.to_string(), completed.value, start, end, completed.ending)
+    Reported(
+        completed.key.to_string(),
+        completed.value,
+        start,
+        end,
+        completed.ending,
+    )
 }
 
 /// Segments by time and ports, with ticks all along; what was reported.
@@ -211,7 +245,9 @@ fn logged(flows: &mut Flows, samples: &[(u64, (u16, u16))], until: u64) -> Vec<R
         while let Some((at, ports)) = samples.next_if(|(at, _)| *at < (tick + 1) * 100) {
             let frame = segment(ports.0, ports.1);
             let view = view_of(&frame, DataSource::interface(3), 10, 100);
-            flows.sample(ms(*at), SourceId(0), &view, |completed| reports.push(report(&completed)));
+            flows.sample(ms(*at), SourceId(0), &view, |completed| {
+                reports.push(report(&completed))
+            });
         }
         flows.tick(ms((tick + 1) * 100), |completed| reports.push(report(&completed)));
     }
@@ -221,7 +257,10 @@ fn logged(flows: &mut Flows, samples: &[(u64, (u16, u16))], until: u64) -> Vec<R
 #[test]
 fn a_logged_flow_ends_when_it_has_been_silent() {
     let mut flows = flows(json!({ "keys": "tcpsourceport", "log": true, "t": 1 }));
-    let samples: Vec<_> = (0..10).map(|n| (n * 500, (7, 1))).chain([(20_000, (7, 1))]).collect();
+    let samples: Vec<_> = (0..10)
+        .map(|n| (n * 500, (7, 1)))
+        .chain([(20_000, (7, 1))])
+        .collect();
     let reports = logged(&mut flows, &samples, 40_000);
     assert_eq!(
         reports,
@@ -246,17 +285,27 @@ fn a_flow_that_goes_on_is_reported_in_pieces() {
     );
     let mut rest = Vec::new();
     flows.finish(ms(25_000), |completed| rest.push(report(&completed)));
-    assert_eq!(rest, [Reported("7".into(), 49_000.0, 20_000, 24_800, Ending::Stopped)]);
+    assert_eq!(
+        rest,
+        [Reported("7".into(), 49_000.0, 20_000, 24_800, Ending::Stopped)]
+    );
     assert!(flows.is_empty());
 }
 
 #[test]
 fn a_flow_may_be_reported_when_it_begins() {
-    let definition = json!({ "keys": "tcpsourceport", "log": true, "flowStart": true, "t": 1, "activeTimeout": 10 });
+    let definition =
+        json!({ "keys": "tcpsourceport", "log": true, "flowStart": true, "t": 1, "activeTimeout": 10 });
     let mut flows = flows(definition);
-    let samples: Vec<_> = (0..110).map(|n| (n * 100, (7, 1))).chain([(30_000, (7, 1))]).collect();
+    let samples: Vec<_> = (0..110)
+        .map(|n| (n * 100, (7, 1)))
+        .chain([(30_000, (7, 1))])
+        .collect();
     let reports = logged(&mut flows, &samples, 60_000);
-    let starts: Vec<_> = reports.iter().map(|report| (report.1, report.2, report.4)).collect();
+    let starts: Vec<_> = reports
+        .iter()
+        .map(|report| (report.1, report.2, report.4))
+        .collect();
     let started = |at| (1000.0, at, Ending::Started);
     assert_eq!(starts, [started(0), started(10_000), started(30_000)]);
 }
@@ -265,7 +314,10 @@ fn a_flow_may_be_reported_when_it_begins() {
 fn what_is_logged_is_what_was_counted_also_in_a_flood() {
     let mut flows = limited(
         json!({ "keys": "ipsource,tcpsourceport", "log": true, "t": 1 }),
-        Limits { flows: 64, sources: 1 },
+        Limits {
+            flows: 64,
+            sources: 1,
+        },
     );
     let (mut reported, mut evicted) = (0.0, 0);
     let mut log = |completed: Completed<'_>| {
@@ -284,7 +336,10 @@ fn what_is_logged_is_what_was_counted_also_in_a_flood() {
     }
     flows.finish(ms(60_000), &mut log);
     let stats = *flows.stats();
-    assert!((reported - stats.counted as f64 * 1000.0).abs() < 1.0, "{reported} of {stats:?}");
+    assert!(
+        (reported - stats.counted as f64 * 1000.0).abs() < 1.0,
+        "{reported} of {stats:?}"
+    );
     assert_eq!(stats.counted + stats.refused, 20_000);
     assert_eq!(evicted, stats.evicted);
     assert!(stats.evicted > 1000 && stats.logged > 1000, "{stats:?}");
@@ -294,7 +349,10 @@ fn what_is_logged_is_what_was_counted_also_in_a_flood() {
 fn a_logged_flow_costs_no_more_than_64_bytes_beside_its_tag() {
     let mut flows = limited(
         json!({ "keys": "ipsource,ipdestination,ipprotocol,tcpsourceport,tcpdestinationport", "log": true }),
-        Limits { flows: 4096, sources: 1 },
+        Limits {
+            flows: 4096,
+            sources: 1,
+        },
     );
     for n in 0..5000 {
         count(&mut flows, 0, 0, (n, 443), 100);

@@ -12,9 +12,15 @@ fn key(text: &str) -> Expression {
 fn keys_of_public_scripts_are_read() {
     for (text, count) in [
         ("", 0),
-        ("ipsource,ipdestination,ipprotocol,or:tcpsourceport:udpsourceport,or:tcpdestinationport:udpdestinationport", 5),
+        (
+            "ipsource,ipdestination,ipprotocol,or:tcpsourceport:udpsourceport,or:tcpdestinationport:udpdestinationport",
+            5,
+        ),
         ("if:[first:stack:.:ip:ip6]:ip:[dns:ipsource]:[dns:ip6source]", 1),
-        ("suffix:[if:[first:stack:.:ip:ip6]:ip:[dns:ipsource]:[dns:ip6source]]:.:2", 1),
+        (
+            "suffix:[if:[first:stack:.:ip:ip6]:ip:[dns:ipsource]:[dns:ip6source]]:.:2",
+            1,
+        ),
         ("macsource,group:ipsource:ixp_member", 2),
         ("range:bytes:0:63,range:bytes:64:64,range:bytes:1519", 3),
         ("null:ethernetprotocol:0,null:ipprotocol:0,null:bgpas", 3),
@@ -23,7 +29,10 @@ fn keys_of_public_scripts_are_read() {
         ("link:inputifindex , ipsource , eq:bgpsourceas:bgpas", 3),
         ("concat:[,]:ipsource:ipdestination", 1),
         ("uri:httpurl:host,prefix:[uri:httpurl:path]:/:2", 2),
-        ("country:ipsource,asn:ipsource,mask:ipsource:24,bits:tcpflags:0x12", 4),
+        (
+            "country:ipsource,asn:ipsource,mask:ipsource:24,bits:tcpflags:0x12",
+            4,
+        ),
     ] {
         assert_eq!(keys(text).map(|keys| keys.len()), Ok(count), "{text}");
     }
@@ -36,7 +45,12 @@ fn a_key_that_cannot_be_read_is_pointed_at() {
         ("ipsource,ipdst", 9, "ipdst", None),
         ("ipsource,vlam", 9, "vlam", Some("vlan")),
         ("or:ipsource:ip6sourc", 12, "ip6sourc", Some("ip6source")),
-        ("suffix:[or:ipsource:ip6sourc]:.:2", 20, "ip6sourc", Some("ip6source")),
+        (
+            "suffix:[or:ipsource:ip6sourc]:.:2",
+            20,
+            "ip6sourc",
+            Some("ip6source"),
+        ),
         ("ipsource,", 9, "", None),
         (",ipsource", 0, ",", None),
         ("ipsource ipdestination", 0, "ipsource ipdestination", None),
@@ -68,7 +82,12 @@ fn nesting_and_length_are_bounded() {
         format!("{open}ipsource{close}")
     };
     assert!(keys(&nested(MAX_DEPTH)).is_ok());
-    assert!(keys(&nested(MAX_DEPTH + 1)).unwrap_err().reason.contains("inside each other"));
+    assert!(
+        keys(&nested(MAX_DEPTH + 1))
+            .unwrap_err()
+            .reason
+            .contains("inside each other")
+    );
     assert!(keys(&nested(10_000)).is_err());
     assert!(keys(&"[".repeat(MAX_TEXT)).is_err());
     assert!(keys(&"ipsource,".repeat(70)).is_err());
@@ -98,7 +117,11 @@ fn filters_of_public_scripts_are_read() {
     ] {
         let filter = Filter::parse(text).unwrap().unwrap();
         let printed = filter.to_string();
-        assert_eq!(Filter::parse(&printed).unwrap().unwrap(), filter, "{text} → {printed}");
+        assert_eq!(
+            Filter::parse(&printed).unwrap().unwrap(),
+            filter,
+            "{text} → {printed}"
+        );
     }
     assert_eq!(Filter::parse("  "), Ok(None));
 }
@@ -130,23 +153,20 @@ fn a_filter_that_cannot_be_read_is_pointed_at() {
 fn and_binds_more_tightly_than_or() {
     let filter = Filter::parse("vlan=1|vlan=2&vlan=3|vlan=4").unwrap().unwrap();
     assert_eq!(filter.to_string(), "vlan=1|(vlan=2&vlan=3)|vlan=4");
-    let Filter::Any(parts) = filter else { panic!("or is outermost") };
+    let Filter::Any(parts) = filter else {
+        panic!("or is outermost")
+    };
     assert_eq!(parts.len(), 3);
 }
 
 fn text() -> impl Strategy<Value = String> {
-    prop_oneof![
-        "[a-z0-9]{1,6}",
-        "[a-z:,=&|()~! .]{1,6}",
-        Just("[x]".to_owned()),
-    ]
+    prop_oneof!["[a-z0-9]{1,6}", "[a-z:,=&|()~! .]{1,6}", Just("[x]".to_owned()),]
 }
 
 fn expression_strategy() -> impl Strategy<Value = Expression> {
     let fields: Vec<Field> = Field::ALL.to_vec();
-    let leaf = (proptest::sample::select(fields), 0_u8..3).prop_map(|(field, nth)| {
-        Expression::Field(field, if field.is_layered() { nth } else { 0 })
-    });
+    let leaf = (proptest::sample::select(fields), 0_u8..3)
+        .prop_map(|(field, nth)| Expression::Field(field, if field.is_layered() { nth } else { 0 }));
     leaf.prop_recursive(4, 24, 3, |inner| {
         let boxed = inner.clone().prop_map(Box::new);
         let texts = || proptest::collection::vec(text(), 1..3);
@@ -164,7 +184,8 @@ fn expression_strategy() -> impl Strategy<Value = Expression> {
             (boxed.clone(), any::<u64>(), any::<Option<u64>>())
                 .prop_map(|(key, low, high)| Expression::Range(key, Some(low), high)),
             (boxed.clone(), boxed.clone()).prop_map(|(a, b)| Expression::Equal(a, b)),
-            (text(), proptest::collection::vec(inner, 1..4)).prop_map(|(by, parts)| Expression::Concat(by, parts)),
+            (text(), proptest::collection::vec(inner, 1..4))
+                .prop_map(|(by, parts)| Expression::Concat(by, parts)),
             (boxed.clone(), any::<u64>()).prop_map(|(key, mask)| Expression::Bits(key, mask)),
             boxed.clone().prop_map(|key| Expression::Uri(key, UriPart::Host)),
             boxed.clone().prop_map(|key| Expression::Port(Port::Link, key)),
@@ -185,7 +206,11 @@ fn filter_strategy() -> impl Strategy<Value = Filter> {
     ]);
     let test = (expression_strategy(), operator, words).prop_map(|(key, operator, words)| {
         let values = words.into_iter().map(|text| Word { at: 0, text }).collect();
-        Filter::Test(Test { key, operator, values })
+        Filter::Test(Test {
+            key,
+            operator,
+            values,
+        })
     });
     test.prop_recursive(3, 12, 3, |inner| {
         prop_oneof![

@@ -27,7 +27,20 @@ fn takes(filter: &str, view: &View<'_>) -> bool {
 }
 
 fn dns(name: &[&str], response: bool, kind: u16) -> Vec<u8> {
-    let mut message = vec![0, 1, if response { 0x81 } else { 0x01 }, 0, 0, 1, 0, 0, 0, 0, 0, 0];
+    let mut message = vec![
+        0,
+        1,
+        if response { 0x81 } else { 0x01 },
+        0,
+        0,
+        1,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+    ];
     for label in name {
         message.push(u8::try_from(label.len()).unwrap());
         message.extend(label.as_bytes());
@@ -103,7 +116,12 @@ fn keys_of_a_segment() {
 
 #[test]
 fn keys_of_ipv6_and_tags() {
-    let ip = ipv6(v6("2001:db8::1"), v6("2001:db8::2"), 17, &udp(53, 5353, &dns(&["www", "example"], true, 28)));
+    let ip = ipv6(
+        v6("2001:db8::1"),
+        v6("2001:db8::2"),
+        17,
+        &udp(53, 5353, &dns(&["www", "example"], true, 28)),
+    );
     let frame = ethernet(0x8100, &vlan(7, 0x86DD, &ip));
     expect(
         &view(&frame),
@@ -136,8 +154,16 @@ fn keys_of_ipv6_and_tags() {
 
 #[test]
 fn inner_layers_of_a_tunnel() {
-    let inner = ethernet(0x0800, &ipv4([172, 16, 0, 1], [172, 16, 0, 2], 6, &tcp(1, 2, 0x02)));
-    let outer = ipv4([10, 0, 0, 1], [10, 0, 0, 2], 17, &udp(50_000, 4789, &vxlan(77, &inner)));
+    let inner = ethernet(
+        0x0800,
+        &ipv4([172, 16, 0, 1], [172, 16, 0, 2], 6, &tcp(1, 2, 0x02)),
+    );
+    let outer = ipv4(
+        [10, 0, 0, 1],
+        [10, 0, 0, 2],
+        17,
+        &udp(50_000, 4789, &vxlan(77, &inner)),
+    );
     let frame = ethernet(0x0800, &outer);
     // Not asked for all layers, but the packet may be a tunnel.
     for view in [view(&frame), fast_view(&frame)] {
@@ -172,9 +198,15 @@ fn functions() {
     let frame = segment(40_000, 443);
     let mut lookup = Lookup::new();
     let nets = [("external", "0.0.0.0/0"), ("private", "10.0.0.0/8")];
-    lookup.group("g", nets.map(|(name, net)| (name, net.parse().unwrap()))).unwrap();
-    lookup.group("h", [("lab", "10.0.1.0/24".parse().unwrap())]).unwrap();
-    lookup.map("names", [("uplink", "00:11:22:aa:bb:dd"), ("https", "443")]).unwrap();
+    lookup
+        .group("g", nets.map(|(name, net)| (name, net.parse().unwrap())))
+        .unwrap();
+    lookup
+        .group("h", [("lab", "10.0.1.0/24".parse().unwrap())])
+        .unwrap();
+    lookup
+        .map("names", [("uplink", "00:11:22:aa:bb:dd"), ("https", "443")])
+        .unwrap();
     let port = Port {
         link: Some("leaf1-spine2".into()),
         name: Some("swp3".into()),
@@ -211,7 +243,10 @@ fn functions() {
         ("if:direction:egress:ipsource", "null"),
         ("if:vlan:null:\"untagged\":vlan", "untagged"),
         ("if:ipprotocol:6:\"tcp\":null", "tcp"),
-        ("if:[first:stack:.:ip:ip6]:ip:[mask:ipsource:16]:ip6source", "10.0.0.0"),
+        (
+            "if:[first:stack:.:ip:ip6]:ip:[mask:ipsource:16]:ip6source",
+            "10.0.0.0",
+        ),
         ("first:stack:.:tcp:ip", "ip"),
         ("first:stack:.:udp", "null"),
         ("range:bytes:1000:2000", "true"),
@@ -222,8 +257,14 @@ fn functions() {
         ("eq:ipsource:ipdestination", "false"),
         ("eq:bytes:ipbytes", "false"),
         ("eq:vlan:vlan", "null"),
-        ("concat:-:ipsource:tcpsourceport:stack", "10.0.0.1-40000-eth.ip.tcp"),
-        ("concat:[, ]:[mask:ipsource:8]:[concat:/:ipttl:ipdscpname]", "10.0.0.0, 61/af11"),
+        (
+            "concat:-:ipsource:tcpsourceport:stack",
+            "10.0.0.1-40000-eth.ip.tcp",
+        ),
+        (
+            "concat:[, ]:[mask:ipsource:8]:[concat:/:ipttl:ipdscpname]",
+            "10.0.0.0, 61/af11",
+        ),
         ("concat:-:ipsource:vlan", "null"),
         ("bits:tcpflags:0x12", "18"),
         ("bits:tcpflags:4", "0"),
@@ -240,7 +281,11 @@ fn functions() {
         ("oui:macsource:name", "null"),
         ("host:ipsource", "null"),
     ] {
-        assert_eq!(eval_with(text, &view, &lookup).as_deref().unwrap_or("null"), expected, "{text}");
+        assert_eq!(
+            eval_with(text, &view, &lookup).as_deref().unwrap_or("null"),
+            expected,
+            "{text}"
+        );
     }
 }
 
@@ -340,7 +385,9 @@ fn values_that_a_key_cannot_have_are_pointed_at() {
 fn what_a_program_needs_is_what_it_reads() {
     let needs = |keys: &str, filter: &str| {
         let filter = Filter::parse(filter).unwrap();
-        Program::new(&language::keys(keys).unwrap(), &[], filter.as_ref()).unwrap().needs()
+        Program::new(&language::keys(keys).unwrap(), &[], filter.as_ref())
+            .unwrap()
+            .needs()
     };
     assert_eq!(needs("ipsource,tcpsourceport", ""), Needs::HEADER);
     assert_eq!(needs("inputifindex", "direction=ingress"), Needs::NONE);
@@ -368,7 +415,10 @@ fn a_key_that_is_shown_leads_back_to_its_bytes() {
         program.key(&view, &mut workspace, &[]).unwrap();
         let text = KeyText::new(workspace.key(), ",").to_string();
         let candidates = program.candidates(&text, ",");
-        assert!(candidates.iter().any(|key| key == workspace.key()), "{keys}: {text}");
+        assert!(
+            candidates.iter().any(|key| key == workspace.key()),
+            "{keys}: {text}"
+        );
     }
     let program = Program::new(&language::keys("ipsource,vlan").unwrap(), &[], None).unwrap();
     let mut workspace = program.workspace(&Arc::default());
@@ -380,7 +430,12 @@ fn a_key_that_is_shown_leads_back_to_its_bytes() {
 fn texts_are_cut_and_keys_bounded() {
     let label = "a".repeat(60);
     let name = [label.as_str(); 4];
-    let ip = ipv4([10, 0, 0, 1], [10, 0, 0, 2], 17, &udp(5353, 53, &dns(&name, false, 1)));
+    let ip = ipv4(
+        [10, 0, 0, 1],
+        [10, 0, 0, 2],
+        17,
+        &udp(5353, 53, &dns(&name, false, 1)),
+    );
     let frame = ethernet(0x0800, &ip);
     let view = view(&frame);
     let text = eval("concat:-:dnsqname:dnsqname:dnsqname", &view).unwrap();
@@ -406,7 +461,10 @@ fn frame() -> impl Strategy<Value = Vec<u8>> {
     ];
     let packet = (inner, any::<bool>(), any::<bool>()).prop_map(|((protocol, payload), six, tagged)| {
         let (ethertype, ip) = match six {
-            true => (0x86DD, ipv6(v6("2001:db8::1"), v6("2001:db8::2"), protocol, &payload)),
+            true => (
+                0x86DD,
+                ipv6(v6("2001:db8::1"), v6("2001:db8::2"), protocol, &payload),
+            ),
             false => (0x0800, ipv4([10, 0, 0, 1], [10, 0, 0, 2], protocol, &payload)),
         };
         match tagged {
@@ -415,16 +473,18 @@ fn frame() -> impl Strategy<Value = Vec<u8>> {
         }
     });
     let changes = proptest::collection::vec((any::<proptest::sample::Index>(), any::<u8>()), 0..4);
-    (packet, changes, any::<proptest::sample::Index>(), any::<bool>()).prop_map(|(mut frame, changes, cut, cuts)| {
-        for (at, byte) in changes {
-            let at = at.index(frame.len());
-            frame[at] = byte;
-        }
-        if cuts {
-            frame.truncate(cut.index(frame.len()));
-        }
-        frame
-    })
+    (packet, changes, any::<proptest::sample::Index>(), any::<bool>()).prop_map(
+        |(mut frame, changes, cut, cuts)| {
+            for (at, byte) in changes {
+                let at = at.index(frame.len());
+                frame[at] = byte;
+            }
+            if cuts {
+                frame.truncate(cut.index(frame.len()));
+            }
+            frame
+        },
+    )
 }
 
 proptest! {
@@ -498,18 +558,27 @@ fn simple_filter() -> impl Strategy<Value = Filter> {
 /// Compares texts, one after the other, and always all of them.
 fn naive(filter: &Filter, view: &View<'_>) -> bool {
     match filter {
-        Filter::All(parts) => parts.iter().map(|part| naive(part, view)).fold(true, |all, one| all & one),
-        Filter::Any(parts) => parts.iter().map(|part| naive(part, view)).fold(false, |any, one| any | one),
+        Filter::All(parts) => parts
+            .iter()
+            .map(|part| naive(part, view))
+            .fold(true, |all, one| all & one),
+        Filter::Any(parts) => parts
+            .iter()
+            .map(|part| naive(part, view))
+            .fold(false, |any, one| any | one),
         Filter::Test(test) => {
             let value = eval(&test.key.to_string(), view);
-            let found = test.values.iter().any(|word| match (test.operator.is_pattern(), &value) {
-                (true, Some(value)) => {
-                    let whole = regex::Regex::new(&format!("^(?:{})$", word.text)).unwrap();
-                    whole.is_match(value)
-                }
-                (true, None) => false,
-                (false, value) => value.as_deref().unwrap_or("null") == word.text,
-            });
+            let found = test
+                .values
+                .iter()
+                .any(|word| match (test.operator.is_pattern(), &value) {
+                    (true, Some(value)) => {
+                        let whole = regex::Regex::new(&format!("^(?:{})$", word.text)).unwrap();
+                        whole.is_match(value)
+                    }
+                    (true, None) => false,
+                    (false, value) => value.as_deref().unwrap_or("null") == word.text,
+                });
             found != test.operator.is_negated()
         }
     }

@@ -10,7 +10,7 @@ use std::fmt;
 
 use super::header::EtherType;
 use super::kind::Kind;
-use super::view::{Ethernet, Snap, View, Vlan};
+use super::view::{Ethernet, Llc, Snap, View, Vlan};
 use crate::sflow::HeaderProtocol;
 
 mod walk;
@@ -162,30 +162,29 @@ impl<'a> Stack<'a> {
     }
 
     /// What the `n`th Ethernet frame carries, behind all tags and SNAP (flow key `ethernetprotocol`); below 1536 it is a
-    /// length (IEEE 802.3 §3.2.6). `None` where the type is cut off.
+    /// length (IEEE 802.3 §3.2.6). `None` where that was not sampled.
     pub fn ethertype(&self, n: usize) -> Option<EtherType> {
-        let mut places = self.places().iter().skip_while({
-            let mut before = n;
-            move |place| match place.kind {
-                Kind::Ethernet if before == 0 => false,
-                Kind::Ethernet => {
-                    before -= 1;
-                    true
-                }
-                _ => true,
-            }
+        let mut frames = 0;
+        let mut inside = self.places().iter().skip_while(|place| {
+            frames += usize::from(place.kind == Kind::Ethernet);
+            frames <= n
         });
-        let mut ethertype = Ethernet::of(self.sampled(places.next()?)).ethertype();
-        for place in places {
-            let bytes = self.sampled(place);
-            match place.kind {
-                Kind::Vlan => ethertype = Vlan::of(bytes).ethertype(),
-                Kind::Llc => {}
-                Kind::Snap => return Snap::of(bytes).protocol().map(EtherType),
-                _ => break,
-            }
+        let mut next = |kind: Kind| {
+            let place = inside.next().filter(|place| place.kind == kind)?;
+            Some(self.sampled(place))
+        };
+        let mut ethertype = Ethernet::of(next(Kind::Ethernet)?).ethertype()?;
+        while ethertype.is_tag() {
+            ethertype = Vlan::of(next(Kind::Vlan)?).ethertype()?;
         }
-        ethertype
+        if !ethertype.is_length() || !Llc::of(next(Kind::Llc)?).is_snap()? {
+            return Some(ethertype);
+        }
+        let snap = Snap::of(next(Kind::Snap)?);
+        match (snap.organization()?, snap.protocol()?) {
+            ([0, 0, 0], protocol) => Some(EtherType(protocol)),
+            _ => Some(ethertype),
+        }
     }
 
     /// The names of all layers, joined by dots (flow key `stack`): `eth.ip.udp.vxlan.eth.ip.tcp`.
@@ -209,3 +208,6 @@ impl fmt::Display for Names<'_, '_> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

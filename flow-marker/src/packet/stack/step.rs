@@ -56,9 +56,6 @@ pub(super) enum Fault {
     Other,
 }
 
-/// Type fields below this are lengths (IEEE 802.3 §3.2.6).
-const FIRST_ETHERTYPE: u16 = 1536;
-
 /// The outermost layer (sFlow v5 §5, `header_protocol`).
 pub(super) fn first(protocol: HeaderProtocol, bytes: &[u8]) -> Carries {
     match protocol.0 {
@@ -154,7 +151,7 @@ fn by_version(bytes: &[u8]) -> Carries {
 /// A header that ends in a type, or in the length of what it carries.
 fn typed_or_length(header: usize, ethertype: Option<EtherType>) -> Option<Step> {
     let ethertype = ethertype?;
-    if ethertype.0 >= FIRST_ETHERTYPE {
+    if !ethertype.is_length() {
         return Some(Step::new(header, behind_type(ethertype)));
     }
     Some(Step {
@@ -164,10 +161,9 @@ fn typed_or_length(header: usize, ethertype: Option<EtherType>) -> Option<Step> 
 }
 
 fn llc(bytes: &[u8]) -> Option<Step> {
-    let view = Llc::of(bytes);
-    let carries = match (view.dsap()?, view.ssap()?, u8_at(bytes, 2)?) {
-        (0xAA, 0xAA, 3) => Carries::Layer(Kind::Snap),
-        _ => Carries::Unknown,
+    let carries = match Llc::of(bytes).is_snap()? {
+        true => Carries::Layer(Kind::Snap),
+        false => Carries::Unknown,
     };
     Some(Step::new(3, carries))
 }

@@ -69,6 +69,11 @@ impl Llc<'_> {
     pub fn ssap(&self) -> Option<u8> {
         u8_at(self.0, 1)
     }
+
+    /// Whether SNAP follows.
+    pub fn is_snap(&self) -> Option<bool> {
+        array_at(self.0, 0).map(|bytes| bytes == [0xAA, 0xAA, 3])
+    }
 }
 
 view! {

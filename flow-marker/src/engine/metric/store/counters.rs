@@ -1,19 +1,23 @@
 //! Counter records become metrics.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
-use super::{Origin, Store, Watch, Writer, lasts};
+use super::writer::Writer;
+use super::{Origin, Store, Watch, lasts};
 use crate::clock::Time;
 use crate::engine::metric::agent::{Cell, Readings};
 use crate::engine::metric::derive::{Known, derive};
 use crate::engine::metric::rate::{Reading, Seen, Step, step};
 use crate::engine::metric::source::SourceName;
-use crate::engine::metric::table::{self, Entry, Field, Kind, Record};
+use crate::engine::metric::table::{self, Derived, Entry, Field, Kind, Record};
 use crate::engine::metric::value::Value;
 use crate::sflow::{CounterFormat, SourceClass};
 
 /// Records of one data source and sub-agent that have counters: all that the tables know.
 const MAX_READINGS: usize = 64;
+/// Fields of a record: the longest known has 36, a transceiver with 16 lanes 164.
+const MAX_FIELDS: usize = 256;
 
 /// Takes the records of one counter sample.
 #[derive(Debug)]
@@ -38,19 +42,23 @@ impl Store {
 }
 
 impl CounterWriter<'_> {
-    /// Takes a record: its fields in wire order. Fields that it lacks at its end are missing values.
-    pub fn record(&mut self, format: CounterFormat, fields: &[Field<'_>]) {
+    /// Takes a record: its fields in wire order, with the names that they have there. Fields that it lacks at its end are
+    /// missing values. A record that the tables do not know has metrics of its fields' names, in lower case.
+    pub fn record(&mut self, format: CounterFormat, fields: &[(&'static str, Field<'_>)]) {
         let logical = self.origin.source.class == SourceClass::LOGICAL_ENTITY;
-        let Some(record) = table::find(format, logical) else {
+        let record = table::find(format, logical);
+        let items = record.map_or_else(|| untabled(fields), |record| tabled(record, fields));
+        if items.is_empty() {
             self.store.tally.other_records += 1;
             return;
-        };
+        }
+        let derived = record.map_or(Derived::Nothing, |record| record.derived);
         let pending = std::mem::take(&mut self.store.changed);
         let Some(mut writer) = self.store.writer(self.origin.agent, &self.name) else {
             return;
         };
         *writer.changed = pending;
-        writer.record(record, fields, &self.origin);
+        writer.record(format, &items, derived, &self.origin);
         self.changed = true;
     }
 
@@ -83,39 +91,74 @@ impl Steps {
     }
 }
 
+/// A field that becomes a metric.
+struct Item<'a> {
+    name: Cow<'static, str>,
+    kind: Kind,
+    field: Field<'a>,
+}
+
+fn tabled<'a>(record: &'static Record, fields: &[(&'static str, Field<'a>)]) -> Vec<Item<'a>> {
+    let groups =
+        (1..=Record::MAX_GROUPS).flat_map(|n| record.group.iter().map(move |entry| (Some(n), entry)));
+    let entries = record.fields.iter().map(|entry| (None, entry)).chain(groups);
+    let item = |((group, entry), (_, field)): ((Option<usize>, &Entry), &(_, Field<'a>))| Item {
+        name: match group {
+            Some(n) => format!("{}_{n}", entry.name).into(),
+            None => entry.name.into(),
+        },
+        kind: entry.kind,
+        field: *field,
+    };
+    entries.zip(fields).map(item).collect()
+}
+
+fn untabled<'a>(fields: &[(&'static str, Field<'a>)]) -> Vec<Item<'a>> {
+    let item = |(name, field): &(&'static str, Field<'a>)| Item {
+        name: name.to_ascii_lowercase().into(),
+        kind: match field {
+            Field::Count32(_) | Field::Count64(_) => Kind::Rate,
+            Field::Bytes(_) => Kind::Text,
+            Field::Mac(_) => Kind::Mac,
+            Field::Uuid(_) => Kind::Uuid,
+            Field::U32(_) | Field::U64(_) | Field::I32(_) | Field::F32(_) => Kind::Gauge(1.0),
+            Field::Unknown => Kind::Skip,
+        },
+        field: *field,
+    };
+    fields.iter().take(MAX_FIELDS).map(item).collect()
+}
+
 impl Writer<'_> {
-    fn record(&mut self, record: &'static Record, fields: &[Field<'_>], origin: &Origin) {
-        let Some(steps) = self.readings(record, fields, origin) else {
+    fn record(&mut self, format: CounterFormat, items: &[Item<'_>], derived: Derived, origin: &Origin) {
+        let Some(steps) = self.readings(format, items, origin) else {
             return;
         };
         self.tally.records += 1;
         let now = origin.seen.at;
-        let whole: f64 = {
-            let shares = each_field(record, fields).filter(|(_, _, e, _)| matches!(e.kind, Kind::Share));
-            shares.filter_map(|(at, ..)| steps.rate(at)).sum()
-        };
-        for (at, group, entry, field) in each_field(record, fields) {
-            let name = group.map_or_else(
-                || std::borrow::Cow::Borrowed(entry.name),
-                |n| format!("{}_{n}", entry.name).into(),
-            );
-            let value = match entry.kind {
+        let shares = items
+            .iter()
+            .enumerate()
+            .filter(|(_, item)| matches!(item.kind, Kind::Share));
+        let whole: f64 = shares.filter_map(|(at, _)| steps.rate(at)).sum();
+        for (at, item) in items.iter().enumerate() {
+            let value = match item.kind {
                 Kind::Rate => steps.rate(at).map(Value::Number),
                 Kind::Share | Kind::Within => steps
                     .rate(at)
                     .filter(|_| whole > 0.0)
                     .map(|rate| Value::Number(100.0 * rate / whole)),
                 Kind::Status => {
-                    let status = plain(field);
+                    let status = plain(item.field);
                     self.store("ifoperstatus", status.map(|s| up(s, 2)), steps.lasts, now);
                     status.map(|s| up(s, 1))
                 }
                 Kind::Skip => continue,
-                kind => gauge(kind, field),
+                kind => gauge(kind, item.field),
             };
-            self.store(&name, value, steps.lasts, now);
+            self.store(&item.name, value, steps.lasts, now);
         }
-        self.derived(record, steps.lasts, now);
+        self.derived(derived, steps.lasts, now);
     }
 
     fn store(&mut self, name: &str, value: Option<Value>, lasts: Duration, at: Time) {
@@ -125,7 +168,7 @@ impl Writer<'_> {
         }
     }
 
-    fn derived(&mut self, record: &'static Record, lasts: Duration, at: Time) {
+    fn derived(&mut self, what: Derived, lasts: Duration, at: Time) {
         struct Just<'a, 'b>(&'a Writer<'b>, Time);
         impl Known for Just<'_, '_> {
             fn get(&self, name: &str) -> Option<f64> {
@@ -138,9 +181,7 @@ impl Writer<'_> {
             }
         }
         let mut found = Vec::new();
-        derive(record.derived, &Just(self, at), |name, value| {
-            found.push((name, value))
-        });
+        derive(what, &Just(self, at), |name, value| found.push((name, value)));
         for (name, value) in found {
             self.store(name, value.map(Value::Number), lasts, at);
         }
@@ -148,16 +189,14 @@ impl Writer<'_> {
 
     /// Compares the record's counters with the last reading and remembers them; `None` when the record is to be left
     /// out.
-    fn readings(&mut self, record: &'static Record, fields: &[Field<'_>], origin: &Origin) -> Option<Steps> {
+    fn readings(&mut self, format: CounterFormat, items: &[Item<'_>], origin: &Origin) -> Option<Steps> {
         let seen = origin.seen;
-        let counts: Vec<Option<Reading>> = each_field(record, fields)
-            .map(|(_, _, entry, field)| reading(entry, field))
-            .collect();
+        let counts: Vec<Option<Reading>> = items.iter().map(reading).collect();
         let known = self
             .source
             .readings
             .iter_mut()
-            .find(|r| r.format == record.format && r.sub_agent == origin.sub_agent);
+            .find(|r| r.format == format && r.sub_agent == origin.sub_agent);
         let Some(last) = known else {
             if self.source.readings.len() >= MAX_READINGS {
                 self.tally.refused_values += 1;
@@ -165,7 +204,7 @@ impl Writer<'_> {
             }
             self.source.readings.push(Readings {
                 sub_agent: origin.sub_agent,
-                format: record.format,
+                format,
                 seen,
                 counts: counts.iter().map(|r| r.and_then(Reading::known)).collect(),
                 interval: None,
@@ -241,30 +280,25 @@ fn set_back(next: &[Option<Reading>], last: &[Option<u64>]) -> bool {
     fallen >= 2 && fallen * 2 > changed
 }
 
-/// The fields with what they are: position, number of the repetition, and entry of the table.
-fn each_field<'a, 'f>(
-    record: &'static Record,
-    fields: &'a [Field<'f>],
-) -> impl Iterator<Item = (usize, Option<usize>, &'static Entry, Field<'f>)> + use<'a, 'f> {
-    let groups = (1..=Record::MAX_GROUPS).flat_map(|n| record.group.iter().map(move |e| (Some(n), e)));
-    let entries = record.fields.iter().map(|e| (None, e)).chain(groups);
-    let pairs = entries.zip(fields).enumerate();
-    pairs.map(|(at, ((group, entry), field))| (at, group, entry, *field))
-}
-
-fn reading(entry: &Entry, field: Field<'_>) -> Option<Reading> {
-    match (entry.kind, field) {
-        (Kind::Rate | Kind::Share | Kind::Within, Field::U32(count)) => Some(Reading::Narrow(count)),
-        (Kind::Rate | Kind::Share | Kind::Within, Field::U64(count)) => Some(Reading::Wide(count)),
+fn reading(item: &Item<'_>) -> Option<Reading> {
+    match (item.kind, item.field) {
+        (Kind::Rate | Kind::Share | Kind::Within, Field::Count32(count) | Field::U32(count)) => {
+            Some(Reading::Narrow(count))
+        }
+        (Kind::Rate | Kind::Share | Kind::Within, Field::Count64(count) | Field::U64(count)) => {
+            Some(Reading::Wide(count))
+        }
         _ => None,
     }
 }
 
 fn plain(field: Field<'_>) -> Option<u64> {
     match field {
-        Field::U32(n) => Some(u64::from(n)),
-        Field::U64(n) => Some(n),
-        Field::I32(_) | Field::F32(_) | Field::Bytes(_) => None,
+        Field::U32(n) | Field::Count32(n) => Some(u64::from(n)),
+        Field::U64(n) | Field::Count64(n) => Some(n),
+        Field::I32(_) | Field::F32(_) | Field::Bytes(_) | Field::Mac(_) | Field::Uuid(_) | Field::Unknown => {
+            None
+        }
     }
 }
 
@@ -272,10 +306,10 @@ fn up(status: u64, bit: u64) -> Value {
     Value::Word(if status & bit == bit { "up" } else { "down" })
 }
 
-/// A number of which all ones (−1) means that the agent does not know.
+/// A number of which all ones, or −1.0, means that the agent does not know.
 fn known_number(field: Field<'_>) -> Option<f64> {
     match field {
-        Field::U32(u32::MAX) | Field::U64(u64::MAX) | Field::I32(-1) => None,
+        Field::U32(u32::MAX) | Field::U64(u64::MAX) => None,
         Field::F32(n) => (n.is_finite() && n != -1.0).then(|| f64::from(n)),
         field => any_number(field),
     }
@@ -283,11 +317,11 @@ fn known_number(field: Field<'_>) -> Option<f64> {
 
 fn any_number(field: Field<'_>) -> Option<f64> {
     match field {
-        Field::U32(n) => Some(f64::from(n)),
-        Field::U64(n) => Some(n as f64),
+        Field::U32(n) | Field::Count32(n) => Some(f64::from(n)),
+        Field::U64(n) | Field::Count64(n) => Some(n as f64),
         Field::I32(n) => Some(f64::from(n)),
         Field::F32(n) => n.is_finite().then(|| f64::from(n)),
-        Field::Bytes(_) => None,
+        Field::Bytes(_) | Field::Mac(_) | Field::Uuid(_) | Field::Unknown => None,
     }
 }
 
@@ -301,9 +335,8 @@ fn gauge(kind: Kind, field: Field<'_>) -> Option<Value> {
             let word = words.iter().find(|(n, _)| u64::from(*n) == number);
             Some(word.map_or(Value::Number(number as f64), |(_, word)| Value::Word(word)))
         }
-        (Kind::Uuid, Field::Bytes(bytes)) => uuid(bytes).map(|text| Value::Text(text.into())),
-        (Kind::Mac, Field::Bytes(bytes)) => {
-            let mac = bytes.get(..6)?;
+        (Kind::Uuid, Field::Uuid(bytes)) => uuid(bytes).map(|text| Value::Text(text.into())),
+        (Kind::Mac, Field::Mac(mac)) => {
             let text: String = mac.iter().map(|b| format!("{b:02X}")).collect();
             Some(Value::Text(text.into()))
         }
@@ -311,9 +344,11 @@ fn gauge(kind: Kind, field: Field<'_>) -> Option<Value> {
     }
 }
 
-/// A UUID as in RFC 9562; `None` for another length, and for the nil one, which agents send that have none.
-fn uuid(bytes: &[u8]) -> Option<String> {
-    let bytes: [u8; 16] = bytes.try_into().ok().filter(|b: &[u8; 16]| *b != [0; 16])?;
+/// A UUID as in RFC 9562; `None` for the nil one, which agents send that have none.
+fn uuid(bytes: [u8; 16]) -> Option<String> {
+    if bytes == [0; 16] {
+        return None;
+    }
     let hex = |part: &[u8]| -> String { part.iter().map(|b| format!("{b:02x}")).collect() };
     let (a, rest) = bytes.split_at(4);
     let (b, rest) = rest.split_at(2);

@@ -9,12 +9,16 @@ mod host;
 mod network;
 mod service;
 
-/// A field of a counter record, in wire order.
+/// A field of a counter record.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Field<'a> {
-    /// 32 bits.
+    /// A counter of 32 bits.
+    Count32(u32),
+    /// A counter of 64 bits.
+    Count64(u64),
+    /// 32 bits that count nothing.
     U32(u32),
-    /// 64 bits.
+    /// 64 bits that count nothing.
     U64(u64),
     /// 32 bits with a sign.
     I32(i32),
@@ -22,6 +26,12 @@ pub enum Field<'a> {
     F32(f32),
     /// A text, or other bytes.
     Bytes(&'a [u8]),
+    /// An Ethernet address.
+    Mac([u8; 6]),
+    /// A UUID.
+    Uuid([u8; 16]),
+    /// The agent does not know, or it is nothing that a metric could be.
+    Unknown,
 }
 
 /// How a field becomes a value.
@@ -218,6 +228,12 @@ pub fn known_names() -> impl Iterator<Item = &'static str> {
     let records = RECORDS.iter().chain([&host::VIRTUAL_HOST]);
     let entries = records.flat_map(|record| record.fields.iter().chain(record.group));
     entries.map(|entry| entry.name).filter(|name| !name.is_empty())
+}
+
+/// The formats of all records.
+#[cfg(test)]
+pub(super) fn formats() -> impl Iterator<Item = CounterFormat> {
+    RECORDS.iter().map(|record| record.format)
 }
 
 #[cfg(test)]

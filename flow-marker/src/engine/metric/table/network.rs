@@ -148,7 +148,10 @@ pub(super) const LAG: &[Entry] = &[
     entry("lag_actorsystemid", Kind::Mac),
     entry("lag_partnersystemid", Kind::Mac),
     plain("lag_attachedaggid"),
-    plain("lag_portstate"),
+    plain("lag_actoradminstate"),
+    plain("lag_actoroperstate"),
+    plain("lag_partneradminstate"),
+    plain("lag_partneroperstate"),
     rate("lag_lacpdusrx"),
     rate("lag_markerpdusrx"),
     rate("lag_markerresponsepdusrx"),
@@ -171,7 +174,7 @@ pub(super) const SLOW_PATH: &[Entry] = &[
 pub(super) const TRANSCEIVER: &[Entry] = &[
     plain("optic_module_id"),
     gauge("optic_module_num_lanes"),
-    gauge("optic_module_supply_voltage"),
+    milli("optic_module_supply_voltage"),
     milli("optic_module_temperature"),
 ];
 pub(super) const LANE: &[Entry] = &[
@@ -204,9 +207,9 @@ pub(super) const PROCESSOR: &[Entry] = &[
 ];
 
 pub(super) const RADIO: &[Entry] = &[
-    gauge("radio_elapsed_ms"),
-    gauge("radio_on_channel_ms"),
-    gauge("radio_on_channel_busy_ms"),
+    rate("radio_elapsed_ms"),
+    rate("radio_on_channel_ms"),
+    rate("radio_on_channel_busy_ms"),
 ];
 
 pub(super) const OPENFLOW_PORT: &[Entry] = &[plain("of_dpid"), plain("of_port")];

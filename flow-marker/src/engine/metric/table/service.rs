@@ -1,6 +1,6 @@
 //! What runs on hosts, and what hardware tells beside its ports.
 
-use super::{Entry, gauge, percent, rate, text};
+use super::{Entry, Kind, entry, gauge, percent, rate, text};
 
 pub(super) const JVM_NAMES: &[Entry] = &[text("jvm_name"), text("jvm_vendor"), text("jvm_version")];
 
@@ -172,8 +172,8 @@ pub(super) const BROADCOM_TABLES: &[Entry] = &[
 ];
 
 pub(super) const TEMPERATURE: &[Entry] = &[
-    gauge("temperature_min"),
-    gauge("temperature_max"),
+    entry("temperature_min", Kind::Gauge(0.1)),
+    entry("temperature_max", Kind::Gauge(0.1)),
     rate("temperature_errors"),
 ];
 
@@ -195,7 +195,7 @@ pub(super) const GPU: &[Entry] = &[
     rate("nvml_memory_time"),
     gauge("nvml_memory_total"),
     gauge("nvml_memory_free"),
-    gauge("nvml_ecc_errors"),
+    rate("nvml_ecc_errors"),
     rate("nvml_energy"),
     gauge("nvml_temperature"),
     gauge("nvml_fan_speed"),

@@ -98,7 +98,9 @@ fn run(seed: u64) -> (u32, u32, u32) {
     let end = Time::from_nanos((now * 1e9) as u64);
     let (mut narrow, mut wide) = (0, 0);
     for (n, flow) in truth.iter().enumerate() {
-        let value = flows.value(end, |_| true, &format!("10.0.0.1,{n}")).unwrap_or(0.0);
+        let value = flows
+            .value(end, |_| true, &format!("10.0.0.1,{n}"))
+            .unwrap_or(0.0);
         let exact = flow.rate * (-(now - flow.at) / T).exp();
         let error = (value / exact - 1.0).abs();
         let expected = 2.0 * T * PACKETS * flow.share / total / f64::from(N);

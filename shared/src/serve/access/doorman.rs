@@ -8,8 +8,7 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use shared::serve::Peer;
-
+use super::super::peer::Peer;
 use super::Refusal;
 
 const REST: Duration = Duration::from_secs(1);
