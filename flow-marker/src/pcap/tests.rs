@@ -46,6 +46,21 @@ pub(crate) fn capture(port: u16, payloads: &[Vec<u8>]) -> Vec<u8> {
     file(1, &packets)
 }
 
+/// As [`capture`], with the time of each, since 1970-01-01 UTC.
+pub(crate) fn capture_at(port: u16, payloads: &[(Duration, Vec<u8>)]) -> Vec<u8> {
+    let mut bytes = file(1, &[]);
+    for (time, payload) in payloads {
+        let packet = ethernet(&udp(port, payload));
+        let length = u32::try_from(packet.len()).unwrap();
+        let seconds = u32::try_from(time.as_secs()).unwrap();
+        for word in [seconds, time.subsec_micros(), length, length] {
+            bytes.extend(word.to_le_bytes());
+        }
+        bytes.extend(packet);
+    }
+    bytes
+}
+
 /// Packets and skipped packets.
 type Counts = (u64, u64);
 
