@@ -27,10 +27,16 @@ const FLOWS: (usize, usize) = (100, 10_000);
 
 impl From<Wrong> for ApiError {
     fn from(wrong: Wrong) -> Self {
-        let Wrong { attribute, text, fault } = wrong;
+        let Wrong {
+            attribute,
+            text,
+            fault,
+        } = wrong;
         // Bytes there, and characters for people.
         let before = text.get(..fault.at).unwrap_or(&text);
-        let hint = fault.meant.map_or_else(String::new, |meant| format!("; did you mean {meant:?}?"));
+        let hint = fault
+            .meant
+            .map_or_else(String::new, |meant| format!("; did you mean {meant:?}?"));
         WrongWord {
             what: attribute,
             at: before.chars().count() + 1,
@@ -160,6 +166,8 @@ pub(super) async fn completed(
     let found = api.waiters.until(changed, limit, look).await?;
     let flows = found.unwrap_or_default().into_iter();
     Ok(Json(
-        flows.map(|(id, record)| Completed::new(&api.clock, id, record)).collect(),
+        flows
+            .map(|(id, record)| Completed::new(&api.clock, id, record))
+            .collect(),
     ))
 }

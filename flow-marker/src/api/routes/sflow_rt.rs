@@ -37,6 +37,17 @@ const TIMEOUT: Parameter = takes(
 pub(super) const METRIC: &[Operation] = &[
     Operation {
         method: "GET",
+        path: "/analyzer/json",
+        handler: || get(service::analyzer),
+        id: "analyzer",
+        summary: "What the daemon counts, summed up by the names of /metrics",
+        takes: &[],
+        body: None,
+        answers: &[good(200, "Sums by name").json("{Number}")],
+        problems: &[],
+    },
+    Operation {
+        method: "GET",
         path: "/metrics/json",
         handler: || get(metrics::names),
         id: "metricNames",
@@ -170,7 +181,12 @@ pub(super) const FLOW: &[Operation] = &[
         takes: &[
             takes("query", "name", "Name", "Only of this definition"),
             takes("query", "maxFlows", "Whole", "At most so many; default 100"),
-            takes("query", "flowID", "Integer", "The last one that was seen; -1 for none"),
+            takes(
+                "query",
+                "flowID",
+                "Integer",
+                "The last one that was seen; -1 for none",
+            ),
             TIMEOUT,
         ],
         body: None,

@@ -21,7 +21,13 @@ async fn a_flow_is_put_shown_and_removed() {
         assert_eq!(shown[attribute], value, "{shown}");
     }
     // What is shown can be put again.
-    assert_eq!(world.ask("PUT", "/flow/again/json", shown.to_string()).await.status, 204);
+    assert_eq!(
+        world
+            .ask("PUT", "/flow/again/json", shown.to_string())
+            .await
+            .status,
+        204
+    );
     let all = world.ask("GET", "/flow/json", "").await.json();
     assert_eq!(all, json!({ "again": shown, "pair": shown }));
     assert_eq!(world.ask("DELETE", "/flow/pair/json", "").await.status, 204);
@@ -36,7 +42,12 @@ async fn the_wrong_word_of_a_definition_is_pointed_at() {
     let world = World::open();
     for (body, what, at, word) in [
         ("{keys:'ipsource,ipdest'}", "keys", 10, "ipdest"),
-        ("{keys:'ipsource',filter:'ipprotocol=6&tcpflag=1'}", "filter", 14, "tcpflag"),
+        (
+            "{keys:'ipsource',filter:'ipprotocol=6&tcpflag=1'}",
+            "filter",
+            14,
+            "tcpflag",
+        ),
         ("{value:'bytez'}", "value", 1, "bytez"),
         ("{keys:'ä,ipsource'}", "keys", 1, "ä"),
         ("{keys:'ipsource',vlaue:'bytes'}", "vlaue", 1, "vlaue"),
@@ -44,8 +55,16 @@ async fn the_wrong_word_of_a_definition_is_pointed_at() {
     ] {
         let reply = world.ask("PUT", "/flow/bad/json", body).await;
         let json = reply.json();
-        assert_eq!((reply.status, reply.slug().as_str()), (400, "definition"), "{body}");
-        assert_eq!(json!([json["what"], json["at"], json["word"]]), json!([what, at, word]), "{body}: {json}");
+        assert_eq!(
+            (reply.status, reply.slug().as_str()),
+            (400, "definition"),
+            "{body}"
+        );
+        assert_eq!(
+            json!([json["what"], json["at"], json["word"]]),
+            json!([what, at, word]),
+            "{body}: {json}"
+        );
         assert!(json["error"].is_string());
     }
     assert_eq!(world.ask("GET", "/flow/json", "").await.json(), json!({}));
@@ -56,7 +75,10 @@ async fn there_is_an_end_to_definitions() {
     let world = World::open();
     let mut last = 0;
     for n in 0..10_000 {
-        last = world.ask("PUT", &format!("/flow/f{n}/json"), "{value:'frames'}").await.status;
+        last = world
+            .ask("PUT", &format!("/flow/f{n}/json"), "{value:'frames'}")
+            .await
+            .status;
         if last != 204 {
             break;
         }
@@ -64,7 +86,11 @@ async fn there_is_an_end_to_definitions() {
     assert_eq!(last, 507);
     let all = world.ask("GET", "/flow/json", "").await.json();
     assert_eq!(all.as_object().unwrap().len(), crate::engine::Plan::MAX_FLOWS);
-    assert_eq!(world.ask("PUT", "/flow/f0/json", "{}").await.status, 204, "what is there is replaced");
+    assert_eq!(
+        world.ask("PUT", "/flow/f0/json", "{}").await.status,
+        204,
+        "what is there is replaced"
+    );
 }
 
 #[tokio::test]

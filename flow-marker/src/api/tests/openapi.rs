@@ -26,6 +26,7 @@ fn words() -> Value {
     let reference = openapi::reference;
     json!({
         "Name": { "type": "string", "pattern": "^[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}$" },
+        "Number": { "type": "number" },
         "Whole": { "type": "integer", "minimum": 0 },
         "Integer": { "type": "integer" },
         "Seconds": { "type": "integer", "minimum": 0, "maximum": wait::MAX_TIMEOUT },
