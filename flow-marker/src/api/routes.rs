@@ -15,6 +15,7 @@ pub type Operation = shared::serve::routes::Operation<Api>;
 /// Everything that the API has, in parts.
 pub const TABLE: &[&[Operation]] = &[
     sflow_rt::METRIC,
+    sflow_rt::FLOW,
     sflow_rt::THRESHOLD,
     sflow_rt::TABLES,
     own::FORWARDING,
