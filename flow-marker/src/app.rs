@@ -1,19 +1,20 @@
 //! Puts the daemon together and runs it until it is asked to end.
 
-use std::future::IntoFuture;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use shared::life::{self, Readiness, Shutdown};
+use shared::serve::{Listener, Reload, Server};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use crate::actuator::acl::AclActuator;
+use crate::api::wait::Waiters;
 use crate::api::{self, Api};
 use crate::clock::Clock;
-use crate::config::{Config, Mode, Sflow};
+use crate::config::{Config, Mode};
 use crate::control::desired::Limits;
 use crate::control::dispatch::Dispatcher;
 use crate::control::reconcile;
@@ -22,6 +23,11 @@ use crate::engine::Engine;
 use crate::ingest;
 use crate::inventory::PortBoard;
 use crate::metrics::Metrics;
+
+/// The API's sockets, callers and certificates.
+mod serving;
+
+use serving::Serving;
 
 /// Events on their way to the controllers: more than all elephants of a large fabric that start in one second. When it
 /// is full, events are offered again.
@@ -33,30 +39,25 @@ pub struct Sockets {
     /// Where datagrams arrive.
     pub sflow: ingest::Sockets,
     /// Where the API is.
-    pub http: TcpListener,
+    pub http: Vec<Listener>,
 }
 
 impl Sockets {
-    /// Binds both, the one for sFlow with as many threads and as much buffer as `config` says.
+    /// Binds all of them, the one for sFlow with as many threads and as much buffer as `config` says.
     ///
     /// # Errors
-    /// An address cannot be bound, or `http` is not a loopback address.
-    pub fn bind(sflow: SocketAddr, http: SocketAddr, config: &Sflow) -> anyhow::Result<Self> {
-        only_loopback(http)?;
-        let sflow = ingest::bind(sflow, config.threads, config.receive_buffer)
+    /// An address cannot be bound, or the API would be open by accident.
+    pub async fn bind(sflow: SocketAddr, config: &Config) -> anyhow::Result<Self> {
+        let http = serving::bind(&config.http).await?;
+        let sflow = ingest::bind(sflow, config.sflow.threads, config.sflow.receive_buffer)
             .with_context(|| format!("--sflow {sflow} cannot be bound"))?;
-        let http = TcpListener::bind(http).with_context(|| format!("--http {http} cannot be bound"))?;
         Ok(Self { sflow, http })
     }
-}
 
-fn only_loopback(http: SocketAddr) -> anyhow::Result<()> {
-    if !http.ip().to_canonical().is_loopback() {
-        bail!(
-            "--http {http}: only a loopback address such as 127.0.0.1:8008 is served, because credentials are not built into this version"
-        );
+    /// The first TCP address of the API.
+    pub fn http_address(&self) -> Option<SocketAddr> {
+        self.http.iter().find_map(Listener::address)
     }
-    Ok(())
 }
 
 /// The loops of all switches; none in mode `observe`, which contacts nobody.
@@ -92,13 +93,16 @@ impl Loops {
     }
 }
 
-/// Runs the daemon until `shutdown`; then marks are withdrawn, within five seconds in all.
+/// How long clients may take to read their last replies.
+const LAST_REPLIES: Duration = Duration::from_secs(1);
+
+/// Runs the daemon until `shutdown`; then marks are withdrawn, within five seconds in all. Reads credentials and
+/// certificates again at each `reload`.
 ///
 /// # Errors
 /// The configuration cannot be carried out (a token file is missing, say), or a part ended that never should.
-pub async fn run(config: Config, sockets: Sockets, shutdown: Shutdown) -> anyhow::Result<()> {
-    let address = sockets.http.local_addr()?;
-    only_loopback(address)?;
+pub async fn run(config: Config, sockets: Sockets, shutdown: Shutdown, reload: Reload) -> anyhow::Result<()> {
+    let serving = Serving::new(&config, &sockets.http)?;
     let clock = Clock::start();
     let inventory = || config.switches.iter().map(|switch| switch.agent);
     let metrics = Arc::new(Metrics::new(inventory(), sockets.sflow.threads()));
@@ -136,24 +140,30 @@ pub async fn run(config: Config, sockets: Sockets, shutdown: Shutdown) -> anyhow
         engine,
         metrics,
         readiness: readiness.clone(),
-        switches,
+        switches: switches.into(),
         history,
         board,
-        mark: config.mark.clone(),
+        mark: Arc::new(config.mark.clone()),
         clock,
+        waiters: Waiters::new(shutdown.clone()),
     };
-    sockets.http.set_nonblocking(true)?;
-    let http = tokio::net::TcpListener::from_std(sockets.http)?;
-    let mut server = tokio::spawn(axum::serve(http, api::router(api, address)).into_future());
+    let http: Vec<String> = sockets.http.iter().map(Listener::name).collect();
+    let app = api::router(api, Arc::clone(&serving.access));
+    let server = Server::start(
+        sockets.http,
+        app,
+        serving.tls.clone(),
+        config.http.limits.limits(),
+    )?;
+    let rereading = tokio::spawn(serving.reread(reload));
     drop(listening);
-    announce(&config, sflow, address);
+    announce(&config, sflow, &http.join(" and "));
 
     readiness.ready().await;
     life::notify_ready();
     let outcome = tokio::select! {
         () = shutdown.wait() => Ok(()),
         () = workers.ended() => Err(anyhow::anyhow!("a receiving thread has ended")),
-        ended = &mut server => Err(anyhow::anyhow!("the HTTP server has ended: {ended:?}")),
     };
     life::notify_stopping();
     // First nothing new, then what is on the switches, last the window through which one can watch.
@@ -175,7 +185,11 @@ pub async fn run(config: Config, sockets: Sockets, shutdown: Shutdown) -> anyhow
             tracing::error!("a switch's loop did not end");
         }
     }
-    server.abort();
+    rereading.abort();
+    let cut = server.stop(LAST_REPLIES).await;
+    if cut > 0 {
+        tracing::debug!(cut, "some clients did not read their last reply");
+    }
     outcome
 }
 
@@ -199,7 +213,7 @@ fn switches(config: &Config, metrics: &Metrics, history: &Arc<History>) -> Vec<A
         .collect()
 }
 
-fn announce(config: &Config, sflow: SocketAddr, http: SocketAddr) {
+fn announce(config: &Config, sflow: SocketAddr, http: &str) {
     let mode = match config.mark.mode {
         Mode::Observe => "observe (no switch is contacted)",
         Mode::Act => "act",

@@ -114,7 +114,7 @@ const fn mode(mode: Mode) -> &'static str {
 /// Current controls, switch by switch, and then those that are over, the oldest first.
 pub(super) fn controls(api: &Api) -> Vec<Control> {
     let mut all = Vec::new();
-    for switch in &api.switches {
+    for switch in api.switches.iter() {
         let views: Vec<_> = switch.read(|desired| desired.views().collect());
         let contact = switch.contact();
         // What cannot be asked for is as wrong as what was asked for and failed.

@@ -14,7 +14,8 @@ use clap::Args;
 use crate::clock::{Clock, Time};
 use crate::config::Config;
 use crate::detect::Event;
-use crate::engine::{Engine, Notice};
+use crate::engine::threshold::Fired;
+use crate::engine::{Common, FlowRecord, Notice, Outlet, Shard};
 use crate::flow::FlowKey;
 use crate::ingest::replay::{self, Summary};
 use crate::inventory::PortBoard;
@@ -103,25 +104,26 @@ pub(super) fn replay(
     let metrics = Arc::new(Metrics::new(agents, 1));
     let board = Arc::new(PortBoard::new(&config.switches));
     let (events, told) = std::sync::mpsc::channel();
-    let nowhere = SocketAddr::from(([0; 4], 0));
-    let (_engine, mut seats, _logs) = Engine::new(&config, &metrics, &board, (nowhere, 0), || {
-        let events = events.clone();
-        move |notice| events.send(notice).is_ok()
-    });
-    let seat = seats.first_mut().context("one thread has one seat")?;
+    let mut shard = Shard::new(
+        &config,
+        &metrics,
+        0,
+        (board, &Common::new(&config)),
+        Box::new(Teller(events)),
+    );
 
     let clock = Clock::start();
     let mut shown = Time::START;
     let mut failed = Ok(());
-    let (summary, end) = replay::run(&mut capture, args.port, seat, |now, so_far| {
+    let (summary, end) = replay::run(&mut capture, args.port, &mut shard, |now, so_far| {
         let due = Time::START + args.speed.due(now.since(Time::START));
         let mut wall = clock.now();
         while wall < due {
             std::thread::park_timeout(due.since(wall));
             wall = clock.now();
         }
-        for notice in told.try_iter() {
-            let written = tell(&config, &notice, out);
+        for told in told.try_iter() {
+            let written = tell(&config, &told, out);
             failed = std::mem::replace(&mut failed, Ok(())).and(written);
         }
         if wall.since(shown) >= PROGRESS {
@@ -137,16 +139,81 @@ pub(super) fn replay(
         }
     });
     let took = clock.now().since(Time::START);
-    for notice in told.try_iter() {
-        tell(&config, &notice, out)?;
+    for told in told.try_iter() {
+        tell(&config, &told, out)?;
     }
     failed?;
     report(&summary, &metrics, &config, took, out)?;
     end.with_context(|| name.to_string())
 }
 
-/// Prints that an elephant came or went.
-fn tell(config: &Config, notice: &Notice, out: &mut impl Write) -> std::io::Result<()> {
+/// What the engine tells.
+enum Told {
+    Elephant(Notice),
+    Fired(Fired),
+    Flow(FlowRecord),
+}
+
+/// Takes down what the engine tells.
+struct Teller(std::sync::mpsc::Sender<Told>);
+
+impl Outlet for Teller {
+    fn elephant(&mut self, notice: Notice) -> bool {
+        self.0.send(Told::Elephant(notice)).is_ok()
+    }
+
+    fn fired(&mut self, fired: Fired) -> bool {
+        self.0.send(Told::Fired(fired)).is_ok()
+    }
+
+    fn flow(&mut self, record: FlowRecord) -> bool {
+        self.0.send(Told::Flow(record)).is_ok()
+    }
+}
+
+fn tell(config: &Config, told: &Told, out: &mut impl Write) -> std::io::Result<()> {
+    let seconds = |time: Time| time.since(Time::START).as_secs_f64();
+    match told {
+        Told::Elephant(notice) => tell_elephant(config, notice, out),
+        Told::Fired(fired) => {
+            let Fired {
+                threshold_id,
+                metric,
+                threshold,
+                value,
+                agent,
+                source,
+                flow_key,
+                at,
+            } = fired;
+            let key = flow_key.as_deref().unwrap_or_default();
+            let at = seconds(*at);
+            writeln!(
+                out,
+                "{at:10.3} s threshold {threshold_id}: {metric} {value} ≥ {threshold} at agent {agent}, {source} {key}"
+            )
+        }
+        Told::Flow(record) => {
+            let FlowRecord {
+                name,
+                agent,
+                source,
+                key,
+                value,
+                start,
+                end,
+                ..
+            } = record;
+            let (start, end) = (seconds(*start), seconds(*end));
+            writeln!(
+                out,
+                "{end:10.3} s flow {name} {key}: {value} since {start:.3} s at agent {agent}, {source}"
+            )
+        }
+    }
+}
+
+fn tell_elephant(config: &Config, notice: &Notice, out: &mut impl Write) -> std::io::Result<()> {
     let flow = |key: &FlowKey| {
         let agent = usize::try_from(key.agent.0)
             .ok()

@@ -8,16 +8,14 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::ask::{Asker, NotTaken, queue};
 use super::elephants::Notice;
-use super::forward::{Forwarder, comes_back};
+use super::forward::Forwarder;
 use super::logs::{Logs, News, UNDER_WAY};
 use super::outlet::Outlet;
 use super::plan::{Plan, Plans};
 use super::record::FlowRecord;
 use super::seat::Seat;
-use super::settings::TooMany;
-use super::shard::Shard;
+use super::shard::{Common, Shard};
 use super::threshold::Fired;
-use super::{event, metric};
 use crate::clock::Time;
 use crate::config::Config;
 use crate::inventory::PortBoard;
@@ -67,17 +65,6 @@ pub enum Unanswered {
     Late,
 }
 
-/// Datagrams cannot be sent on to this address.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum NotForwarded {
-    /// They would come back.
-    #[error("{0} is where datagrams are received: they would circle for ever")]
-    Circle(SocketAddr),
-    /// There are too many already.
-    #[error(transparent)]
-    TooMany(#[from] TooMany),
-}
-
 impl Engine {
     /// An engine with a seat for every receiving thread that `metrics` knows, and what writes its logs. `elephants`
     /// is called once for each thread, for where its elephants go. `first_event` should grow with every start.
@@ -88,7 +75,7 @@ impl Engine {
         (sflow, first_event): (SocketAddr, u64),
         mut elephants: impl FnMut() -> E,
     ) -> (Self, Vec<Seat>, LogWriter) {
-        let plans = Plans::new();
+        let (plans, common) = (Plans::new(), Common::new(config));
         let (news, told) = mpsc::channel(UNDER_WAY);
         let (shards, seats) = metrics
             .threads()
@@ -100,7 +87,13 @@ impl Engine {
                     elephants: elephants(),
                     news: news.clone(),
                 };
-                let shard = Shard::new(config, metrics, thread, Arc::clone(board), Box::new(outlet));
+                let shard = Shard::new(
+                    config,
+                    metrics,
+                    thread,
+                    (Arc::clone(board), &common),
+                    Box::new(outlet),
+                );
                 let forwarder = Forwarder::new(Arc::clone(counters));
                 (asker, Seat::new(shard, inbox, plans.clone(), forwarder))
             })
@@ -167,48 +160,14 @@ impl Engine {
         Ok(result)
     }
 
-    /// Sends every datagram on to `target`, as long as nobody says otherwise. True when the name is new.
-    ///
-    /// # Errors
-    /// [`NotForwarded`]
-    pub fn forward(&self, name: &str, target: SocketAddr) -> Result<bool, NotForwarded> {
-        if comes_back(target, self.0.sflow) {
-            return Err(NotForwarded::Circle(target));
-        }
-        self.change(|plan| plan.forwarding.put(name, target).map_err(NotForwarded::from))
+    pub(super) fn logs(&self) -> &Logs {
+        &self.0.logs
     }
 
-    /// Passed thresholds, waited for as long as there is none that is meant.
-    pub async fn events(&self, query: &event::Query, patience: Duration) -> event::Answer<Fired> {
-        self.0.logs.fired(query, patience).await
+    /// Where datagrams arrive.
+    pub(super) fn receives_at(&self) -> SocketAddr {
+        self.0.sflow
     }
-
-    /// Flow records, waited for as long as there is none that is meant.
-    pub async fn flow_records(&self, query: &event::Query, patience: Duration) -> event::Answer<FlowRecord> {
-        self.0.logs.flows(query, patience).await
-    }
-
-    /// The answer to a question about metrics.
-    ///
-    /// # Errors
-    /// [`NoAnswer`]
-    pub async fn query(&self, query: metric::query::Query) -> Result<metric::query::Answer, NoAnswer> {
-        let query = Arc::new(query);
-        let asked = Arc::clone(&query);
-        let partials = self.ask(move |shard, now| shard.collect(&asked, now)).await?;
-        Ok(query.merge(partials)?)
-    }
-}
-
-/// A question about metrics was not answered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum NoAnswer {
-    /// The shards did not answer.
-    #[error(transparent)]
-    Unanswered(#[from] Unanswered),
-    /// There is too much to say.
-    #[error(transparent)]
-    TooLarge(#[from] metric::query::TooLarge),
 }
 
 /// The way up from a shard.

@@ -1,7 +1,6 @@
 //! What has happened, for whoever asks or waits: passed thresholds and flow records.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 
@@ -40,30 +39,15 @@ impl<T: Named + Clone> Waited<T> {
         self.log.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn push(&self, entries: impl IntoIterator<Item = T>) {
+    fn push(&self, entries: Vec<T>) {
+        if entries.is_empty() {
+            return;
+        }
         let mut log = self.log();
         for entry in entries {
             log.push(entry);
         }
         self.version.send_replace(log.version());
-    }
-
-    /// The answer, waited for as long as there is none.
-    async fn ask(&self, query: &Query, patience: Duration) -> Answer<T> {
-        let mut version = self.version.subscribe();
-        let something = async {
-            loop {
-                version.mark_unchanged();
-                let answer = self.log().ask(query);
-                if !answer.entries.is_empty() || version.changed().await.is_err() {
-                    return answer;
-                }
-            }
-        };
-        match tokio::time::timeout(patience, something).await {
-            Ok(answer) => answer,
-            Err(_) => self.log().ask(query),
-        }
     }
 }
 
@@ -102,25 +86,33 @@ impl Logs {
         }
     }
 
-    pub(super) async fn fired(&self, query: &Query, patience: Duration) -> Answer<Fired> {
-        self.fired.ask(query, patience).await
+    pub(super) fn fired(&self, query: &Query) -> Answer<Fired> {
+        self.fired.log().ask(query)
     }
 
-    pub(super) async fn flows(&self, query: &Query, patience: Duration) -> Answer<FlowRecord> {
-        self.flows.ask(query, patience).await
+    /// Changes with every passed threshold.
+    pub(super) fn fired_changed(&self) -> watch::Receiver<u64> {
+        self.fired.version.subscribe()
+    }
+
+    pub(super) fn flows(&self, query: &Query) -> Answer<FlowRecord> {
+        self.flows.log().ask(query)
+    }
+
+    /// Changes with every flow record.
+    pub(super) fn flows_changed(&self) -> watch::Receiver<u64> {
+        self.flows.version.subscribe()
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
     use crate::clock::Time;
     use crate::engine::metric::SourceName;
 
-    fn fired(id: &str) -> Fired {
-        Fired {
+    fn fired(id: &str) -> News {
+        News::Fired(Fired {
             threshold_id: id.into(),
             metric: "load_one".into(),
             threshold: 1.0,
@@ -129,47 +121,28 @@ mod tests {
             source: SourceName::parse("2.1"),
             flow_key: None,
             at: Time::START,
-        }
+        })
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn who_waits_is_told_when_it_happens_and_not_of_other_things() {
-        let logs = Arc::new(Logs::new(100));
-        let (sender, receiver) = mpsc::channel(10);
-        let writer = tokio::spawn({
-            let logs = Arc::clone(&logs);
-            async move { logs.write(receiver).await }
-        });
-        let started = tokio::time::Instant::now();
-        let waiting = tokio::spawn({
-            let logs = Arc::clone(&logs);
-            async move {
-                let query = Query {
-                    name: Some("b".to_owned()),
-                    after: Some(-1),
-                    max: None,
-                };
-                logs.fired(&query, Duration::from_secs(60)).await
-            }
-        });
-        tokio::time::sleep(Duration::from_secs(1)).await;
-        sender.send(News::Fired(fired("a"))).await.unwrap();
-        tokio::time::sleep(Duration::from_secs(1)).await;
-        sender.send(News::Fired(fired("b"))).await.unwrap();
-        let answer = waiting.await.unwrap();
-        assert_eq!(answer.entries.len(), 1);
-        assert_eq!(answer.entries[0].0, 101);
-        assert_eq!(started.elapsed().as_secs(), 2);
-        drop(sender);
-        writer.await.unwrap();
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn who_waits_in_vain_is_told_so_in_time() {
+    #[tokio::test]
+    async fn what_is_told_is_numbered_in_order_and_seen_by_who_waits() {
         let logs = Logs::new(100);
-        let started = tokio::time::Instant::now();
-        let answer = logs.flows(&Query::default(), Duration::from_secs(7)).await;
-        assert!(answer.entries.is_empty());
-        assert_eq!(started.elapsed().as_secs(), 7);
+        let mut changed = logs.fired_changed();
+        let flows = logs.flows_changed();
+        let (sender, receiver) = mpsc::channel(10);
+        for id in ["a", "b", "a"] {
+            sender.send(fired(id)).await.unwrap();
+        }
+        drop(sender);
+        logs.write(receiver).await;
+        changed.changed().await.unwrap();
+        assert!(!flows.has_changed().unwrap(), "no flow was recorded");
+        let query = Query {
+            name: Some("a".to_owned()),
+            ..Query::default()
+        };
+        let ids: Vec<_> = logs.fired(&query).entries.iter().map(|(id, _)| *id).collect();
+        assert_eq!(ids, [102, 100]);
+        assert!(logs.flows(&Query::default()).entries.is_empty());
     }
 }

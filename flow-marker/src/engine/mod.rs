@@ -4,6 +4,10 @@
 //! are no locks. Whoever wants to know something puts a question to the shards (`ask`), which they answer between two
 //! batches of datagrams.
 
+/// What users ask of the engine, and what they want of it.
+mod query;
+/// What the engine answers about agents and flows.
+mod answers;
 mod hub;
 mod logs;
 mod seat;
@@ -33,10 +37,11 @@ pub mod event;
 
 pub use ask::{Asker, Inbox, Job, NotTaken, queue};
 pub use elephants::Notice;
-pub use hub::{Engine, LogWriter, NoAnswer, NotForwarded, Unanswered};
+pub use hub::{Engine, LogWriter, Unanswered};
 pub use outlet::Outlet;
 pub use plan::Plan;
+pub use query::{NoAnswer, NotForwarded};
 pub use record::FlowRecord;
 pub use seat::Seat;
-pub use settings::{Named, TooMany};
-pub use shard::Shard;
+pub use settings::{Forwarding, Group, Map, Named, TooMany};
+pub use shard::{ActiveFlow, AgentStatus, Common, Shard};

@@ -2,24 +2,30 @@
 //!
 //! A plan is never changed, only replaced. Shards look for a newer one between batches, so that none can miss a change.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
-use super::settings::Named;
+use super::settings::{Forwarding, Group, Map, Named};
 use super::threshold;
 use super::topology::Topology;
+use crate::flow::Definition;
 
 /// What every shard does.
 #[derive(Debug, Clone)]
 pub struct Plan {
     /// Where datagrams are sent on to.
-    pub forwarding: Named<SocketAddr>,
+    pub forwarding: Forwarding,
     /// The thresholds.
     pub thresholds: Named<threshold::Definition>,
     /// Which ports are connected to which.
     pub topology: Arc<Topology>,
+    /// What is counted.
+    pub flows: Named<Definition>,
+    /// Names of address ranges.
+    pub groups: Named<Group>,
+    /// Names of values.
+    pub maps: Named<Map>,
 }
 
 impl Plan {
@@ -27,6 +33,10 @@ impl Plan {
     pub const MAX_FORWARDING: usize = 16;
     /// Thresholds: each update of a metric is compared with those on it.
     pub const MAX_THRESHOLDS: usize = 1000;
+    /// Flow definitions: each costs work with every sample, and a table in every shard.
+    pub const MAX_FLOWS: usize = 100;
+    /// Groups, and maps; a body has a bound of its own.
+    pub const MAX_TABLES: usize = 100;
 }
 
 impl Default for Plan {
@@ -35,6 +45,9 @@ impl Default for Plan {
             forwarding: Named::new(Self::MAX_FORWARDING),
             thresholds: Named::new(Self::MAX_THRESHOLDS),
             topology: Arc::default(),
+            flows: Named::new(Self::MAX_FLOWS),
+            groups: Named::new(Self::MAX_TABLES),
+            maps: Named::new(Self::MAX_TABLES),
         }
     }
 }

@@ -1,7 +1,10 @@
 //! What users have asked for, by name. Every list is bounded.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::sync::Arc;
+
+use ipnet::IpNet;
 
 /// A bounded list of things with names, in the order of their names.
 #[derive(Debug, Clone)]
@@ -37,6 +40,13 @@ impl<T> Named<T> {
         self.things.iter()
     }
 
+    /// All of them, to be kept.
+    pub fn copies(&self) -> Vec<(Arc<str>, Arc<T>)> {
+        self.iter()
+            .map(|(name, thing)| (Arc::clone(name), Arc::clone(thing)))
+            .collect()
+    }
+
     /// Adds or replaces a thing; true when it is new.
     ///
     /// # Errors
@@ -58,6 +68,15 @@ impl<T> Named<T> {
         self.things.remove(name).is_some()
     }
 }
+
+/// Names of address ranges (sFlow-RT, `/group`): label → prefixes. An address belongs to the label of its longest prefix.
+pub type Group = BTreeMap<String, Vec<IpNet>>;
+
+/// Names of values of a key (sFlow-RT, `/map`): label → values.
+pub type Map = BTreeMap<String, Vec<String>>;
+
+/// Where datagrams are sent on to (sFlow-RT, `/forwarding`).
+pub type Forwarding = Named<SocketAddr>;
 
 #[cfg(test)]
 mod tests {

@@ -171,6 +171,11 @@ impl Topology {
         self.nodes.get(node).copied().flatten()
     }
 
+    /// The names of all nodes, in order.
+    pub fn nodes(&self) -> impl Iterator<Item = &str> {
+        self.nodes.keys().map(|name| &**name)
+    }
+
     /// The name of the node that is this agent; the first in order, when several are.
     pub fn node_of(&self, agent: IpAddr) -> Option<&str> {
         let mut nodes = self.nodes.iter();

@@ -6,7 +6,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
-use crate::sflow::{Interface, SourceClass};
+use crate::sflow::{DataSource, Interface, SourceClass};
 
 fn at(seconds: f64) -> Time {
     Time::START + Duration::from_secs_f64(seconds)
@@ -385,7 +385,7 @@ fn a_flood_of_agents_and_ports_is_bounded() {
     let found = report.agents.iter().find(|a| a.agent == known).unwrap();
     assert_eq!(
         (found.sources.len(), found.ports.len()),
-        (Doctor::MAX_PORTS, Doctor::MAX_PORTS)
+        (AgentDoctor::MAX_PORTS, AgentDoctor::MAX_PORTS)
     );
     assert!(found.findings.iter().any(|f| f.kind == Kind::TooMany));
     doctor.forget(known);

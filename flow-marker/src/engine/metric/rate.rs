@@ -52,7 +52,13 @@ pub(super) fn step(last: Seen, next: Seen, longest: Duration) -> Step {
     if ahead == 0 && clock.map_or(arrived < SHORTEST, |ms| ms == 0) {
         return Step::Duplicate;
     }
-    if ahead < 0 {
+    // The agent's clock is free of what the network adds, as long as it agrees with ours.
+    let own = clock
+        .and_then(|ms| u64::try_from(ms).ok())
+        .map(Duration::from_millis)
+        .filter(|own| own.abs_diff(arrived) <= HELD.max(arrived / 2));
+    // Where the clock goes on and the numbers do not, only the numbers are not to be trusted.
+    if ahead < 0 && own.is_none_or(|own| own.is_zero()) {
         let late = ahead >= -REORDER_SAMPLES && close(REORDER_TIME);
         return if late { Step::OutOfOrder } else { Step::Restart };
     }
@@ -62,13 +68,7 @@ pub(super) fn step(last: Seen, next: Seen, longest: Duration) -> Step {
     if arrived > longest {
         return Step::Gap;
     }
-    // The agent's clock is free of what the network adds, as long as it agrees with ours.
-    let own = clock
-        .and_then(|ms| u64::try_from(ms).ok())
-        .map(Duration::from_millis);
-    let elapsed = own
-        .filter(|own| own.abs_diff(arrived) <= HELD.max(arrived / 2))
-        .unwrap_or(arrived);
+    let elapsed = own.unwrap_or(arrived);
     if elapsed < SHORTEST {
         return Step::Duplicate;
     }
@@ -200,7 +200,7 @@ mod tests {
         );
         assert_eq!(
             step(last, seen(1, 930_000, 930.0), LONGEST),
-            Step::Restart,
+            Step::Elapsed(30.0),
             "only the numbers began again"
         );
         assert_eq!(step(seen(5, 0, 100.0), seen(1, 0, 160.0), LONGEST), Step::Restart);

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::agent::{Agent, Cell, NamedCount, Source};
+use super::agent::{Agent, Cell, Source};
 use super::name::{MetricId, Names};
 use super::rate::{Reading, Seen};
 use super::source::SourceName;
@@ -13,8 +13,10 @@ use crate::clock::Time;
 use crate::sflow::DataSource;
 
 mod counters;
+mod writer;
 
 pub use counters::CounterWriter;
+use writer::{Writer, host_value};
 
 /// How much is kept, whatever the network sends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -246,7 +248,7 @@ impl Store {
         value.is_finite()
             && self.with_source(agent, source, |writer| {
                 writer.put_named(name, cell);
-                writer.tell(now, watch)
+                writer.tell(now, watch);
             })
     }
 
@@ -283,13 +285,13 @@ impl Store {
                     }
                 }
                 Named::Gauge(number) if number.is_finite() => {
-                    put(writer, Value::Number(number), lasts::UNKNOWN)
+                    put(writer, Value::Number(number), lasts::UNKNOWN);
                 }
                 Named::Gauge(_) => {}
                 Named::Counter32(count) => writer.named_count(name, Reading::Narrow(count), now, put),
                 Named::Counter64(count) => writer.named_count(name, Reading::Wide(count), now, put),
             }
-            writer.tell(now, watch)
+            writer.tell(now, watch);
         })
     }
 
@@ -377,128 +379,5 @@ impl Store {
             tally: &mut self.tally,
             changed: &mut self.changed,
         })
-    }
-}
-
-/// A number of the physical entity that stands for the whole host, the first that has it.
-fn host_value(agent: &Agent, metric: MetricId) -> Option<(f64, Cell)> {
-    use crate::sflow::SourceClass;
-    let entity = |index| {
-        SourceName::Sflow(DataSource {
-            class: SourceClass::PHYSICAL_ENTITY,
-            index,
-        })
-    };
-    let hosts = agent.sources.range(entity(0)..=entity(u32::MAX)).take(4);
-    hosts
-        .filter_map(|(_, source)| {
-            let cell = source.get(metric, Time::START)?;
-            Some((cell.value.number()?, cell.clone()))
-        })
-        .next()
-}
-
-/// One data source, with everything that is needed to change it.
-struct Writer<'a> {
-    address: IpAddr,
-    name: &'a SourceName,
-    /// CPUs of the host.
-    host: Option<(f64, Cell)>,
-    source: &'a mut Source,
-    values: &'a mut usize,
-    names: &'a mut Names,
-    limits: &'a Limits,
-    tally: &'a mut Tally,
-    changed: &'a mut Vec<(MetricId, f64, Duration)>,
-}
-
-impl Writer<'_> {
-    /// Stores a value under a name, unless there is no room.
-    fn put_named(&mut self, name: &str, cell: Cell) {
-        let known = self.names.find(name).filter(|id| self.source.has(*id));
-        let full = *self.values >= self.limits.values || self.source.len() >= self.limits.values_per_source;
-        if known.is_none() && full {
-            self.tally.refused_values += 1;
-            return;
-        }
-        let Some(id) = known.or_else(|| self.names.acquire(name)) else {
-            self.tally.refused_values += 1;
-            return;
-        };
-        if let Value::Number(number) = cell.value {
-            self.changed.push((id, number, cell.lasts));
-        }
-        self.names.note(id, cell.at, cell.at + cell.lasts);
-        if self.source.put(id, cell) {
-            *self.values += 1;
-        }
-    }
-
-    /// Removes a value.
-    fn remove(&mut self, name: &str) {
-        if let Some(gone) = self.names.find(name) {
-            *self.values -= self.source.retain(self.names, |id, _| id != gone);
-        }
-    }
-
-    /// Takes a reading of a counter that has its own name, and stores the rate.
-    fn named_count(
-        &mut self,
-        name: &str,
-        reading: Reading,
-        now: Time,
-        put: impl FnOnce(&mut Self, Value, Duration),
-    ) {
-        let Some(count) = reading.known() else {
-            return;
-        };
-        let known = self.names.find(name);
-        let last = known.and_then(|id| self.source.named.iter_mut().find(|c| c.metric == id));
-        let Some(last) = last else {
-            if self.source.named.len() >= self.limits.values_per_source {
-                self.tally.refused_values += 1;
-                return;
-            }
-            let Some(metric) = self.names.acquire(name) else {
-                self.tally.refused_values += 1;
-                return;
-            };
-            self.source.named.push(NamedCount {
-                metric,
-                count,
-                at: now,
-            });
-            return;
-        };
-        let elapsed = now.since(last.at);
-        if elapsed.is_zero() {
-            return;
-        }
-        let step = reading.since(last.count).filter(|_| elapsed <= lasts::LONGEST);
-        (last.count, last.at) = (count, now);
-        if let Some(step) = step {
-            put(
-                self,
-                Value::Number(step as f64 / elapsed.as_secs_f64()),
-                lasts::after(Some(elapsed)),
-            );
-        }
-    }
-
-    /// Tells of all numbers that have changed.
-    fn tell(&mut self, now: Time, watch: &mut impl Watch) {
-        for (metric, value, lasts) in self.changed.drain(..) {
-            watch.updated(
-                &Updated {
-                    agent: self.address,
-                    name: self.name,
-                    source: self.source,
-                    metric,
-                    value,
-                    lasts,
-                },
-                now,
-            );
-        }
     }
 }

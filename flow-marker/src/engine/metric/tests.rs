@@ -501,7 +501,7 @@ proptest! {
                 let allowed = readings.iter().any(|(from, old)| readings.iter().any(|(to, new)| {
                     let seconds = to - from;
                     let wide = new.wrapping_sub(*old) as f64;
-                    let narrow = f64::from((*new as u32).wrapping_sub(*old as u32));
+                    let narrow = (new.wrapping_sub(*old) & u64::from(u32::MAX)) as f64;
                     seconds > 0.0 && [wide, narrow].iter().any(|step| (step / seconds - rate).abs() <= rate * 0.02 + 1e-9)
                 }));
                 prop_assert!(allowed, "{rate} {readings:?}");

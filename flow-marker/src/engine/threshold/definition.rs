@@ -18,10 +18,10 @@ pub struct DefinitionError {
     pub problem: String,
 }
 
-fn error(member: impl Into<String>, problem: impl ToString) -> DefinitionError {
+fn error(member: impl Into<String>, problem: impl Into<String>) -> DefinitionError {
     DefinitionError {
         member: member.into(),
-        problem: problem.to_string(),
+        problem: problem.into(),
     }
 }
 

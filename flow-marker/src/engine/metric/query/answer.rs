@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
 use super::{Query, Shape, Sort, Statistic};
@@ -349,7 +348,7 @@ pub enum Answer {
     /// Metric → milliseconds since it was last seen.
     Names(BTreeMap<Arc<str>, u64>),
     /// All values of an agent: `<ds>.<metric>` → value.
-    Agent(Vec<(String, Value)>),
+    Agent(BTreeMap<String, Value>),
     /// One for each metric that was asked for.
     Metrics(Vec<Metric>),
     /// Rows; a value that is missing is `null`.
@@ -362,13 +361,7 @@ impl Serialize for Answer {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
             Self::Names(names) => names.serialize(serializer),
-            Self::Agent(values) => {
-                let mut map = serializer.serialize_map(Some(values.len()))?;
-                for (name, value) in values {
-                    map.serialize_entry(name, value)?;
-                }
-                map.end()
-            }
+            Self::Agent(values) => values.serialize(serializer),
             Self::Metrics(metrics) | Self::Dump(metrics) => metrics.serialize(serializer),
             Self::Table(rows) => rows.serialize(serializer),
         }
@@ -409,9 +402,8 @@ pub(super) fn merge(query: &Query, partials: impl IntoIterator<Item = Partial>) 
     Ok(match &query.shape {
         Shape::Names => Answer::Names(names),
         Shape::Agent(_) => {
-            sort_list(&mut list);
-            let name = |m: &Measure| format!("{}.{}", m.source, m.name);
-            Answer::Agent(list.into_iter().map(|m| (name(&m), m.value)).collect())
+            let named = |m: Measure| (format!("{}.{}", m.source, m.name), m.value);
+            Answer::Agent(list.into_iter().map(named).collect())
         }
         Shape::Dump(_) => {
             sort_list(&mut list);

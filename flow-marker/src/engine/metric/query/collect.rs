@@ -138,7 +138,7 @@ pub(super) fn collect(query: &Query, view: &View<'_>) -> Partial {
                 };
                 for resolved in wanted {
                     each(query, view, agent, resolved, &mut |_, measure| {
-                        partial.push(measure)
+                        partial.push(measure);
                     });
                 }
             }

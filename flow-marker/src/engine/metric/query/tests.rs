@@ -402,6 +402,23 @@ proptest! {
         }
     }
 
+    /// Whatever is asked is answered or refused with a word of it.
+    #[test]
+    fn no_question_breaks_it(
+        agents in "[A-Z0-9.;,: ]{0,20}", words in "[a-z0-9.:,;* -]{0,40}", name in "[a-z._]{0,8}", value in "\\PC{0,12}",
+    ) {
+        let [a, b] = fabric();
+        for query in [Query::metrics, Query::table, Query::dump] {
+            match query(&agents, &words, [(name.as_str(), value.as_str())]) {
+                Ok(query) => drop(ask(&query, &[&a, &b])),
+                Err(error) => {
+                    let places = [&agents, &words, &name, &value];
+                    prop_assert!(places.iter().any(|place| place.contains(&error.word)), "{error}");
+                }
+            }
+        }
+    }
+
     /// Statistics against a naive computation on the list of values.
     #[test]
     fn statistics_are_those_of_the_values(values in prop::collection::vec((0_u8..8, 0_u8..20, any::<i16>()), 1..60)) {
@@ -411,14 +428,15 @@ proptest! {
         let mut sorted: Vec<f64> = last.values().copied().collect();
         sorted.sort_by(f64::total_cmp);
         let n = sorted.len();
-        let quantile = |q: f64| {
-            let place = q * (n - 1) as f64;
-            let (low, high) = (sorted[place.floor() as usize], sorted[place.ceil() as usize]);
-            low + (high - low) * (place - place.floor())
+        let quantile = |q: usize| {
+            // In quarters of the distance between neighbours.
+            let quarters = (n - 1) * q;
+            let (low, high) = (sorted[quarters / 4], sorted[quarters.div_ceil(4)]);
+            low + (high - low) * (quarters % 4) as f64 / 4.0
         };
         let answer = ask(&Query::metrics("ALL", "sum:x,avg:x,med:x,q1:x,q3:x,max:x,min:x", []).unwrap(), &[&stores[0]]);
         let sum: f64 = sorted.iter().sum();
-        let expected = [sum, sum / n as f64, quantile(0.5), quantile(0.25), quantile(0.75), sorted[n - 1], sorted[0]];
+        let expected = [sum, sum / n as f64, quantile(2), quantile(1), quantile(3), sorted[n - 1], sorted[0]];
         for (found, expected) in answer.as_array().unwrap().iter().zip(expected) {
             prop_assert!((found["metricValue"].as_f64().unwrap() - expected).abs() < 1e-6, "{found} {expected}");
             prop_assert_eq!(found["metricN"].as_u64(), Some(n as u64));

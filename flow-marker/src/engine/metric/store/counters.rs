@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use super::{Origin, Store, Watch, Writer, lasts};
+use super::writer::Writer;
+use super::{Origin, Store, Watch, lasts};
 use crate::clock::Time;
 use crate::engine::metric::agent::{Cell, Readings};
 use crate::engine::metric::derive::{Known, derive};
