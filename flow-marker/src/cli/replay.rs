@@ -15,7 +15,7 @@ use crate::clock::{Clock, Time};
 use crate::config::Config;
 use crate::detect::Event;
 use crate::engine::threshold::Fired;
-use crate::engine::{FlowRecord, Notice, Outlet, Shard};
+use crate::engine::{Common, FlowRecord, Notice, Outlet, Shard};
 use crate::flow::FlowKey;
 use crate::ingest::replay::{self, Summary};
 use crate::inventory::PortBoard;
@@ -104,7 +104,13 @@ pub(super) fn replay(
     let metrics = Arc::new(Metrics::new(agents, 1));
     let board = Arc::new(PortBoard::new(&config.switches));
     let (events, told) = std::sync::mpsc::channel();
-    let mut shard = Shard::new(&config, &metrics, 0, board, Box::new(Teller(events)));
+    let mut shard = Shard::new(
+        &config,
+        &metrics,
+        0,
+        (board, &Common::new(&config)),
+        Box::new(Teller(events)),
+    );
 
     let clock = Clock::start();
     let mut shown = Time::START;

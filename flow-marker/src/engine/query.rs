@@ -56,7 +56,7 @@ impl Engine {
     /// # Errors
     /// [`Unanswered`]
     pub async fn known_agents(&self) -> Result<BTreeSet<IpAddr>, Unanswered> {
-        let shards = self.ask(|shard, now| shard.view(now).store.agents().collect::<Vec<_>>());
+        let shards = self.ask(|shard, _| shard.metric_agents());
         Ok(shards.await?.into_iter().flatten().collect())
     }
 

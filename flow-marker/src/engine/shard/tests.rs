@@ -28,7 +28,13 @@ fn shard(takes: bool) -> (Shard, Arc<Metrics>) {
     let config = Config::parse(Path::new("t"), text).unwrap();
     let metrics = Arc::new(Metrics::new(config.switches.iter().map(|s| s.agent), 1));
     let board = Arc::new(PortBoard::new(&config.switches));
-    let shard = Shard::new(&config, &metrics, 0, board, Box::new(Taker(takes)));
+    let shard = Shard::new(
+        &config,
+        &metrics,
+        0,
+        (board, &Common::new(&config)),
+        Box::new(Taker(takes)),
+    );
     (shard, metrics)
 }
 
