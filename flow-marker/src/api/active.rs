@@ -78,7 +78,7 @@ pub(super) async fn flows(
     let most = parameters.most("maxFlows", FLOWS.0, FLOWS.1)?;
     let least = parameters.number("minValue")?.unwrap_or(0.0);
     let mode = mode(&parameters, &definition)?;
-    let flows = api.engine.active_flows(agents, name, most, least, mode).await?;
+    let flows = api.engine.active_flows(agents, name, (most, least), mode).await?;
     Ok(Json(flows.into_iter().map(Active::from).collect()))
 }
 
