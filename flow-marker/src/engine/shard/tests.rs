@@ -56,7 +56,11 @@ fn at(seconds: u64) -> Time {
 fn elephants_are_those_detected_and_not_ended_delivered_or_not() {
     for takes in [true, false] {
         let (mut shard, metrics) = shard(takes);
-        shard.datagram(at(1), &sample());
+        let received = Received {
+            from: "10.0.0.1:6343".parse().unwrap(),
+            bytes: &sample(),
+        };
+        shard.batch(at(1), &[received]);
         let agent = Arc::clone(metrics.agents().next().unwrap());
         let counts = || {
             let counters = (agent.detected.get(), agent.ended.get());

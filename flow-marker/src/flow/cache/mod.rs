@@ -16,7 +16,6 @@ use siphasher::sip::SipHasher13;
 use self::tail::Tails;
 use crate::clock::Time;
 
-pub(super) use self::grow::Moved;
 
 /// Places of a set.
 const WAYS: usize = 8;
@@ -32,7 +31,7 @@ const LONG: u8 = u8::MAX;
 const HEAD: usize = INLINE - 6;
 
 /// Most flows of a table: places are 32 bits, and hashes choose among 2²² sets.
-pub const MAX_FLOWS: usize = 1 << 25;
+pub(super) const MAX_FLOWS: usize = 1 << 25;
 
 /// One flow: 48 bytes, of which neighbours share a cache line.
 #[derive(Debug, Clone, Copy)]
