@@ -19,6 +19,10 @@ use crate::metrics::Metrics;
 
 /// What the API has, as one table.
 pub mod routes;
+/// Who sends, and how well.
+mod agents;
+/// Flows as they are now.
+mod active;
 /// Definitions of flows, and flows that are over.
 mod flows;
 /// Values of metrics.

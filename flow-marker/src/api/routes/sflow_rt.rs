@@ -6,20 +6,8 @@ use shared::serve::routes::{Parameter, good, needs, takes};
 use super::super::error::kinds;
 use super::super::{flows, metrics, prometheus, service, tables, thresholds};
 use super::Operation;
-use super::common::{BODY, NAME};
+use super::common::{AGENT, AGENTS, BODY, NAME};
 
-const AGENT: Parameter = needs(
-    "path",
-    "agent",
-    "Text",
-    "The address of an agent, or its name in the topology",
-);
-const AGENTS: Parameter = needs(
-    "path",
-    "agents",
-    "Text",
-    "Addresses or names with ; between, or ALL, TOPOLOGY, EDGE, CORE",
-);
 const METRICS: Parameter = needs(
     "path",
     "metrics",

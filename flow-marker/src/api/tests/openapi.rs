@@ -7,6 +7,7 @@ use std::path::Path;
 use serde_json::{Value, json, to_value};
 use shared::serve::openapi::{self, Info};
 
+use super::super::active::Active;
 use super::super::error::{Problem, kinds};
 use super::super::flows::Completed;
 use super::super::forwarding::Target;
@@ -26,6 +27,7 @@ fn words() -> Value {
     let reference = openapi::reference;
     json!({
         "Name": { "type": "string", "pattern": "^[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}$" },
+        "Maybe": { "type": ["number", "null"] },
         "Number": { "type": "number" },
         "Whole": { "type": "integer", "minimum": 0 },
         "Integer": { "type": "integer" },
@@ -106,6 +108,7 @@ fn schemas() -> Value {
     openapi::schema::<Target>(&mut all);
     openapi::schema::<Event>(&mut all);
     openapi::schema::<Completed>(&mut all);
+    openapi::schema::<Active>(&mut all);
     let words = serde_json::from_value::<BTreeMap<String, Value>>(words()).unwrap();
     all.extend(words);
     to_value(all).unwrap()
