@@ -119,7 +119,8 @@ impl Agent {
         if counts.lost != lost {
             self.counts.datagrams_lost.set(counts.lost);
         }
-        if arrival == Arrival::Duplicate {
+        // An agent that does not number its datagrams always sends the same number, but its clock goes on.
+        if arrival == Arrival::Duplicate && datagram.uptime_ms <= self.uptime_ms {
             // Its samples have been counted already.
             return self.counts.datagrams_duplicate.bump();
         }
