@@ -2,7 +2,7 @@
 //!
 //! A flow is found by its whole key, never by a hash alone. It has two sets of eight places; one byte a place says what
 //! may be there, so that a lookup touches one line of these bytes, which stay in the processor's cache, and one or two
-//! of the flow. The table grows by one set at a time (linear hashing: Litwin 1980), so that nothing ever stalls for a
+//! of the flow. Where both sets are full, a flow moves to its other set. The table grows by one set at a time (linear hashing: Litwin 1980), so that nothing ever stalls for a
 //! table to be copied, and an empty one costs nothing. When it has its full size, a flow that finds its sixteen places
 //! taken displaces the one that the caller ranks lowest, or is turned away.
 //!

@@ -258,7 +258,7 @@ impl State {
             self.tops.resize_with(source + 1, Top::default);
         }
         let tops = &mut self.tops;
-        self.cache.grow(|moved| {
+        self.cache.grow(sample.hash, |moved| {
             let source = usize::try_from(moved.source).unwrap_or(usize::MAX);
             if let Some(top) = tops.get_mut(source).filter(|_| moved.is_top) {
                 top.relocate(moved.from, moved.to);

@@ -100,3 +100,21 @@ impl<'a> Cursor<'a> {
         Fault::new(self.at, word, reason)
     }
 }
+
+/// Where an expression stands, which says what ends its words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    Keys,
+    Filter,
+    Brackets,
+}
+
+impl Place {
+    pub(super) fn ends(self, c: char) -> bool {
+        match c {
+            ':' | ',' | '[' | ']' => true,
+            '=' | '!' | '~' | '&' | '|' | '(' | ')' => self == Self::Filter,
+            _ => false,
+        }
+    }
+}

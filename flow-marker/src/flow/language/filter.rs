@@ -6,9 +6,10 @@
 
 use std::fmt;
 
-use super::cursor::Cursor;
-use super::expression::{Expression, Place, expression};
+use super::cursor::{Cursor, Place};
+use super::expression::Expression;
 use super::fault::Fault;
+use super::read::expression;
 use super::{MAX_DEPTH, MAX_TEXT};
 
 /// Most comparisons of a filter.

@@ -5,17 +5,19 @@
 //! expressions and parentheses nest, and how many of them there are.
 
 mod filter;
+mod read;
 mod expression;
 mod function;
 mod field;
 mod cursor;
 mod fault;
 
-pub use expression::{Expression, UriPart, keys};
+pub use expression::{Expression, UriPart};
 pub use fault::{Fault, closest};
 pub use field::{Field, Kinds, Needs};
 pub use filter::{Filter, Operator, Test, Word};
 pub use function::{Outside, Port};
+pub use read::keys;
 
 /// Longest text of keys or of a filter, in bytes: a list of 3,000 addresses.
 pub const MAX_TEXT: usize = 64 << 10;

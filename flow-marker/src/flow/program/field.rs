@@ -12,7 +12,7 @@ use super::value::{Scratch, Value};
 use crate::flow::language::Field;
 use crate::flow::view::{Packet, View};
 use crate::packet::view::{Bth, Dns, Ethernet};
-use crate::packet::{Header, IpProtocol, Kind, MacAddress};
+use crate::packet::{Header, IpProtocol, MacAddress};
 use crate::sflow::{DataSource, Interface};
 
 /// The value of the `nth` occurrence of a key, from 0.
@@ -68,7 +68,7 @@ fn plain(field: Field, header: &Header) -> Option<Value<'static>> {
         Field::UdpSourcePort => Value::number(udp().map(|t| t.source_port)),
         Field::UdpDestinationPort => Value::number(udp().map(|t| t.destination_port)),
         Field::TcpSeqNo => Value::number(tcp().and_then(|t| t.tcp).map(|tcp| tcp.sequence)),
-        Field::TcpFlags => bits(tcp().and_then(|t| t.tcp?.flags).map(|flags| flags.0), 8),
+        Field::TcpFlags => Value::bits(tcp().and_then(|t| t.tcp?.flags).map(|flags| flags.0), 8),
         Field::MacSource => mac(header.ethernet.map(|e| e.source)),
         Field::MacDestination => mac(header.ethernet.map(|e| e.destination)),
         Field::IsUnicast | Field::IsBroadcast | Field::IsMulticast => {
@@ -88,8 +88,8 @@ fn plain(field: Field, header: &Header) -> Option<Value<'static>> {
         Field::Ip6Tos => Value::number(v6().map(|ip| ip.dscp << 2 | ip.ecn)),
         Field::IpDscp => Value::number(v4().map(|ip| ip.dscp)),
         Field::Ip6Dscp => Value::number(v6().map(|ip| ip.dscp)),
-        Field::IpEcn => bits(v4().map(|ip| ip.ecn), 2),
-        Field::Ip6Ecn => bits(v6().map(|ip| ip.ecn), 2),
+        Field::IpEcn => Value::bits(v4().map(|ip| ip.ecn), 2),
+        Field::Ip6Ecn => Value::bits(v6().map(|ip| ip.ecn), 2),
         Field::IpTtl => Value::number(v4().map(|ip| ip.ttl)),
         Field::Ip6Ttl => Value::number(v6().map(|ip| ip.ttl)),
         Field::Ip6FlowLabel => Value::number(v6().and_then(|ip| ip.flow_label)),
@@ -119,7 +119,7 @@ fn told(field: Field, packet: &Packet) -> Option<Value<'static>> {
         Field::TcpDestinationPort => of(tcp, Value::Number(packet.destination_port.into())),
         Field::UdpSourcePort => of(udp, Value::Number(packet.source_port.into())),
         Field::UdpDestinationPort => of(udp, Value::Number(packet.destination_port.into())),
-        Field::TcpFlags => of(tcp, bits(packet.flags.map(|flags| flags.0), 8)),
+        Field::TcpFlags => of(tcp, Value::bits(packet.flags.map(|flags| flags.0), 8)),
         _ => return None,
     })
 }
@@ -363,10 +363,6 @@ fn mac(mac: Option<MacAddress>) -> Value<'static> {
     mac.map_or(Value::Null, |mac| Value::Mac(mac.0))
 }
 
-pub(super) fn bits(bits: Option<u8>, width: u8) -> Value<'static> {
-    bits.map_or(Value::Null, |bits| Value::Bits(bits, width))
-}
-
 /// The lowest bit of the first byte says group; all bits say everybody (IEEE 802 §8.4).
 fn cast(field: Field, destination: Option<MacAddress>) -> Value<'static> {
     Value::bool(destination.map(|MacAddress(bytes)| {
@@ -379,26 +375,4 @@ fn cast(field: Field, destination: Option<MacAddress>) -> Value<'static> {
             _ => is_group && !is_everybody,
         }
     }))
-}
-
-/// The kind of layer whose place a key tells.
-pub(super) const fn place(field: Field) -> Option<Kind> {
-    Some(match field {
-        Field::EthOffset => Kind::Ethernet,
-        Field::VlanOffset => Kind::Vlan,
-        Field::MplsOffset => Kind::Mpls,
-        Field::ArpOffset => Kind::Arp,
-        Field::IpOffset => Kind::Ipv4,
-        Field::Ip6Offset => Kind::Ipv6,
-        Field::TcpOffset => Kind::Tcp,
-        Field::UdpOffset => Kind::Udp,
-        Field::IcmpOffset => Kind::Icmp,
-        Field::Icmp6Offset => Kind::Icmp6,
-        Field::GreOffset => Kind::Gre,
-        Field::VxlanOffset => Kind::Vxlan,
-        Field::GeneveOffset => Kind::Geneve,
-        Field::DnsOffset => Kind::Dns,
-        Field::IbBtOffset => Kind::Bth,
-        _ => return None,
-    })
 }

@@ -2,7 +2,6 @@
 
 use std::fmt::Write as _;
 
-use super::field::{bits, place};
 use super::value::{Scratch, Value};
 use crate::flow::language::Field;
 use crate::packet::view::{
@@ -55,8 +54,8 @@ fn v4<'v>(field: Field, stack: &Stack<'_>, n: usize) -> Option<Value<'v>> {
         Field::IpBytes => Value::number(ip().and_then(|ip| ip.total_length())),
         Field::IpTos => Value::number(ip().and_then(|ip| ip.tos())),
         Field::IpDscp => Value::number(ip().and_then(|ip| ip.dscp())),
-        Field::IpEcn => bits(ip().and_then(|ip| ip.ecn()), 2),
-        Field::IpFlags => bits(ip().and_then(|ip| ip.flags()), 3),
+        Field::IpEcn => Value::bits(ip().and_then(|ip| ip.ecn()), 2),
+        Field::IpFlags => Value::bits(ip().and_then(|ip| ip.flags()), 3),
         Field::IpFragOffset => Value::number(ip().and_then(|ip| ip.fragment_offset())),
         Field::IpTtl => Value::number(ip().and_then(|ip| ip.ttl())),
         _ => return None,
@@ -76,7 +75,7 @@ fn v6<'v>(field: Field, stack: &Stack<'_>, n: usize) -> Option<Value<'v>> {
         }
         Field::Ip6Tos => Value::number(ip().and_then(|ip| ip.traffic_class())),
         Field::Ip6Dscp => Value::number(ip().and_then(|ip| ip.dscp())),
-        Field::Ip6Ecn => bits(ip().and_then(|ip| ip.ecn()), 2),
+        Field::Ip6Ecn => Value::bits(ip().and_then(|ip| ip.ecn()), 2),
         Field::Ip6FlowLabel => Value::number(ip().and_then(|ip| ip.flow_label())),
         Field::Ip6Ttl => Value::number(ip().and_then(|ip| ip.hop_limit())),
         _ => return None,
@@ -91,7 +90,7 @@ fn transport<'v>(field: Field, stack: &Stack<'_>, n: usize) -> Option<Value<'v>>
     Some(match field {
         Field::TcpSourcePort => Value::number(tcp().and_then(|tcp| tcp.source_port())),
         Field::TcpDestinationPort => Value::number(tcp().and_then(|tcp| tcp.destination_port())),
-        Field::TcpFlags => bits(tcp().and_then(|tcp| tcp.flags()).map(|flags| flags.0), 8),
+        Field::TcpFlags => Value::bits(tcp().and_then(|tcp| tcp.flags()).map(|flags| flags.0), 8),
         Field::TcpSeqNo => Value::number(tcp().and_then(|tcp| tcp.sequence())),
         Field::UdpSourcePort => Value::number(udp().and_then(|udp| udp.source_port())),
         Field::UdpDestinationPort => Value::number(udp().and_then(|udp| udp.destination_port())),
@@ -206,4 +205,26 @@ pub(super) fn unreachable<'v>(field: Field, stack: &Stack<'_>, n: usize, scratch
         }
         _ => Value::Null,
     }
+}
+
+/// The kind of layer whose place a key tells.
+const fn place(field: Field) -> Option<Kind> {
+    Some(match field {
+        Field::EthOffset => Kind::Ethernet,
+        Field::VlanOffset => Kind::Vlan,
+        Field::MplsOffset => Kind::Mpls,
+        Field::ArpOffset => Kind::Arp,
+        Field::IpOffset => Kind::Ipv4,
+        Field::Ip6Offset => Kind::Ipv6,
+        Field::TcpOffset => Kind::Tcp,
+        Field::UdpOffset => Kind::Udp,
+        Field::IcmpOffset => Kind::Icmp,
+        Field::Icmp6Offset => Kind::Icmp6,
+        Field::GreOffset => Kind::Gre,
+        Field::VxlanOffset => Kind::Vxlan,
+        Field::GeneveOffset => Kind::Geneve,
+        Field::DnsOffset => Kind::Dns,
+        Field::IbBtOffset => Kind::Bth,
+        _ => return None,
+    })
 }

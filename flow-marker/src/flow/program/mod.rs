@@ -6,12 +6,12 @@
 
 mod test;
 mod extract;
-mod literal;
 mod field;
 mod layer;
 mod uri;
 mod names;
 mod key;
+mod literal;
 mod value;
 
 use std::sync::Arc;

@@ -132,7 +132,7 @@ fn keys_of_ipv6_and_tags() {
             ("ip6source", "2001:db8::1"),
             ("ip6destination", "2001:db8::2"),
             ("ip6nexthdr", "17"),
-            ("ip6bytes", "78"),
+            ("ip6bytes", "77"),
             ("ip6dscp", "46"),
             ("ip6dscpname", "ef"),
             ("ip6ecn", "01"),

@@ -45,6 +45,10 @@ impl<'v> Value<'v> {
         number.map_or(Self::Null, |number| Self::Number(number.into()))
     }
 
+    pub(super) fn bits(bits: Option<u8>, width: u8) -> Self {
+        bits.map_or(Self::Null, |bits| Self::Bits(bits, width))
+    }
+
     pub(super) fn bool(bool: Option<bool>) -> Self {
         bool.map_or(Self::Null, Self::Bool)
     }
