@@ -16,7 +16,6 @@ use siphasher::sip::SipHasher13;
 use self::tail::Tails;
 use crate::clock::Time;
 
-
 /// Places of a set.
 const WAYS: usize = 8;
 /// Sets that are allocated together: 24 KiB of flows.
