@@ -84,7 +84,7 @@ pub(super) async fn flows(
 
 /// A data source and the name of a flow, `<data source>.<flow>`: both may hold dots, so the first dot behind which there
 /// is the name of a flow ends the data source.
-fn split<'a>(text: &'a str, is_flow: impl Fn(&str) -> bool) -> Option<(SourceName, &'a str)> {
+fn split(text: &str, is_flow: impl Fn(&str) -> bool) -> Option<(SourceName, &str)> {
     let mut dots = text.match_indices('.');
     dots.find_map(|(at, _)| {
         let (source, name) = (text.get(..at)?, text.get(at + 1..)?);
