@@ -73,6 +73,8 @@ pub mod id;
 pub mod facts;
 /// What the writer needs of the tool.
 pub mod runner;
+/// When a batch is sealed, to the hundredth of a millisecond.
+pub mod alarm;
 
 use book::{Book, Confirmation};
 use change::{Action, Answer, Caller, Change, Precondition};
@@ -240,7 +242,7 @@ impl Committer {
 
     /// What is remembered of a change; `None`: nothing, or nothing any more.
     pub fn commit(&self, id: CommitId) -> Option<Record> {
-        self.registry().get(id).cloned()
+        self.registry().get(id)
     }
 
     /// The names that an unconfirmed change has changed, and what its old and new rules do. Blocks.
