@@ -1,9 +1,9 @@
 //! The one writer. All changes pass one task, which carries many of them in one run of the tool and tells each its own
 //! verdict.
 //!
-//! A batch goes: sealed → staged beside the targets → journal (one sync) → renamed into place → tool → journal (verdict)
-//! → replies. What the tool refuses is taken back by the same path in reverse, so that the files are what the switch last
-//! accepted, after any crash.
+//! A batch goes: sealed → staged beside the targets, all synced together → journal (one sync) → renamed into place → tool,
+//! and meanwhile the names synced → journal (verdict) → replies. What the tool refuses is taken back by the same path in
+//! reverse, so that the files are what the switch last accepted, after any crash.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
