@@ -1,6 +1,6 @@
 # `make` lists what there is to make.
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint fuzz bench bench-acl bench-loop static lab clean
+.PHONY: help demo test check lint fuzz bench bench-acl bench-engine bench-loop static lab clean
 
 help: ## This list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 17
@@ -19,12 +19,15 @@ lint: ## Format, lints, documentation, licences
 fuzz: ## Hostile bytes for every parser, 60 s each; ARGS="SECONDS TARGET…" for more or less
 	@scripts/fuzz $(ARGS)
 
-bench: bench-acl bench-loop ## All measurements; each is also a target of its own
+bench: bench-acl bench-engine bench-loop ## All measurements; each is also a target of its own
 
 bench-acl: ## acl-server: its own share of a change, changes a second, memory, start
 	@scripts/install-deps --build
 	@cargo build --workspace --bins --release
 	@cargo run --quiet --release --package tests --bin acl-bench -- $(ARGS)
+
+bench-engine: ## flow-marker's engine in memory: nanoseconds a sample by stage, bytes a flow
+	@cargo run --quiet --release --package tests --bin engine-bench -- $(ARGS)
 
 bench-loop: ## From first packet to first marked packet in the lab, by parts (as root)
 	@scripts/install-deps

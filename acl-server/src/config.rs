@@ -6,16 +6,16 @@ use std::time::Duration;
 
 use serde::Deserialize;
 use shared::serve::Credentials;
+use shared::serve::settings::{LimitSettings, OutOfRange, TlsSettings};
 use shared::units::TimeSpan;
 
 /// Tokens, certificates, and what they may.
 pub mod access;
-/// Addresses, TLS and limits, and what may be listened on with them.
-pub mod serving;
+/// What may be listened on.
+mod serving;
 
 use crate::rules::{Interface, Mode};
 use access::{AccessError, CertificateEntry, Scopes, TokenEntry};
-use serving::{LimitSettings, TlsSettings};
 
 /// Where the configuration file is looked for.
 pub const DEFAULT_CONFIG: &str = "/etc/acl-server/acl-server.toml";
@@ -138,15 +138,8 @@ pub enum Conflict {
     )]
     NoAuthority,
     /// A number or a time out of its range.
-    #[error("{key} must be from {least} to {most}")]
-    OutOfRange {
-        /// The setting.
-        key: &'static str,
-        /// The smallest value that makes sense.
-        least: &'static str,
-        /// The largest one.
-        most: &'static str,
-    },
+    #[error(transparent)]
+    OutOfRange(#[from] OutOfRange),
     /// A relative path, which would depend on where the daemon was started.
     #[error("{key} must be an absolute path, not {}", path.display())]
     Relative {
@@ -235,7 +228,7 @@ impl Config {
         if self.tool_timeout.0 < Duration::from_secs(1) {
             return Err(Conflict::ToolTimeout);
         }
-        self.limits.validate()
+        Ok(self.limits.validate()?)
     }
 
     fn check_paths(&self) -> Result<(), Conflict> {

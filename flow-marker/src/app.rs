@@ -1,16 +1,17 @@
 //! Puts the daemon together and runs it until it is asked to end.
 
-use std::future::IntoFuture;
-use std::net::{SocketAddr, TcpListener, UdpSocket};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use shared::life::{self, Readiness, Shutdown};
+use shared::serve::{Listener, Reload, Server};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use crate::actuator::acl::AclActuator;
+use crate::api::wait::Waiters;
 use crate::api::{self, Api};
 use crate::clock::Clock;
 use crate::config::{Config, Mode};
@@ -18,9 +19,15 @@ use crate::control::desired::Limits;
 use crate::control::dispatch::Dispatcher;
 use crate::control::reconcile;
 use crate::control::switch::{History, Switch};
-use crate::ingest::{self, Pipeline};
+use crate::engine::Engine;
+use crate::ingest;
 use crate::inventory::PortBoard;
 use crate::metrics::Metrics;
+
+/// The API's sockets, callers and certificates.
+mod serving;
+
+use serving::Serving;
 
 /// Events on their way to the controllers: more than all elephants of a large fabric that start in one second. When it
 /// is full, events are offered again.
@@ -30,38 +37,27 @@ const EVENTS: usize = 1024;
 #[derive(Debug)]
 pub struct Sockets {
     /// Where datagrams arrive.
-    pub sflow: UdpSocket,
-    /// Size of its receive buffer in bytes.
-    pub receive_buffer: usize,
+    pub sflow: ingest::Sockets,
     /// Where the API is.
-    pub http: TcpListener,
+    pub http: Vec<Listener>,
 }
 
 impl Sockets {
-    /// Binds both.
+    /// Binds all of them, the one for sFlow with as many threads and as much buffer as `config` says.
     ///
     /// # Errors
-    /// An address cannot be bound, or `http` is not a loopback address.
-    pub fn bind(sflow: SocketAddr, http: SocketAddr) -> anyhow::Result<Self> {
-        only_loopback(http)?;
-        let (socket, receive_buffer) =
-            ingest::bind(sflow).with_context(|| format!("--sflow {sflow} cannot be bound"))?;
-        let http = TcpListener::bind(http).with_context(|| format!("--http {http} cannot be bound"))?;
-        Ok(Self {
-            sflow: socket,
-            receive_buffer,
-            http,
-        })
+    /// An address cannot be bound, or the API would be open by accident.
+    pub async fn bind(sflow: SocketAddr, config: &Config) -> anyhow::Result<Self> {
+        let http = serving::bind(&config.http).await?;
+        let sflow = ingest::bind(sflow, config.sflow.threads, config.sflow.receive_buffer)
+            .with_context(|| format!("--sflow {sflow} cannot be bound"))?;
+        Ok(Self { sflow, http })
     }
-}
 
-fn only_loopback(http: SocketAddr) -> anyhow::Result<()> {
-    if !http.ip().to_canonical().is_loopback() {
-        bail!(
-            "--http {http}: only a loopback address such as 127.0.0.1:8008 is served, because credentials are not built into this version"
-        );
+    /// The first TCP address of the API.
+    pub fn http_address(&self) -> Option<SocketAddr> {
+        self.http.iter().find_map(Listener::address)
     }
-    Ok(())
 }
 
 /// The loops of all switches; none in mode `observe`, which contacts nobody.
@@ -97,63 +93,81 @@ impl Loops {
     }
 }
 
-/// Runs the daemon until `shutdown`; then marks are withdrawn, within five seconds in all.
+/// How long clients may take to read their last replies.
+const LAST_REPLIES: Duration = Duration::from_secs(1);
+
+/// Runs the daemon until `shutdown`; then marks are withdrawn, within five seconds in all. Reads credentials and
+/// certificates again at each `reload`.
 ///
 /// # Errors
 /// The configuration cannot be carried out (a token file is missing, say), or a part ended that never should.
-pub async fn run(config: Config, sockets: Sockets, shutdown: Shutdown) -> anyhow::Result<()> {
-    let address = sockets.http.local_addr()?;
-    only_loopback(address)?;
+pub async fn run(config: Config, sockets: Sockets, shutdown: Shutdown, reload: Reload) -> anyhow::Result<()> {
+    let serving = Serving::new(&config, &sockets.http)?;
     let clock = Clock::start();
-    let metrics = Arc::new(Metrics::new(config.switches.iter().map(|s| s.agent)));
-    metrics
-        .process
-        .receive_buffer_bytes
-        .set_len(sockets.receive_buffer);
-    let (board, history) = (Arc::<PortBoard>::default(), Arc::<History>::default());
+    let inventory = || config.switches.iter().map(|switch| switch.agent);
+    let metrics = Arc::new(Metrics::new(inventory(), sockets.sflow.threads()));
+    let (board, history) = (
+        Arc::new(PortBoard::new(&config.switches)),
+        Arc::<History>::default(),
+    );
     let switches = switches(&config, &metrics, &history);
     let readiness = Readiness::new();
     let (listening, receiving) = (readiness.latch("http"), readiness.latch("sflow"));
 
     let mut loops = Loops::start(&config, &switches, clock, &shutdown)?;
     let (events, notices) = mpsc::channel(EVENTS);
-    let pipeline = Pipeline::new(&config, Arc::clone(&metrics), Arc::clone(&board));
-    let sflow = sockets.sflow.local_addr()?;
-    let mut worker = ingest::spawn(
-        sockets.sflow,
-        pipeline,
-        Arc::clone(&metrics),
-        clock,
-        events,
-        receiving,
-    )?;
+    let sflow = sockets.sflow.address();
+    let first_event = clock.unix_ns(clock.now()) / 1_000_000_000;
+    let (engine, seats, logs) = Engine::new(&config, &metrics, &board, (sflow, first_event), || {
+        let (events, metrics) = (events.clone(), Arc::clone(&metrics));
+        move |notice| {
+            let sent = events.try_send(notice).is_ok();
+            match sent {
+                true => metrics.process.events_sent.inc(),
+                false => metrics.process.events_dropped.inc(),
+            }
+            sent
+        }
+    });
+    tokio::spawn(logs.run());
+    drop(events);
+    let seats = seats.into_iter().zip(metrics.threads().iter().map(Arc::clone));
+    let agents = (inventory(), config.sflow.max_agents);
+    let mut workers = ingest::spawn(sockets.sflow, seats.collect(), agents, clock, receiving)?;
     let dispatcher = Dispatcher::new(config.id.clone(), config.mark.clone(), switches.clone(), clock);
     let dispatcher = tokio::spawn(dispatcher.run(notices));
     let api = Api {
+        engine,
         metrics,
         readiness: readiness.clone(),
-        switches,
+        switches: switches.into(),
         history,
         board,
-        mark: config.mark.clone(),
+        mark: Arc::new(config.mark.clone()),
         clock,
+        waiters: Waiters::new(shutdown.clone()),
     };
-    sockets.http.set_nonblocking(true)?;
-    let http = tokio::net::TcpListener::from_std(sockets.http)?;
-    let mut server = tokio::spawn(axum::serve(http, api::router(api, address)).into_future());
+    let http: Vec<String> = sockets.http.iter().map(Listener::name).collect();
+    let app = api::router(api, Arc::clone(&serving.access));
+    let server = Server::start(
+        sockets.http,
+        app,
+        serving.tls.clone(),
+        config.http.limits.limits(),
+    )?;
+    let rereading = tokio::spawn(serving.reread(reload));
     drop(listening);
-    announce(&config, sflow, address);
+    announce(&config, sflow, &http.join(" and "));
 
     readiness.ready().await;
     life::notify_ready();
     let outcome = tokio::select! {
         () = shutdown.wait() => Ok(()),
-        () = worker.ended() => Err(anyhow::anyhow!("the receiving thread has ended")),
-        ended = &mut server => Err(anyhow::anyhow!("the HTTP server has ended: {ended:?}")),
+        () = workers.ended() => Err(anyhow::anyhow!("a receiving thread has ended")),
     };
     life::notify_stopping();
     // First nothing new, then what is on the switches, last the window through which one can watch.
-    tokio::task::spawn_blocking(move || worker.stop()).await?;
+    tokio::task::spawn_blocking(move || workers.stop()).await?;
     // What is still on its way to the switches is not wanted any more, however much it is.
     dispatcher.abort();
     if let Err(error) = dispatcher.await
@@ -171,7 +185,11 @@ pub async fn run(config: Config, sockets: Sockets, shutdown: Shutdown) -> anyhow
             tracing::error!("a switch's loop did not end");
         }
     }
-    server.abort();
+    rereading.abort();
+    let cut = server.stop(LAST_REPLIES).await;
+    if cut > 0 {
+        tracing::debug!(cut, "some clients did not read their last reply");
+    }
     outcome
 }
 
@@ -181,7 +199,7 @@ fn switches(config: &Config, metrics: &Metrics, history: &Arc<History>) -> Vec<A
         hold: config.mark.hold,
         max_rules: config.mark.max_rules,
     };
-    let known = config.switches.iter().zip(metrics.agents()).enumerate();
+    let known = config.switches.iter().zip(metrics.controls()).enumerate();
     known
         .map(|(index, (switch, metrics))| {
             Arc::new(Switch::new(
@@ -195,7 +213,7 @@ fn switches(config: &Config, metrics: &Metrics, history: &Arc<History>) -> Vec<A
         .collect()
 }
 
-fn announce(config: &Config, sflow: SocketAddr, http: SocketAddr) {
+fn announce(config: &Config, sflow: SocketAddr, http: &str) {
     let mode = match config.mark.mode {
         Mode::Observe => "observe (no switch is contacted)",
         Mode::Act => "act",

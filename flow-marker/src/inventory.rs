@@ -164,30 +164,43 @@ impl Inventory {
     }
 }
 
-/// Where the owner of the inventory shows what it knows of ports.
+/// Where the owners of switches show what they know of ports.
 ///
-/// The owner is the receiving thread, which must never wait for a reader: when somebody is looking at this very moment,
-/// it comes back later.
-#[derive(Debug, Default)]
-pub struct PortBoard(Mutex<Arc<PortLists>>);
+/// An owner is a receiving thread, which must never wait for a reader: when somebody is looking at this very moment, it
+/// comes back later.
+#[derive(Debug)]
+pub struct PortBoard(Vec<Mutex<Arc<PortList>>>);
 
-/// The ports of every switch, in order of [`AgentId`] and ifIndex.
-pub type PortLists = Vec<Vec<(u32, Port)>>;
+/// The ports of one switch, in order of their ifIndex.
+pub type PortList = Vec<(u32, Port)>;
 
 impl PortBoard {
-    /// Shows what the inventory knows now; false when that has to wait.
-    pub fn publish(&self, inventory: &Inventory) -> bool {
-        let lists = Arc::new(inventory.switches.iter().map(Switch::ports).collect());
-        let Ok(mut shown) = self.0.try_lock() else {
+    /// A board that shows what the configuration says of the ports.
+    pub fn new(switches: &[config::Switch]) -> Self {
+        let lists = switches
+            .iter()
+            .map(|switch| Mutex::new(Arc::new(Switch::new(switch).ports())));
+        Self(lists.collect())
+    }
+
+    /// Shows what is known of a switch now; false when that has to wait.
+    pub fn publish(&self, id: AgentId, switch: &Switch) -> bool {
+        let Some(slot) = usize::try_from(id.0).ok().and_then(|index| self.0.get(index)) else {
+            return true;
+        };
+        let ports = Arc::new(switch.ports());
+        let Ok(mut shown) = slot.try_lock() else {
             return false;
         };
-        *shown = lists;
+        *shown = ports;
         true
     }
 
-    /// What was shown last.
-    pub fn read(&self) -> Arc<PortLists> {
-        Arc::clone(&self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    /// What was shown last of the switch at this position of the inventory.
+    pub fn read(&self, switch: usize) -> Arc<PortList> {
+        let slot = self.0.get(switch);
+        slot.map(|slot| Arc::clone(&slot.lock().unwrap_or_else(PoisonError::into_inner)))
+            .unwrap_or_default()
     }
 }
 

@@ -3,7 +3,7 @@
 //! A sample goes datagram → `sflow` → `packet` → `flow` and `detect` → event → `control` (desired state) → one
 //! reconcile loop per switch → `actuator` → the switch's acl-server.
 
-/// Command line: `run`, `check`, `decode`.
+/// Command line: `run`, `check`, `decode`, `replay`.
 pub mod cli;
 
 /// Puts the daemon together and runs it until it is asked to end.
@@ -18,7 +18,10 @@ pub mod control;
 /// What can carry out a control on a switch; the only place that writes rule text.
 pub mod actuator;
 
-/// Receives datagrams and drives decoding and detection.
+/// What is known of the fabric: one shard for each receiving thread.
+pub mod engine;
+
+/// Receives datagrams and hands them to whoever keeps what they say.
 pub mod ingest;
 
 /// Prints the datagrams of a capture.

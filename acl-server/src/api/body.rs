@@ -2,8 +2,7 @@
 
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, header};
-use http_body_util::{BodyExt, LengthLimitError, Limited};
-use shared::serve::SlowBody;
+use shared::serve::body::{self, BodyError};
 use shared::wire::AclLines;
 
 use super::error::ApiError;
@@ -12,7 +11,7 @@ use super::error::ApiError;
 pub const MAX_BODY: usize = 1 << 20;
 
 /// The media type of the body of a PUT.
-pub const JSON: &str = "application/json";
+pub use shared::serve::routes::JSON;
 /// The media type of the body of a PATCH (RFC 7396 §4).
 pub const MERGE_PATCH: &str = "application/merge-patch+json";
 
@@ -21,12 +20,11 @@ pub const MERGE_PATCH: &str = "application/merge-patch+json";
 /// # Errors
 /// 413, 408, or 400 when it breaks off.
 pub async fn read(body: Body) -> Result<Bytes, ApiError> {
-    match Limited::new(body, MAX_BODY).collect().await {
-        Ok(collected) => Ok(collected.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => Err(ApiError::too_large(MAX_BODY)),
-        Err(error) if SlowBody::is_why(&*error) => Err(ApiError::slow_body()),
-        Err(error) => Err(ApiError::broken_body(&*error)),
-    }
+    body::read(body, MAX_BODY).await.map_err(|error| match error {
+        BodyError::TooLarge(most) => ApiError::too_large(most),
+        BodyError::Slow => ApiError::slow_body(),
+        BodyError::Broken(why) => ApiError::broken_body(&why),
+    })
 }
 
 /// Refuses bodies that say they are something else than one of these types, of which the first is named in the refusal.

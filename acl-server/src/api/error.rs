@@ -180,7 +180,7 @@ impl ApiError {
     }
 
     /// A body that broke off.
-    pub fn broken_body(error: &dyn std::error::Error) -> Self {
+    pub fn broken_body(error: &str) -> Self {
         Self::invalid(format!("the body could not be read: {error}"))
     }
 

@@ -1,13 +1,12 @@
 //! `acl-server token`: a bearer token, and what the configuration must say about it.
 
-use std::fs::OpenOptions;
-use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::io::Write;
+use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 use shared::serve::credentials::TokenName;
+use shared::serve::secret_file;
 
 use crate::api::auth::issue::{Issued, issue};
 use crate::config::access::{self, ScopeError, Scopes};
@@ -105,7 +104,7 @@ pub(super) fn run(args: &TokenArgs, out: &mut dyn Write, err: &mut dyn Write) ->
     let Issued { token, entry } = issue(&args.name, &args.scopes()?)?;
     match &args.output {
         Some(path) => {
-            append(path, &entry).with_context(|| path.display().to_string())?;
+            secret_file::append(path, &entry).with_context(|| path.display().to_string())?;
             writeln!(out, "{token}")?;
         }
         None => {
@@ -117,28 +116,6 @@ pub(super) fn run(args: &TokenArgs, out: &mut dyn Write, err: &mut dyn Write) ->
         }
     }
     Ok(out.flush()?)
-}
-
-/// Adds the block to the end of the file, durably, before the token is shown.
-fn append(path: &Path, block: &str) -> io::Result<()> {
-    let mut file = OpenOptions::new()
-        .read(true)
-        .append(true)
-        .create(true)
-        .mode(0o600)
-        .open(path)?;
-    let separator = match file.seek(SeekFrom::End(0))? {
-        0 => "",
-        _ => {
-            let mut last = [0];
-            file.seek(SeekFrom::End(-1))?;
-            file.read_exact(&mut last)?;
-            if last == *b"\n" { "\n" } else { "\n\n" }
-        }
-    };
-    // In one write: somebody who reads the file meanwhile sees all of it or nothing.
-    file.write_all(format!("{separator}{block}").as_bytes())?;
-    file.sync_all()
 }
 
 #[cfg(test)]
@@ -203,23 +180,5 @@ mod tests {
             let args = args(&format!("acl-server token x {words}")).unwrap();
             assert!(run(&args, &mut Vec::new(), &mut Vec::new()).is_err(), "{words}");
         }
-    }
-
-    #[test]
-    fn a_file_gets_the_block_at_its_end_and_keeps_what_it_has() {
-        use std::os::unix::fs::PermissionsExt;
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("new.toml");
-        append(&path, "[[token]]\nname = \"a\"\n").unwrap();
-        let mode = std::fs::metadata(&path).unwrap().permissions().mode();
-        assert_eq!(mode & 0o777, 0o600);
-        append(&path, "[[token]]\nname = \"b\"\n").unwrap();
-        let text = std::fs::read_to_string(&path).unwrap();
-        assert_eq!(text, "[[token]]\nname = \"a\"\n\n[[token]]\nname = \"b\"\n");
-        std::fs::write(&path, "no_auth = true").unwrap();
-        append(&path, "[[token]]\nname = \"c\"\n").unwrap();
-        let table: toml::Table = std::fs::read_to_string(&path).unwrap().parse().unwrap();
-        assert_eq!(table["token"][0]["name"].as_str(), Some("c"));
-        assert_eq!(table["no_auth"].as_bool(), Some(true));
     }
 }

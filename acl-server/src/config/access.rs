@@ -4,15 +4,15 @@
 //! read, may read everything. An entry that would mean less, or more, than it seems to is refused.
 
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::Deserialize;
 use shared::AclName;
-use shared::config::ConfigError;
 use shared::serve::Credentials;
-use shared::serve::credentials::{TableError, TokenName};
-use shared::serve::secret_file::{self, FileError, Safe};
+use shared::serve::credentials::TokenName;
 use shared::serve::token::TokenHash;
+use shared::serve::tokens_file;
+pub use shared::serve::tokens_file::AccessError;
 
 /// What an entry may do at all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -200,23 +200,6 @@ struct TokensFile {
     token: Vec<TokenEntry>,
 }
 
-/// Why there is no table of who is known.
-#[derive(Debug, thiserror::Error)]
-pub enum AccessError {
-    /// The file of tokens cannot be used.
-    #[error(transparent)]
-    File(#[from] FileError),
-    /// It holds something else.
-    #[error(transparent)]
-    Content(#[from] ConfigError),
-    /// It is no text.
-    #[error("{} is no text", .0.display())]
-    NoText(PathBuf),
-    /// Two entries mean the same caller.
-    #[error(transparent)]
-    Table(#[from] TableError),
-}
-
 /// All who are known.
 pub(super) fn table(
     tokens: &[TokenEntry],
@@ -225,11 +208,7 @@ pub(super) fn table(
 ) -> Result<Credentials<Scopes>, AccessError> {
     let more = match tokens_file {
         None => TokensFile::default(),
-        Some(path) => {
-            let content = secret_file::read(path, Safe::FromReaders)?;
-            let text = String::from_utf8(content).map_err(|_| AccessError::NoText(path.to_owned()))?;
-            shared::config::parse(path, &text)?
-        }
+        Some(path) => tokens_file::read(path)?,
     };
     let mut table = Credentials::default();
     for token in tokens.iter().chain(&more.token) {

@@ -114,7 +114,7 @@ const fn mode(mode: Mode) -> &'static str {
 /// Current controls, switch by switch, and then those that are over, the oldest first.
 pub(super) fn controls(api: &Api) -> Vec<Control> {
     let mut all = Vec::new();
-    for switch in &api.switches {
+    for switch in api.switches.iter() {
         let views: Vec<_> = switch.read(|desired| desired.views().collect());
         let contact = switch.contact();
         // What cannot be asked for is as wrong as what was asked for and failed.
@@ -180,8 +180,8 @@ fn control(api: &Api, switch: &Switch, view: View) -> Control {
 }
 
 fn port_name(api: &Api, switch: usize, if_index: u32) -> Option<String> {
-    let lists = api.board.read();
-    let (_, port) = lists.get(switch)?.iter().find(|(index, _)| *index == if_index)?;
+    let ports = api.board.read(switch);
+    let (_, port) = ports.iter().find(|(index, _)| *index == if_index)?;
     port.name.as_deref().map(str::to_owned)
 }
 
@@ -199,12 +199,9 @@ fn times(clock: &Clock, view: &View) -> Times {
 
 /// All switches, in the inventory's order.
 pub(super) fn switches(api: &Api) -> Vec<SwitchState> {
-    let ports = api.board.read();
-    let lists = ports.iter().map(Vec::as_slice).chain(std::iter::repeat(&[][..]));
-    api.switches
-        .iter()
-        .zip(lists)
-        .map(|(switch, ports)| switch_state(api, switch, ports))
+    let switches = api.switches.iter().enumerate();
+    switches
+        .map(|(index, switch)| switch_state(api, switch, &api.board.read(index)))
         .collect()
 }
 

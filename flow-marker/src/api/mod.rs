@@ -1,84 +1,122 @@
-//! HTTP: health, metrics, what is desired and installed.
+//! HTTP: sFlow-RT's REST API, health, metrics, what is desired and installed (described in `docs/API.md`).
 //!
-//! Read-only, and for this machine only: credentials are not built yet, so the address must be loopback, and a request
-//! must name it (a web page that a browser on this machine shows could otherwise read us through a name of its own that
-//! resolves to 127.0.0.1). Nothing here makes the receiving thread wait.
+//! A request goes `auth` → the handler that `routes` names → a question to the engine → answer, or `error`. Nothing here
+//! makes a receiving thread wait.
 
-mod host;
-mod json;
-
-use std::net::SocketAddr;
 use std::sync::Arc;
 
-use axum::Router;
-use axum::extract::State;
-use axum::http::{StatusCode, header};
-use axum::middleware;
-use axum::response::{IntoResponse, Json, Response};
-use axum::routing::get;
+use axum::extract::Request;
+use axum::{Router, middleware};
 use shared::life::Readiness;
 
 use crate::clock::Clock;
 use crate::config::Mark;
 use crate::control::switch::{History, Switch};
+use crate::engine::{Engine, Named};
 use crate::inventory::PortBoard;
 use crate::metrics::Metrics;
+
+/// What the API has, as one table.
+pub mod routes;
+/// Values of metrics.
+mod metrics;
+/// Metrics as Prometheus reads them.
+mod prometheus;
+/// Thresholds, and what happened.
+mod thresholds;
+/// Groups, maps and the topology.
+mod tables;
+/// Collectors that datagrams are sent on to.
+mod forwarding;
+/// The daemon itself.
+mod service;
+/// The bodies of controls and switches.
+mod json;
+/// From the bytes of a body to values.
+pub mod body;
+/// Relaxed JSON.
+pub mod relaxed;
+/// What a request says beside its body.
+pub mod parameters;
+/// Requests that wait for something to happen.
+pub mod wait;
+/// Who may.
+pub mod auth;
+/// The one door from mistakes to HTTP statuses.
+pub mod error;
+
+use auth::{Access, Caller};
+use error::ApiError;
+use wait::Waiters;
 
 /// What the API shows.
 #[derive(Debug, Clone)]
 pub struct Api {
+    /// What is known of the fabric.
+    pub engine: Engine,
     /// All metrics.
     pub metrics: Arc<Metrics>,
     /// What is still waited for.
     pub readiness: Readiness,
     /// The switches, in the inventory's order.
-    pub switches: Vec<Arc<Switch>>,
+    pub switches: Arc<[Arc<Switch>]>,
     /// Controls that are over.
     pub history: Arc<History>,
     /// What is known of ports.
     pub board: Arc<PortBoard>,
     /// How elephants are found and marked.
-    pub mark: Mark,
+    pub mark: Arc<Mark>,
     /// Turns our instants into everybody's.
     pub clock: Clock,
+    /// Places for requests that wait.
+    pub waiters: Waiters,
 }
 
-/// All routes; `address` is where they are served.
-pub fn router(api: Api, address: SocketAddr) -> Router {
-    Router::new()
-        .route("/healthz", get(|| async { "ok\n" }))
-        .route("/readyz", get(readyz))
-        .route(
-            "/version",
-            get(|| async { concat!(env!("CARGO_PKG_VERSION"), "\n") }),
-        )
-        .route("/metrics", get(metrics))
-        .route("/controls/json", get(controls))
-        .route("/switches/json", get(switches))
-        .fallback(host::not_found)
-        .layer(middleware::from_fn_with_state(address, host::check))
-        .with_state(Arc::new(api))
+/// The description of the API, OpenAPI 3.1 in JSON. A test writes it from [`routes::TABLE`].
+pub const fn openapi() -> &'static str {
+    include_str!("../../../docs/openapi-flow-marker.json")
 }
 
-async fn readyz(State(api): State<Arc<Api>>) -> Response {
-    let waiting = api.readiness.waiting_for();
-    if waiting.is_empty() {
-        return "ready\n".into_response();
-    }
-    let text = format!("waiting for {}\n", waiting.join(", "));
-    (StatusCode::SERVICE_UNAVAILABLE, text).into_response()
+/// The routes, for callers that `access` lets in. Requests need an `Arc<Peer>` among their extensions.
+pub fn router(api: Api, access: Arc<Access>) -> Router {
+    let table = routes::TABLE.iter().copied().flatten();
+    let routes = table.fold(Router::new(), |routes, operation| {
+        routes.route(operation.path, (operation.handler)())
+    });
+    routes
+        .fallback(|_: Request| async { no_such_path() })
+        .method_not_allowed_fallback(|| async { ApiError::method_not_allowed() })
+        .layer(middleware::from_fn_with_state(access, auth::check))
+        .with_state(api)
 }
 
-async fn metrics(State(api): State<Arc<Api>>) -> Response {
-    api.switches.iter().for_each(|switch| switch.show());
-    let kind = [(header::CONTENT_TYPE, "text/plain; version=0.0.4")];
-    (kind, api.metrics.render()).into_response()
+/// The thing of this name.
+///
+/// # Errors
+/// 404, with the names that there are.
+fn known<T>(named: &Named<T>, kind: &str, name: &str) -> Result<Arc<T>, ApiError> {
+    let found = named.get(name).map(Arc::clone);
+    found.ok_or_else(|| ApiError::no_such_thing(kind, name, named.iter().map(|(name, _)| &**name)))
 }
 
-async fn controls(State(api): State<Arc<Api>>) -> Response {
-    Json(json::controls(&api)).into_response()
+/// Says in the log who has changed what.
+fn audit(caller: &Caller, method: &str, what: &str, name: &str) {
+    tracing::info!(
+        who = caller.id(),
+        from = caller.from(),
+        method,
+        what,
+        name,
+        "changed"
+    );
 }
 
-async fn switches(State(api): State<Arc<Api>>) -> Response {
-    Json(json::switches(&api)).into_response()
+fn no_such_path() -> ApiError {
+    let table = routes::TABLE.iter().copied().flatten();
+    let mut paths: Vec<&str> = table.map(|operation| operation.path).collect();
+    paths.dedup();
+    ApiError::no_such_path(&paths)
 }
+
+#[cfg(test)]
+mod tests;

@@ -15,6 +15,8 @@ use crate::packet::IpProtocol;
 /// # Errors
 /// A token or certificate cannot be read, or `out` cannot be written to.
 pub(super) fn check(config: &Config, out: &mut dyn Write) -> anyhow::Result<()> {
+    config.http.validate()?;
+    config.http.credentials()?;
     let mark = &config.mark;
     match mark.mode {
         Mode::Observe => writeln!(

@@ -1,6 +1,8 @@
-//! Command line: `run`, `check`, `decode`.
+//! Command line: `run`, `check`, `decode`, `replay`, `token`, `openapi`.
 
 mod check;
+mod replay;
+mod token;
 
 use std::io::Write;
 use std::net::SocketAddr;
@@ -9,8 +11,10 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 use shared::life::Shutdown;
+use shared::serve::Reload;
 use shared::telemetry::{self, Format};
 
+use crate::api;
 use crate::app::{self, Sockets};
 use crate::config::{self, Config};
 use crate::decode;
@@ -46,7 +50,10 @@ Examples:
 
   What is in a capture (tcpdump -w x.pcap udp port 6343)?
     flow-marker decode x.pcap
-    flow-marker decode x.pcap --json | jq .";
+    flow-marker decode x.pcap --json | jq .
+
+  What would have been found in it?
+    flow-marker replay x.pcap --config fm.toml";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -58,18 +65,28 @@ enum Command {
         #[arg(long, value_name = "FILE", default_value = config::DEFAULT_PATH)]
         config: PathBuf,
     },
-    /// Print the sFlow datagrams of a capture file.
+    /// Make a bearer token for a client of the API.
+    ///
+    /// Prints the token, once: it is stored nowhere. What follows it is for the file that `tokens_file` in [http] names,
+    /// which knows only the token's SHA-256. The daemon accepts it after SIGHUP.
+    #[command(after_long_help = token::EXAMPLES)]
+    Token(token::TokenArgs),
+    /// Print the description of the HTTP API (OpenAPI 3.1, JSON).
+    Openapi,
+    /// Print the sFlow datagrams of a capture file (pcap or pcapng), every field of every record.
     Decode {
-        /// A pcap file.
+        /// A pcap or pcapng file.
         #[arg(value_name = "FILE.pcap")]
         file: PathBuf,
-        /// One JSON object per datagram instead of text.
+        /// One JSON object per datagram, in the vocabulary of sflowtool, instead of text.
         #[arg(long)]
         json: bool,
         /// The UDP destination port of sFlow in the capture.
         #[arg(long, default_value_t = 6343)]
         port: u16,
     },
+    /// Run the engine on a capture file, in the capture's own time; contacts nobody.
+    Replay(replay::ReplayArgs),
 }
 
 #[derive(Debug, Args)]
@@ -80,9 +97,12 @@ struct RunArgs {
     /// Where to receive sFlow; `[::]` is all addresses, IPv4 and IPv6.
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "[::]:6343")]
     sflow: SocketAddr,
-    /// Where to serve the API; a loopback address.
-    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8008")]
-    http: SocketAddr,
+    /// Where to serve the API [default: `listen` in [http], or 127.0.0.1:8008]; other than loopback takes credentials.
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    http: Option<SocketAddr>,
+    /// Serve everybody who can reach the address, without credentials and unencrypted.
+    #[arg(long)]
+    no_auth: bool,
     /// What to log: error, warn, info, debug, trace, or directives such as `info,flow_marker::ingest=trace`.
     #[arg(long, value_name = "FILTER", default_value = "info", env = "FLOW_MARKER_LOG")]
     log: String,
@@ -111,10 +131,33 @@ fn execute(cli: Cli) -> anyhow::Result<()> {
             let config = Config::load(&config)?;
             until_nobody_listens(check::check(&config, &mut std::io::stdout().lock()))
         }
+        Command::Token(args) => until_nobody_listens(token::run(
+            &args,
+            &mut std::io::stdout().lock(),
+            &mut std::io::stderr().lock(),
+        )),
+        Command::Openapi => {
+            let mut out = std::io::stdout().lock();
+            let written = out
+                .write_all(api::openapi().as_bytes())
+                .and_then(|()| out.flush());
+            until_nobody_listens(written.map_err(Into::into))
+        }
         Command::Decode { file, json, port } => {
             let mut out = std::io::BufWriter::new(std::io::stdout().lock());
-            let decoded = decode::run(&file, port, json, &mut out).map(drop);
+            let decoded = decode::run(&file, port, json, &mut out).map(|summary| {
+                if summary.fragments > 0 {
+                    // Beside the output, which is datagrams only.
+                    let fragments = summary.fragments;
+                    let note = "fragments of UDP datagrams were left out: they are not put together";
+                    let _ = writeln!(std::io::stderr(), "flow-marker: {fragments} {note}");
+                }
+            });
             until_nobody_listens(decoded.and_then(|()| Ok(out.flush()?)))
+        }
+        Command::Replay(args) => {
+            let mut out = std::io::stdout().lock();
+            until_nobody_listens(replay::replay(&args, &mut out, &mut std::io::stderr()))
         }
     }
 }
@@ -130,9 +173,12 @@ fn until_nobody_listens(result: anyhow::Result<()>) -> anyhow::Result<()> {
 }
 
 fn run(args: &RunArgs) -> anyhow::Result<()> {
-    let config = Config::load(&args.config)?;
+    let mut config = Config::load(&args.config)?;
+    if let Some(listen) = args.http {
+        config.http.listen = listen;
+    }
+    config.http.no_auth |= args.no_auth;
     telemetry::init(args.log_format, &args.log).map_err(|error| anyhow::anyhow!("--log: {error}"))?;
-    let sockets = Sockets::bind(args.sflow, args.http)?;
     // Two threads: one can work for HTTP clients while the other talks to switches. Receiving has its own.
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
@@ -140,7 +186,9 @@ fn run(args: &RunArgs) -> anyhow::Result<()> {
         .build()?;
     runtime.block_on(async {
         let shutdown = Shutdown::on_termination();
-        app::run(config, sockets, shutdown).await
+        let reload = Reload::on_hangup()?;
+        let sockets = Sockets::bind(args.sflow, &config).await?;
+        app::run(config, sockets, shutdown, reload).await
     })
 }
 

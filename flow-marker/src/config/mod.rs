@@ -3,6 +3,9 @@
 //! Rates are bits per second. Every mistake is an error with file, line and column; a key of the contract whose part
 //! does not exist yet is refused with that reason and never ignored.
 
+/// Where the API is served, and to whom.
+pub mod http;
+mod sflow;
 mod values;
 
 use std::collections::{BTreeMap, HashMap};
@@ -18,6 +21,8 @@ use shared::config::{ConfigError, Reason, Unbuilt};
 use shared::units::{BitRate, TimeSpan};
 use toml::Spanned;
 
+use http::Http;
+pub use sflow::Sflow;
 use values::{AclUrl, Agent, CommitInterval, Id, MaxRules, Optional};
 pub use values::{Cos, Dscp, Interface, Mode, Platform, Profile, Role, Threshold, is_interface_name};
 
@@ -33,6 +38,12 @@ pub struct Config {
     pub switches: Vec<Switch>,
     /// How elephants are found and marked.
     pub mark: Mark,
+    /// Where the API is served, and to whom.
+    pub http: Http,
+    /// Where this was read from, to be read again on SIGHUP.
+    pub file: Option<PathBuf>,
+    /// How datagrams are received, and from whom.
+    pub sflow: Sflow,
 }
 
 /// One switch that may be contacted.
@@ -108,6 +119,10 @@ struct File {
     switch: Vec<SwitchTable>,
     #[serde(default)]
     mark: MarkTable,
+    #[serde(default)]
+    http: Http,
+    #[serde(default)]
+    sflow: sflow::Table,
     #[serde(rename = "fabric")]
     _fabric: Option<Unbuilt<Fabric>>,
     #[serde(rename = "capture")]
@@ -201,7 +216,9 @@ impl Config {
             path: path.to_owned(),
             source,
         })?;
-        Self::parse(path, &text)
+        let mut config = Self::parse(path, &text)?;
+        config.file = Some(path.to_owned());
+        Ok(config)
     }
 
     /// Reads and checks a configuration; `path` is only named in errors.
@@ -252,6 +269,9 @@ fn check(file: File) -> Result<Config, Mistake> {
         id: file.id.0,
         switches,
         mark: mark(file.mark)?,
+        http: file.http,
+        file: None,
+        sflow: file.sflow.into(),
     })
 }
 

@@ -13,8 +13,8 @@ use crate::control::desired::{Cause, Wish};
 use crate::control::switch::Switch;
 use crate::control::{guard, mark};
 use crate::detect::{Elephant, Event};
+use crate::engine::Notice;
 use crate::flow::{AgentId, FlowKey};
-use crate::ingest::Notice;
 
 /// Decides what becomes of each event.
 #[derive(Debug)]

@@ -2,7 +2,7 @@
 
 use crate::config::Mark;
 use crate::detect::Elephant;
-use crate::metrics::{Agent, Counter};
+use crate::metrics::{Control, Counter};
 use crate::packet::IpProtocol;
 
 /// Why an elephant is not marked.
@@ -36,7 +36,7 @@ impl Guarded {
     }
 
     /// The counter of this reason.
-    pub const fn counter(self, metrics: &Agent) -> &Counter {
+    pub const fn counter(self, metrics: &Control) -> &Counter {
         match self {
             Self::Dscp => &metrics.guarded_dscp,
             Self::Udp => &metrics.guarded_udp,

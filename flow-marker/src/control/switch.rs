@@ -51,7 +51,7 @@ pub struct Switch {
     /// Its position in the inventory.
     pub index: usize,
     /// Its metrics.
-    pub metrics: Arc<metrics::Agent>,
+    pub metrics: Arc<metrics::Control>,
     desired: Mutex<Desired>,
     contact: Mutex<Contact>,
     history: Arc<History>,
@@ -64,7 +64,7 @@ impl Switch {
         config: config::Switch,
         index: usize,
         limits: Limits,
-        metrics: Arc<metrics::Agent>,
+        metrics: Arc<metrics::Control>,
         history: Arc<History>,
     ) -> Self {
         Self {

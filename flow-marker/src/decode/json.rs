@@ -1,18 +1,18 @@
 //! One JSON object a datagram, in the vocabulary of sflowtool: all values are strings.
 
-use std::fmt::Write as _;
-use std::io::Write;
-use std::net::IpAddr;
+use std::io::{self, Write};
 
-use serde::ser::SerializeMap as _;
-use serde::{Serialize, Serializer};
-
+use super::packet;
+use super::shown::{Shown, full};
 use super::time::Utc;
-use crate::packet::{Header, Ip, IpProtocol, MacAddress};
+use super::vocabulary::{as_path_ends, kind};
+use super::writer::Json;
 use crate::pcap::UdpPayload;
+use crate::sflow::flow::{Ipv4Packet, Ipv6Packet};
 use crate::sflow::{
-    CounterRecord, CounterSample, Datagram, DecodeError, Fault, FlowRecord, FlowSample, GenericInterface,
-    Interface, RawHeader, Sample,
+    CounterRecord, CounterSample, Datagram, DecodeError, DiscardSample, Entries, Fault, FlowFormat,
+    FlowRecord, FlowSample, FlowValue, Interface, MetricValue, Records, RtFlow, RtMetric, Sample,
+    SampleFormat, Typed, Value,
 };
 
 /// Writes one line.
@@ -21,148 +21,323 @@ pub(super) fn write(
     datagram: &Result<Datagram<'_>, DecodeError>,
     out: &mut dyn Write,
 ) -> anyhow::Result<()> {
-    serde_json::to_writer(&mut *out, &object(payload, datagram))?;
-    out.write_all(b"\n")?;
+    let mut json = Json::new(out);
+    json.begin(b"{")?;
+    object(&mut json, payload, datagram)?;
+    json.end(b"}\n")?;
     Ok(())
 }
 
-/// An object whose members keep their order.
-#[derive(Default)]
-struct Object(Vec<(&'static str, Value)>);
-
-enum Value {
-    Text(String),
-    List(Vec<Object>),
-}
-
-impl Object {
-    #[expect(
-        clippy::needless_pass_by_value,
-        reason = "numbers and `format_args!` come as they are"
-    )]
-    fn text(mut self, name: &'static str, value: impl ToString) -> Self {
-        self.0.push((name, Value::Text(value.to_string())));
-        self
+fn object(
+    json: &mut Json<'_>,
+    payload: &UdpPayload<'_>,
+    datagram: &Result<Datagram<'_>, DecodeError>,
+) -> io::Result<()> {
+    // When it was received and from whom: of a capture sflowtool knows neither, and prints these. The captures beside
+    // which its output lies are the contract; what we know of them stands under names of our own.
+    json.text("datagramSourceIP", "-")?;
+    json.text("datagramSize", payload.bytes.len())?;
+    json.text("unixSecondsUTC", 0)?;
+    json.text("unixSecondsUTC_uS", 0)?;
+    json.text("localtime", "1970-01-01T00:00:00+0000")?;
+    json.text("pcapTimestamp", format_args!("{}+0000", Utc(payload.time)))?;
+    json.text("pcapTimestamp_uS", payload.time.subsec_micros())?;
+    json.text("pcapSourceIP", full(payload.source.ip()))?;
+    json.text("pcapSourcePort", payload.source.port())?;
+    if payload.length > payload.bytes.len() {
+        json.text("pcapOriginalSize", payload.length)?;
     }
-
-    fn list(mut self, name: &'static str, values: impl Iterator<Item = Object>) -> Self {
-        self.0.push((name, Value::List(values.collect())));
-        self
-    }
-}
-
-impl Serialize for Object {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(self.0.len()))?;
-        for (name, value) in &self.0 {
-            match value {
-                Value::Text(text) => map.serialize_entry(name, text)?,
-                Value::List(list) => map.serialize_entry(name, list)?,
-            }
-        }
-        map.end()
-    }
-}
-
-fn object(payload: &UdpPayload<'_>, datagram: &Result<Datagram<'_>, DecodeError>) -> Object {
-    let time = Utc(payload.time);
-    let microseconds = payload.time.subsec_micros();
-    let object = Object::default()
-        .text("datagramSourceIP", address(payload.source.ip()))
-        .text("datagramSize", payload.bytes.len())
-        .text("unixSecondsUTC", payload.time.as_secs())
-        .text("unixSecondsUTC_uS", microseconds)
-        .text("localtime", format_args!("{time}+0000"))
-        .text("pcapTimestamp", format_args!("{time}+0000"))
-        .text("pcapTimestamp_uS", microseconds);
     let datagram = match datagram {
         Ok(datagram) => datagram,
         Err(error) => {
-            let object = match error.fault {
-                Fault::Version(version) => object.text("datagramVersion", version),
-                _ => object,
-            };
-            return object.text("error", error);
+            if let Fault::Version(version) = error.fault {
+                json.text("datagramVersion", version)?;
+            }
+            return damage(json, error);
         }
     };
+    json.text("datagramVersion", 5)?;
+    json.text("agentSubId", datagram.sub_agent)?;
+    json.text("agent", full(datagram.agent))?;
+    json.text("packetSequenceNo", datagram.sequence)?;
+    json.text("sysUpTime", datagram.uptime_ms)?;
+    json.text("samplesInPacket", datagram.sample_count)?;
+    json.list("samples")?;
     let mut samples = datagram.samples();
-    let object = object
-        .text("datagramVersion", 5)
-        .text("agentSubId", datagram.sub_agent)
-        .text("agent", address(datagram.agent))
-        .text("packetSequenceNo", datagram.sequence)
-        .text("sysUpTime", datagram.uptime_ms)
-        .text("samplesInPacket", datagram.sample_count)
-        .list(
-            "samples",
-            samples.by_ref().map(|sample| match sample {
-                Ok(Sample::Flow(sample)) => flow_sample(&sample),
-                Ok(Sample::Counters(sample)) => counter_sample(&sample),
-                Ok(Sample::Other { format, bytes }) => Object::default()
-                    .text("sampleType_tag", format)
-                    .text("skippedBytes", bytes.len()),
-                Err(error) => damaged("sampleType_tag", error),
-            }),
-        );
+    for item in samples.by_ref() {
+        json.element()?;
+        sample(json, &item)?;
+        json.end(b"}")?;
+    }
+    json.end(b"]")?;
     match samples.rest() {
-        [] => object,
-        rest => object.text("trailingBytes", rest.len()),
+        [] => Ok(()),
+        rest => json.text("trailingBytes", rest.len()),
     }
 }
 
-/// What is known of a damaged structure; `tag` is the member that says what it is.
-fn damaged(tag: &'static str, error: DecodeError) -> Object {
-    let object = match error.fault {
-        Fault::Overrun {
-            enterprise, number, ..
-        } => Object::default().text(tag, format_args!("{enterprise}:{number}")),
-        _ => Object::default(),
+/// What is wrong, and where.
+fn damage(json: &mut Json<'_>, error: &DecodeError) -> io::Result<()> {
+    json.text("error", error)?;
+    json.text("errorPosition", error.at)
+}
+
+/// What is known of a damaged structure; `tag` is the member that says what it is. Its format, where it is known.
+fn damaged(json: &mut Json<'_>, tag: &str, error: &DecodeError) -> io::Result<Option<u32>> {
+    let mut format = None;
+    if let Fault::Overrun {
+        enterprise, number, ..
+    } = error.fault
+    {
+        json.text(tag, format_args!("{enterprise}:{number}"))?;
+        format = Some(enterprise << 12 | number);
+    }
+    damage(json, error)?;
+    Ok(format)
+}
+
+fn sample(json: &mut Json<'_>, sample: &Result<Sample<'_>, DecodeError>) -> io::Result<()> {
+    match sample {
+        Ok(Sample::Flow(sample)) => flow_sample(json, sample),
+        Ok(Sample::Counters(sample)) => counter_sample(json, sample),
+        Ok(Sample::Discard(sample)) => discard_sample(json, sample),
+        Ok(Sample::RtMetric(sample)) => rt_metric(json, sample),
+        Ok(Sample::RtFlow(sample)) => rt_flow(json, sample),
+        Ok(Sample::Other { format, bytes }) => {
+            json.text("sampleType_tag", format)?;
+            json.text("skippedBytes", bytes.len())
+        }
+        Err(error) => damaged(json, "sampleType_tag", error).map(drop),
+    }
+}
+
+fn head(json: &mut Json<'_>, format: SampleFormat, kind: &str) -> io::Result<()> {
+    json.text("sampleType_tag", format)?;
+    json.text("sampleType", kind)
+}
+
+fn flow_sample(json: &mut Json<'_>, sample: &FlowSample<'_>) -> io::Result<()> {
+    head(json, sample.format, "FLOWSAMPLE")?;
+    json.text("sampleSequenceNo", sample.sequence)?;
+    json.text("sourceId", sample.source)?;
+    json.text("meanSkipCount", sample.sampling_rate)?;
+    json.text("samplePool", sample.sample_pool)?;
+    json.text("dropEvents", sample.drops)?;
+    json.text("inputPort", port(sample.input))?;
+    json.text("outputPort", port(sample.output))?;
+    elements(json, sample.records(), true)
+}
+
+fn discard_sample(json: &mut Json<'_>, sample: &DiscardSample<'_>) -> io::Result<()> {
+    head(json, SampleFormat::DISCARDED_PACKET, "DISCARD")?;
+    json.text("sampleSequenceNo", sample.sequence)?;
+    json.text("sourceId", sample.source)?;
+    json.text("dropEvents", sample.drops)?;
+    json.text("inputPort", sample.input_if_index)?;
+    json.text("outputPort", sample.output_if_index)?;
+    json.text("discardCode", sample.reason.0)?;
+    json.text("discardReason", sample.reason.name().unwrap_or("NotFound"))?;
+    json.name("", "elements")?;
+    json.begin(b"[")?;
+    json.prefix = "discarded_";
+    let written = flow_records(json, sample.records(), true);
+    json.prefix = "";
+    written?;
+    json.end(b"]")
+}
+
+fn elements<'a>(json: &mut Json<'_>, records: Records<'a, FlowRecord<'a>>, descend: bool) -> io::Result<()> {
+    json.list("elements")?;
+    flow_records(json, records, descend)?;
+    json.end(b"]")
+}
+
+/// `descend` into aggregates: one inside another is hostile, and is as deep as its bytes reach.
+fn flow_records<'a>(
+    json: &mut Json<'_>,
+    records: Records<'a, FlowRecord<'a>>,
+    descend: bool,
+) -> io::Result<()> {
+    for record in records {
+        json.element()?;
+        match record {
+            Ok(record) => flow_record(json, &record, descend)?,
+            Err(error) => {
+                let format = damaged(json, "flowBlock_tag", &error)?;
+                if let Some((name, value, _)) = format.map(|format| kind(FlowFormat(format)))
+                    && !value.is_empty()
+                {
+                    json.text(name, value)?;
+                }
+            }
+        }
+        json.end(b"}")?;
+    }
+    Ok(())
+}
+
+fn flow_record(json: &mut Json<'_>, record: &FlowRecord<'_>, descend: bool) -> io::Result<()> {
+    json.text("flowBlock_tag", record.format())?;
+    let (name, value, prefix) = kind(record.format());
+    if !value.is_empty() {
+        json.text(name, value)?;
+    }
+    match record {
+        FlowRecord::RawHeader(raw) => {
+            fields(json, prefix, |visit| record.fields(visit))?;
+            packet::write(json, raw)
+        }
+        FlowRecord::Ipv4(packet)
+        | FlowRecord::Ipv4TunnelEgress(packet)
+        | FlowRecord::Ipv4TunnelIngress(packet) => ipv4(json, prefix, packet),
+        FlowRecord::Ipv6(packet)
+        | FlowRecord::Ipv6TunnelEgress(packet)
+        | FlowRecord::Ipv6TunnelIngress(packet) => ipv6(json, prefix, packet),
+        FlowRecord::Gateway(gateway) => {
+            fields(json, prefix, |visit| record.fields(visit))?;
+            let (peer, destination) = as_path_ends(&gateway.path);
+            json.text("dst_as", destination)?;
+            json.text("dst_peer_as", peer)
+        }
+        FlowRecord::Aggregation(aggregation) => {
+            json.text("aggregation_num_pdus", aggregation.pdus.len())?;
+            json.list("aggregation_pdus")?;
+            for records in aggregation.pdus.iter().filter(|_| descend) {
+                json.element()?;
+                elements(json, records, false)?;
+                json.end(b"}")?;
+            }
+            json.end(b"]")
+        }
+        FlowRecord::Other { bytes, .. } => json.text("skippedBytes", bytes.len()),
+        record => fields(json, prefix, |visit| record.fields(visit)),
+    }
+}
+
+/// Writes every field that `walk` shows.
+fn fields<'a>(
+    json: &mut Json<'_>,
+    prefix: &str,
+    walk: impl FnOnce(&mut dyn FnMut(&'static str, Value<'a>)),
+) -> io::Result<()> {
+    let mut written = Ok(());
+    walk(&mut |name, value| {
+        if written.is_ok() {
+            written = json.value(prefix, name, &value);
+        }
+    });
+    written
+}
+
+fn ipv4(json: &mut Json<'_>, prefix: &str, packet: &Ipv4Packet) -> io::Result<()> {
+    json.prefixed(prefix, "sampledPacketSize", packet.length)?;
+    json.prefixed(prefix, "IPSize", packet.length)?;
+    json.prefixed(prefix, "srcIP", packet.source)?;
+    json.prefixed(prefix, "dstIP", packet.destination)?;
+    json.prefixed(prefix, "IPProtocol", packet.protocol)?;
+    json.prefixed(prefix, "IPTOS", packet.tos)?;
+    let ports = [packet.source_port, packet.destination_port];
+    transport(json, prefix, packet.protocol, ports, packet.tcp_flags)
+}
+
+fn ipv6(json: &mut Json<'_>, prefix: &str, packet: &Ipv6Packet) -> io::Result<()> {
+    json.prefixed(prefix, "sampledPacketSize", packet.length)?;
+    json.prefixed(prefix, "IPSize", packet.length)?;
+    json.prefixed(prefix, "srcIP6", full(packet.source.into()))?;
+    json.prefixed(prefix, "dstIP6", full(packet.destination.into()))?;
+    json.prefixed(prefix, "IPProtocol", packet.protocol)?;
+    json.prefixed(prefix, "priority", packet.priority)?;
+    let ports = [packet.source_port, packet.destination_port];
+    transport(json, prefix, packet.protocol, ports, packet.tcp_flags)
+}
+
+fn transport(
+    json: &mut Json<'_>,
+    prefix: &str,
+    protocol: u32,
+    [source, destination]: [u32; 2],
+    flags: u32,
+) -> io::Result<()> {
+    let (from, to) = match protocol {
+        1 => ("ICMPSrcPort", "ICMPType"),
+        6 => ("TCPSrcPort", "TCPDstPort"),
+        17 => ("UDPSrcPort", "UDPDstPort"),
+        _ => ("srcPort", "dstPort"),
     };
-    object.text("error", error)
+    json.prefixed(prefix, from, source)?;
+    json.prefixed(prefix, to, destination)?;
+    json.prefixed(prefix, "TCPFlags", flags)
 }
 
-fn flow_sample(sample: &FlowSample<'_>) -> Object {
-    Object::default()
-        .text("sampleType_tag", sample.format)
-        .text("sampleType", "FLOWSAMPLE")
-        .text("sampleSequenceNo", sample.sequence)
-        .text("sourceId", sample.source)
-        .text("meanSkipCount", sample.sampling_rate)
-        .text("samplePool", sample.sample_pool)
-        .text("dropEvents", sample.drops)
-        .text("inputPort", port(sample.input))
-        .text("outputPort", port(sample.output))
-        .list(
-            "elements",
-            sample.records().map(|record| match record {
-                Ok(FlowRecord::RawHeader(header)) => raw_header(&header),
-                Ok(FlowRecord::Other { format, bytes }) => Object::default()
-                    .text("flowBlock_tag", format)
-                    .text("skippedBytes", bytes.len()),
-                Err(error) => damaged("flowBlock_tag", error),
-            }),
-        )
+fn counter_sample(json: &mut Json<'_>, sample: &CounterSample<'_>) -> io::Result<()> {
+    head(json, sample.format, "COUNTERSSAMPLE")?;
+    json.text("sampleSequenceNo", sample.sequence)?;
+    json.text("sourceId", sample.source)?;
+    json.list("elements")?;
+    for record in sample.records() {
+        json.element()?;
+        match record {
+            Ok(CounterRecord::Other { format, bytes }) => {
+                json.text("counterBlock_tag", format)?;
+                json.text("skippedBytes", bytes.len())?;
+            }
+            Ok(record) => {
+                json.text("counterBlock_tag", record.format())?;
+                fields(json, "", |visit| record.fields(visit))?;
+            }
+            Err(error) => drop(damaged(json, "counterBlock_tag", &error)?),
+        }
+        json.end(b"}")?;
+    }
+    json.end(b"]")
 }
 
-fn counter_sample(sample: &CounterSample<'_>) -> Object {
-    Object::default()
-        .text("sampleType_tag", sample.format)
-        .text("sampleType", "COUNTERSSAMPLE")
-        .text("sampleSequenceNo", sample.sequence)
-        .text("sourceId", sample.source)
-        .list(
-            "elements",
-            sample.records().map(|record| match record {
-                Ok(CounterRecord::GenericInterface(counters)) => generic_interface(&counters),
-                Ok(CounterRecord::PortName(name)) => Object::default()
-                    .text("counterBlock_tag", "0:1005")
-                    .text("ifName", String::from_utf8_lossy(name.0)),
-                Ok(CounterRecord::Other { format, bytes }) => Object::default()
-                    .text("counterBlock_tag", format)
-                    .text("skippedBytes", bytes.len()),
-                Err(error) => damaged("counterBlock_tag", error),
-            }),
-        )
+fn rt_metric(json: &mut Json<'_>, sample: &RtMetric<'_>) -> io::Result<()> {
+    head(json, SampleFormat::RT_METRIC, "RTMETRIC")?;
+    json.text("rtmetric_datasource_name", Shown(&Value::Text(sample.source)))?;
+    entries(json, sample.entries(), |value| match value {
+        MetricValue::Text(text) => ("rtmetric_string_", Shown(&Value::Text(*text)).to_string()),
+        MetricValue::Counter32(value) => ("rtmetric_counter32_", value.to_string()),
+        MetricValue::Counter64(value) => ("rtmetric_counter64_", value.to_string()),
+        MetricValue::Gauge32(value) => ("rtmetric_gauge32_", value.to_string()),
+        MetricValue::Gauge64(value) => ("rtmetric_gauge64_", value.to_string()),
+        MetricValue::Float(value) => ("rtmetric_gaugeFloat_", format!("{value:.3}")),
+        MetricValue::Double(value) => ("rtmetric_gaugeDouble_", format!("{value:.3}")),
+    })
+}
+
+fn rt_flow(json: &mut Json<'_>, sample: &RtFlow<'_>) -> io::Result<()> {
+    head(json, SampleFormat::RT_FLOW, "RTFLOW")?;
+    json.text("rtflow_datasource_name", Shown(&Value::Text(sample.source)))?;
+    json.text("rtflow_sampling_rate", sample.sampling_rate)?;
+    json.text("rtflow_sample_pool", sample.sample_pool)?;
+    entries(json, sample.entries(), |value| match value {
+        FlowValue::Text(text) => ("rtflow_string_", Shown(&Value::Text(*text)).to_string()),
+        FlowValue::Mac(mac) => ("rtflow_mac_", Shown(&Value::Mac(*mac)).to_string()),
+        FlowValue::Ipv4(address) => ("rtflow_ip_", address.to_string()),
+        FlowValue::Ipv6(address) => ("rtflow_ip6_", full((*address).into()).to_string()),
+        FlowValue::U32(value) => ("rtflow_int32_", value.to_string()),
+        FlowValue::U64(value) => ("rtflow_int64_", value.to_string()),
+        FlowValue::Float(value) => ("rtflow_float_", format!("{value:.3}")),
+        FlowValue::Double(value) => ("rtflow_double_", format!("{value:.3}")),
+    })
+}
+
+fn entries<'a, V: Typed<'a>>(
+    json: &mut Json<'_>,
+    entries: Entries<'a, V>,
+    shown: impl Fn(&V) -> (&'static str, String),
+) -> io::Result<()> {
+    for entry in entries {
+        match entry {
+            Ok(entry) => {
+                let (prefix, value) = shown(&entry.value);
+                json.prefixed(prefix, &Shown(&Value::Text(entry.name)).to_string(), value)?;
+            }
+            Err(error) => damage(json, &error)?,
+        }
+    }
+    Ok(())
 }
 
 fn port(interface: Interface) -> String {
@@ -173,151 +348,5 @@ fn port(interface: Interface) -> String {
         Interface::Discarded(reason) => format!("dropCode {reason}"),
         Interface::Multiple(ports) => format!("multiple {ports}"),
         Interface::Undefined { format, value } => format!("format=={format} {value}"),
-    }
-}
-
-fn raw_header(raw: &RawHeader<'_>) -> Object {
-    let object = Object::default()
-        .text("flowBlock_tag", "0:1")
-        .text("flowSampleType", "HEADER")
-        .text("headerProtocol", raw.protocol.0)
-        .text("sampledPacketSize", raw.frame_length)
-        .text("strippedBytes", raw.stripped)
-        .text("headerLen", raw.header.len())
-        .text("headerBytes", hexadecimal(raw.header));
-    packet(object, raw)
-}
-
-fn packet(mut object: Object, raw: &RawHeader<'_>) -> Object {
-    let header = Header::parse(raw.protocol, raw.header);
-    if let Some(ethernet) = header.ethernet {
-        object = object
-            .text("dstMAC", mac(ethernet.destination))
-            .text("srcMAC", mac(ethernet.source));
-    }
-    if let Some(vlan) = header.vlan {
-        object = object
-            .text("decodedVLAN", vlan.id)
-            .text("decodedPriority", vlan.priority);
-    }
-    if let Some(ethertype) = header.ethertype {
-        object = object.text("ethernet_type", ethertype.0);
-    }
-    let Some(ip) = header.ip else {
-        return object;
-    };
-    // By the frame, so that it shows padding; the packet's own length follows.
-    let size = raw
-        .frame_length
-        .saturating_sub(raw.stripped)
-        .saturating_sub(ip.offset.into());
-    object = object.text("IPSize", size);
-    object = match ip.source {
-        IpAddr::V4(_) => ipv4(object, &ip),
-        IpAddr::V6(_) => ipv6(object, &ip),
-    };
-    if let Some(transport) = header.transport {
-        let (source, destination) = match ip.protocol {
-            Some(IpProtocol::TCP) => ("TCPSrcPort", "TCPDstPort"),
-            _ => ("UDPSrcPort", "UDPDstPort"),
-        };
-        object = object
-            .text(source, transport.source_port)
-            .text(destination, transport.destination_port);
-        if let Some(flags) = transport.tcp.and_then(|tcp| tcp.flags) {
-            object = object.text("TCPFlags", flags.0);
-        }
-        if let Some(udp) = transport.udp {
-            object = object.text("UDPBytes", udp.length);
-        }
-    }
-    if let Some(icmp) = header.icmp {
-        object = object.text("ICMPType", icmp.kind).text("ICMPCode", icmp.code);
-    }
-    object
-}
-
-fn ipv4(object: Object, ip: &Ip) -> Object {
-    let object = object
-        .text("ip.tot_len", ip.length)
-        .text("srcIP", ip.source)
-        .text("dstIP", ip.destination)
-        .text("IPProtocol", ip.protocol.map_or(0, |protocol| protocol.0))
-        .text("IPTOS", traffic_class(ip))
-        .text("IPTTL", ip.ttl);
-    // The number that the packet carries, read in network order: the real value, not its bytes as they
-    // lie in a little-endian machine's memory.
-    match ip.identification {
-        Some(identification) => object.text("IPID", identification),
-        None => object,
-    }
-}
-
-fn ipv6(object: Object, ip: &Ip) -> Object {
-    let object = object
-        .text("IPTOS", traffic_class(ip))
-        .text(
-            "IP6_label",
-            format_args!("{:#x}", ip.flow_label.unwrap_or_default()),
-        )
-        .text("IPV6_payloadLen", ip.length.saturating_sub(40))
-        .text("IPTTL", ip.ttl)
-        .text("srcIP6", address(ip.source))
-        .text("dstIP6", address(ip.destination));
-    match ip.protocol {
-        Some(protocol) => object.text("IPProtocol", protocol.0),
-        None => object,
-    }
-}
-
-const fn traffic_class(ip: &Ip) -> u8 {
-    (ip.dscp << 2) | ip.ecn
-}
-
-fn generic_interface(counters: &GenericInterface) -> Object {
-    Object::default()
-        .text("counterBlock_tag", "0:1")
-        .text("ifIndex", counters.if_index)
-        .text("networkType", counters.if_type)
-        .text("ifSpeed", counters.speed_bps)
-        .text("ifDirection", counters.direction.0)
-        .text("ifStatus", counters.status)
-        .text("ifInOctets", counters.in_octets)
-        .text("ifInUcastPkts", counters.in_unicast)
-        .text("ifInMulticastPkts", counters.in_multicast)
-        .text("ifInBroadcastPkts", counters.in_broadcast)
-        .text("ifInDiscards", counters.in_discards)
-        .text("ifInErrors", counters.in_errors)
-        .text("ifInUnknownProtos", counters.in_unknown_protocols)
-        .text("ifOutOctets", counters.out_octets)
-        .text("ifOutUcastPkts", counters.out_unicast)
-        .text("ifOutMulticastPkts", counters.out_multicast)
-        .text("ifOutBroadcastPkts", counters.out_broadcast)
-        .text("ifOutDiscards", counters.out_discards)
-        .text("ifOutErrors", counters.out_errors)
-        .text("ifPromiscuousMode", counters.promiscuous)
-}
-
-/// `CE-83-38`.
-fn hexadecimal(bytes: &[u8]) -> String {
-    let mut text = String::new();
-    for (index, byte) in bytes.iter().enumerate() {
-        let separator = if index == 0 { "" } else { "-" };
-        // Writing to a string cannot fail.
-        let _ = write!(text, "{separator}{byte:02X}");
-    }
-    text
-}
-
-/// `ce83381bb141`.
-fn mac(address: MacAddress) -> String {
-    address.to_string().replace(':', "")
-}
-
-/// IPv6 addresses with all their zeros.
-fn address(address: IpAddr) -> String {
-    match address {
-        IpAddr::V4(address) => address.to_string(),
-        IpAddr::V6(address) => address.segments().map(|part| format!("{part:04x}")).join(":"),
     }
 }

@@ -2,8 +2,12 @@
 //!
 //! Damage is reported where it is, and printing goes on with what follows it.
 
-mod json;
 mod text;
+mod json;
+mod packet;
+mod vocabulary;
+mod writer;
+mod shown;
 mod time;
 
 use std::fs::File;
@@ -22,6 +26,8 @@ pub struct Summary {
     pub packets: u64,
     /// Packets that were not whole UDP datagrams.
     pub not_udp: u64,
+    /// Fragments of UDP datagrams among these.
+    pub fragments: u64,
     /// UDP datagrams to another port.
     pub other_port: u64,
     /// Datagrams printed: those whose head could be read.
@@ -32,6 +38,10 @@ pub struct Summary {
     pub flow_samples: u64,
     /// Counter samples.
     pub counter_samples: u64,
+    /// Notifications of discarded packets.
+    pub discarded: u64,
+    /// Metrics and flows that somebody defined.
+    pub custom_samples: u64,
     /// Samples of structures that are not decoded.
     pub other_samples: u64,
     /// Records of structures that are not decoded.
@@ -61,12 +71,17 @@ pub fn run(file: &Path, port: u16, json: bool, out: &mut dyn Write) -> anyhow::R
     };
     summary.packets = capture.packets();
     summary.not_udp = capture.skipped();
+    summary.fragments = capture.fragments();
     out.flush()?;
     end.with_context(|| name.to_string())?;
     Ok(summary)
 }
 
-fn print(
+/// Prints one datagram and counts what is in it.
+///
+/// # Errors
+/// `out` fails.
+pub fn print(
     payload: &UdpPayload<'_>,
     json: bool,
     summary: &mut Summary,
@@ -91,10 +106,11 @@ impl Summary {
             match sample {
                 Ok(Sample::Flow(sample)) => {
                     self.flow_samples += 1;
-                    for record in sample.records() {
-                        self.other_records += u64::from(matches!(record, Ok(FlowRecord::Other { .. })));
-                        self.damaged += u64::from(record.is_err());
-                    }
+                    sample.records().for_each(|record| self.flow_record(&record));
+                }
+                Ok(Sample::Discard(sample)) => {
+                    self.discarded += 1;
+                    sample.records().for_each(|record| self.flow_record(&record));
                 }
                 Ok(Sample::Counters(sample)) => {
                     self.counter_samples += 1;
@@ -103,10 +119,23 @@ impl Summary {
                         self.damaged += u64::from(record.is_err());
                     }
                 }
+                Ok(Sample::RtMetric(sample)) => {
+                    self.custom_samples += 1;
+                    self.damaged += u64::from(sample.entries().any(|entry| entry.is_err()));
+                }
+                Ok(Sample::RtFlow(sample)) => {
+                    self.custom_samples += 1;
+                    self.damaged += u64::from(sample.entries().any(|entry| entry.is_err()));
+                }
                 Ok(Sample::Other { .. }) => self.other_samples += 1,
                 Err(_) => self.damaged += 1,
             }
         }
+    }
+
+    fn flow_record(&mut self, record: &Result<FlowRecord<'_>, DecodeError>) {
+        self.other_records += u64::from(matches!(record, Ok(FlowRecord::Other { .. })));
+        self.damaged += u64::from(record.is_err());
     }
 }
 

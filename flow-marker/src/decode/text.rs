@@ -1,15 +1,16 @@
 //! Datagrams for people: a line for each datagram, sample and record.
 
-use std::fmt::{self, Display};
-use std::io::Write;
+use std::fmt::{self, Debug, Display};
+use std::io::{self, Write};
 use std::net::SocketAddr;
 
+use super::shown::Shown;
 use super::time::Utc;
 use crate::packet::{Header, Ip, IpProtocol, Layer, Stop, TcpFlags, Transport};
 use crate::pcap::UdpPayload;
 use crate::sflow::{
-    CounterRecord, CounterSample, Datagram, DecodeError, FlowRecord, FlowSample, GenericInterface, Interface,
-    PortName, RawHeader, Sample,
+    CounterRecord, CounterSample, Datagram, DecodeError, DiscardSample, Entries, Entry, FlowRecord,
+    FlowSample, Interface, RawHeader, Records, Sample, Typed, Value,
 };
 
 /// Writes a datagram.
@@ -48,6 +49,21 @@ pub(super) fn write(
             Ok(Sample::Other { format, bytes }) => {
                 writeln!(out, "  sample {format} skipped, {} bytes", bytes.len())?;
             }
+            Ok(Sample::Discard(sample)) => discard_sample(&sample, out)?,
+            Ok(Sample::RtMetric(sample)) => {
+                writeln!(
+                    out,
+                    "  rtmetric source {:?}",
+                    String::from_utf8_lossy(sample.source.0)
+                )?;
+                entries(sample.entries(), out)?;
+            }
+            Ok(Sample::RtFlow(sample)) => {
+                let source = String::from_utf8_lossy(sample.source.0);
+                let (rate, pool) = (sample.sampling_rate, sample.sample_pool);
+                writeln!(out, "  rtflow source {source:?} rate 1:{rate} pool {pool}")?;
+                entries(sample.entries(), out)?;
+            }
             Err(error) => writeln!(out, "  DAMAGED {error}")?,
         }
     }
@@ -69,11 +85,49 @@ fn flow_sample(sample: &FlowSample<'_>, out: &mut dyn Write) -> anyhow::Result<(
         Port(sample.input),
         Port(sample.output)
     )?;
-    for record in sample.records() {
+    flow_records(sample.records(), 4, out)
+}
+
+fn discard_sample(sample: &DiscardSample<'_>, out: &mut dyn Write) -> anyhow::Result<()> {
+    writeln!(
+        out,
+        "  discarded packet {} source {} drops {} in {} out {} reason {} {}",
+        sample.sequence,
+        sample.source,
+        sample.drops,
+        sample.input_if_index,
+        sample.output_if_index,
+        sample.reason.0,
+        sample.reason.name().unwrap_or("unnamed")
+    )?;
+    flow_records(sample.records(), 4, out)
+}
+
+/// Deeper than 8 columns nothing is descended into: an aggregate in an aggregate is hostile.
+fn flow_records<'a>(
+    records: Records<'a, FlowRecord<'a>>,
+    indent: usize,
+    out: &mut dyn Write,
+) -> anyhow::Result<()> {
+    for record in records {
+        write!(out, "{:indent$}", "")?;
         match record {
             Ok(FlowRecord::RawHeader(raw)) => raw_header(&raw, out)?,
             Ok(FlowRecord::Other { format, bytes }) => skipped(format, bytes, out)?,
-            Err(error) => writeln!(out, "    DAMAGED {error}")?,
+            Ok(record) => {
+                let format = record.format();
+                write!(out, "{}:", format.name().unwrap_or_default())?;
+                fields(|visit| record.fields(visit), out)?;
+                if let FlowRecord::Aggregation(aggregation) = record
+                    && indent < 8
+                {
+                    for (number, records) in aggregation.pdus.iter().enumerate() {
+                        writeln!(out, "{:indent$}  packet {number} of the aggregate", "")?;
+                        flow_records(records, indent + 4, out)?;
+                    }
+                }
+            }
+            Err(error) => writeln!(out, "DAMAGED {error}")?,
         }
     }
     Ok(())
@@ -86,13 +140,73 @@ fn counter_sample(sample: &CounterSample<'_>, out: &mut dyn Write) -> anyhow::Re
         sample.sequence, sample.source
     )?;
     for record in sample.records() {
+        write!(out, "    ")?;
         match record {
-            Ok(CounterRecord::GenericInterface(counters)) => generic_interface(&counters, out)?,
-            // Quoted and escaped: a name is the network's text, and this is somebody's terminal.
-            Ok(CounterRecord::PortName(PortName(name))) => {
-                writeln!(out, "    port name {:?}", String::from_utf8_lossy(name))?;
-            }
             Ok(CounterRecord::Other { format, bytes }) => skipped(format, bytes, out)?,
+            Ok(record) => {
+                write!(out, "{}:", record.format().name().unwrap_or_default())?;
+                fields(|visit| record.fields(visit), out)?;
+            }
+            Err(error) => writeln!(out, "DAMAGED {error}")?,
+        }
+    }
+    Ok(())
+}
+
+/// All fields of a record in one line, and its end.
+fn fields<'a>(
+    walk: impl FnOnce(&mut dyn FnMut(&'static str, Value<'a>)),
+    out: &mut dyn Write,
+) -> anyhow::Result<()> {
+    let mut written = Ok(());
+    walk(&mut |name, value| {
+        if written.is_ok() {
+            written = field(name, &value, out);
+        }
+    });
+    written?;
+    writeln!(out)?;
+    Ok(())
+}
+
+fn field(name: &str, value: &Value<'_>, out: &mut dyn Write) -> io::Result<()> {
+    write!(out, " {name} ")?;
+    match value {
+        // Quoted and escaped: this is the network's text, and somebody's terminal.
+        Value::Text(text) => write!(out, "{:?}", String::from_utf8_lossy(text.0)),
+        Value::Adapters(adapters) => {
+            write!(out, "[")?;
+            for adapter in adapters.iter() {
+                write!(out, " {}:", adapter.if_index)?;
+                for mac in adapter.macs() {
+                    write!(out, " {}", Shown(&Value::Mac(mac)))?;
+                }
+                write!(out, ";")?;
+            }
+            write!(out, " ]")
+        }
+        Value::Lanes(lanes) => {
+            write!(out, "[")?;
+            for lane in lanes.iter() {
+                for (name, value) in lane.fields() {
+                    write!(out, " {name} {value}")?;
+                }
+                write!(out, ";")?;
+            }
+            write!(out, " ]")
+        }
+        Value::Percent(_) => write!(out, "{}%", Shown(value)),
+        value if value.is_unknown() => write!(out, "-"),
+        value => write!(out, "{}", Shown(value)),
+    }
+}
+
+fn entries<'a, V: Typed<'a> + Debug>(entries: Entries<'a, V>, out: &mut dyn Write) -> anyhow::Result<()> {
+    for entry in entries {
+        match entry {
+            Ok(Entry { name, value }) => {
+                writeln!(out, "    {:?} {value:?}", String::from_utf8_lossy(name.0))?
+            }
             Err(error) => writeln!(out, "    DAMAGED {error}")?,
         }
     }
@@ -100,7 +214,7 @@ fn counter_sample(sample: &CounterSample<'_>, out: &mut dyn Write) -> anyhow::Re
 }
 
 fn skipped(format: impl Display, bytes: &[u8], out: &mut dyn Write) -> anyhow::Result<()> {
-    writeln!(out, "    record {format} skipped, {} bytes", bytes.len())?;
+    writeln!(out, "record {format} skipped, {} bytes", bytes.len())?;
     Ok(())
 }
 
@@ -110,7 +224,7 @@ struct Port(Interface);
 impl Display for Port {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
-            Interface::Index(index) => index.fmt(f),
+            Interface::Index(index) => write!(f, "{index}"),
             Interface::Discarded(reason) => write!(f, "discarded({reason})"),
             Interface::Multiple(0) => f.write_str("multiple"),
             Interface::Multiple(ports) => write!(f, "multiple({ports})"),
@@ -124,7 +238,7 @@ impl Display for Port {
 fn raw_header(raw: &RawHeader<'_>, out: &mut dyn Write) -> anyhow::Result<()> {
     write!(
         out,
-        "    packet of {} bytes, {} sampled, {} stripped:",
+        "packet of {} bytes, {} sampled, {} stripped:",
         raw.frame_length,
         raw.header.len(),
         raw.stripped
@@ -192,6 +306,9 @@ fn packet(ip: &Ip, transport: Option<Transport>, out: &mut dyn Write) -> anyhow:
         " length {} dscp {} ecn {} ttl {}",
         ip.length, ip.dscp, ip.ecn, ip.ttl
     )?;
+    if let Some(identification) = ip.identification {
+        write!(out, " id {identification}")?;
+    }
     if ip.fragment {
         write!(out, " fragment")?;
     }
@@ -216,45 +333,5 @@ impl Display for Flags {
             .map(|(_, name)| *name)
             .collect();
         write!(f, "[{}]", set.join(" "))
-    }
-}
-
-fn generic_interface(counters: &GenericInterface, out: &mut dyn Write) -> anyhow::Result<()> {
-    writeln!(
-        out,
-        "    interface {} {} bit/s {}: in {} bytes {} unicast {} multicast {} broadcast {} discards {} errors, \
-         out {} bytes {} unicast {} multicast {} broadcast {} discards {} errors",
-        counters.if_index,
-        counters.speed_bps,
-        if counters.is_up() { "up" } else { "down" },
-        Counter(counters.in_octets, u64::MAX),
-        narrow(counters.in_unicast),
-        narrow(counters.in_multicast),
-        narrow(counters.in_broadcast),
-        narrow(counters.in_discards),
-        narrow(counters.in_errors),
-        Counter(counters.out_octets, u64::MAX),
-        narrow(counters.out_unicast),
-        narrow(counters.out_multicast),
-        narrow(counters.out_broadcast),
-        narrow(counters.out_discards),
-        narrow(counters.out_errors),
-    )?;
-    Ok(())
-}
-
-/// A counter, and the value that means "not counted".
-struct Counter(u64, u64);
-
-fn narrow(counter: u32) -> Counter {
-    Counter(counter.into(), u32::MAX.into())
-}
-
-impl Display for Counter {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 == self.1 {
-            true => f.write_str("-"),
-            false => self.0.fmt(f),
-        }
     }
 }

@@ -165,7 +165,32 @@ impl Detector {
         seen: &Observation,
         deliver: &mut impl FnMut(&Event) -> bool,
     ) -> Outcome {
-        let fingerprint = self.hasher.fingerprint(&seen.key);
+        let fingerprint = self.fingerprint(&seen.key);
+        self.observe_as(now, fingerprint, seen, deliver)
+    }
+
+    /// What stands for a flow in all calls of this detector.
+    #[inline]
+    pub fn fingerprint(&self, key: &FlowKey) -> Fingerprint {
+        self.hasher.fingerprint(key)
+    }
+
+    /// Makes ready for the samples of these flows. With many flows it is faster to take samples in batches: all
+    /// fingerprints first, then this, then [`Self::observe_as`] for each.
+    #[inline]
+    pub fn warm(&self, fingerprints: &[Fingerprint]) {
+        self.table.warm(fingerprints);
+    }
+
+    /// As [`Self::observe`], where the fingerprint of the flow is known already.
+    #[inline]
+    pub fn observe_as(
+        &mut self,
+        now: Time,
+        fingerprint: Fingerprint,
+        seen: &Observation,
+        deliver: &mut impl FnMut(&Event) -> bool,
+    ) -> Outcome {
         if let Some(fired) = self.fired.get_mut(&fingerprint) {
             fired.count(now, seen);
             return Outcome::Known;

@@ -29,7 +29,13 @@ impl Average {
     /// The rate at `now`, without changing anything.
     #[inline]
     pub fn at(&self, now: Time, tau: Duration) -> f64 {
-        self.value * (-now.since(self.at).as_secs_f64() / tau.as_secs_f64()).exp()
+        // Most questions are asked right after a sample. Whole numbers of nanoseconds are subtracted before they become
+        // a fraction: exact, and several times faster than by way of `Duration`.
+        let silent = now.as_nanos().saturating_sub(self.at.as_nanos());
+        if silent == 0 {
+            return self.value;
+        }
+        self.value * (-(silent as f64 * 1e-9) / tau.as_secs_f64()).exp()
     }
 
     /// When the last sample was added.

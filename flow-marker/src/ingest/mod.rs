@@ -1,14 +1,25 @@
-//! Receives datagrams and drives decoding and detection.
+//! Receives datagrams and hands them to whoever keeps what they say.
 //!
-//! One thread of its own receives; it waits for nobody. Events go to the controllers through a bounded channel: when
-//! that is full, the event is counted as dropped and offered again a tenth of a second later, because the detector is
-//! level-triggered.
+//! One thread a core receives, each on a socket of its own in one `SO_REUSEPORT` group. The kernel spreads senders over
+//! the sockets by address and port; every *agent* has one owner among the threads all the same, so that its state is in
+//! one place without locks: who receives a datagram of somebody else's agent hands it over. Nothing here knows what
+//! becomes of the datagrams (`Sink`).
+//!
+//! What arrives is never lost without being counted: datagrams sent to the port = received + dropped by the kernel, and
+//! received = given to sinks + dropped at a handover + too long.
 
-mod direction;
-mod pipeline;
-mod socket;
+pub mod replay;
 mod worker;
+mod handover;
+mod owners;
+mod receiver;
+mod pace;
+mod drops;
+mod socket;
+mod sink;
+pub mod admission;
+pub mod loss;
 
-pub use pipeline::{Notice, Pipeline};
-pub use socket::bind;
-pub use worker::{Worker, spawn};
+pub use sink::{Received, Sink};
+pub use socket::{Sockets, bind};
+pub use worker::{Workers, spawn};

@@ -78,6 +78,18 @@ pub struct Ethernet {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct MacAddress(pub [u8; 6]);
 
+impl MacAddress {
+    /// Whether a frame to it goes to everybody.
+    pub const fn is_broadcast(self) -> bool {
+        matches!(self.0, [0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF])
+    }
+
+    /// Whether a frame to it goes to a group, everybody included.
+    pub const fn is_multicast(self) -> bool {
+        self.0[0] & 1 != 0
+    }
+}
+
 impl fmt::Display for MacAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let [a, b, c, d, e, g] = self.0;
@@ -100,6 +112,32 @@ impl EtherType {
     pub const SERVICE_VLAN: Self = Self(0x88A8);
     /// Service tag of equipment older than 802.1ad.
     pub const OLD_SERVICE_VLAN: Self = Self(0x9100);
+    /// ARP.
+    pub const ARP: Self = Self(0x0806);
+    /// MPLS to one receiver.
+    pub const MPLS: Self = Self(0x8847);
+    /// MPLS to several receivers, or with an upstream-assigned label.
+    pub const MPLS_MULTICAST: Self = Self(0x8848);
+    /// An Ethernet frame inside a tunnel.
+    pub const BRIDGED: Self = Self(0x6558);
+    /// PPP inside GRE.
+    pub const PPP: Self = Self(0x880B);
+    /// ERSPAN type I and II.
+    pub const ERSPAN: Self = Self(0x88BE);
+    /// ERSPAN type III.
+    pub const ERSPAN_III: Self = Self(0x22EB);
+
+    /// Whether this is the type of a VLAN tag.
+    #[inline]
+    pub const fn is_tag(self) -> bool {
+        matches!(self, Self::VLAN | Self::SERVICE_VLAN | Self::OLD_SERVICE_VLAN)
+    }
+
+    /// Whether this is the length of an 802.2 frame (IEEE 802.3 §3.2.6).
+    #[inline]
+    pub const fn is_length(self) -> bool {
+        self.0 < 1536
+    }
 }
 
 /// A VLAN tag (IEEE 802.1Q).
@@ -152,6 +190,8 @@ impl IpProtocol {
     pub const UDP: Self = Self(17);
     /// `ICMPv6`.
     pub const ICMPV6: Self = Self(58);
+    /// SCTP.
+    pub const SCTP: Self = Self(132);
 }
 
 /// TCP or UDP.
@@ -163,6 +203,8 @@ pub struct Transport {
     pub destination_port: u16,
     /// Where the transport header begins, in bytes from the start of what was parsed.
     pub offset: u16,
+    /// Where the IP packet ends among the bytes that were parsed: behind it is padding.
+    pub end: u16,
     /// The rest of a TCP header.
     pub tcp: Option<Tcp>,
     /// The rest of a UDP header.
@@ -193,6 +235,12 @@ impl TcpFlags {
     pub const PSH: Self = Self(0x08);
     /// The acknowledgement number is valid.
     pub const ACK: Self = Self(0x10);
+    /// The urgent pointer is valid.
+    pub const URG: Self = Self(0x20);
+    /// Congestion was notified to the receiver (RFC 3168).
+    pub const ECE: Self = Self(0x40);
+    /// The sender has reduced its window (RFC 3168).
+    pub const CWR: Self = Self(0x80);
 
     /// Whether any of `flags` is set.
     pub const fn intersects(self, flags: Self) -> bool {

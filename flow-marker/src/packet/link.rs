@@ -7,9 +7,6 @@ use super::network;
 /// More tags than any network stacks (two, and a third where providers meet providers); beyond them is nonsense.
 const MAX_TAGS: usize = 4;
 
-/// Type fields below this are lengths (IEEE 802.3 §3.2.6).
-const FIRST_ETHERTYPE: u16 = 1536;
-
 /// 802.2 LLC and SNAP for encapsulated Ethernet (RFC 1042).
 const SNAP: [u8; 6] = [0xAA, 0xAA, 0x03, 0, 0, 0];
 
@@ -39,12 +36,9 @@ pub(super) fn payload(header: &mut Header, ethertype: EtherType, bytes: &[u8], w
     }
 }
 
-fn tagged(header: &mut Header, mut ethertype: EtherType, mut bytes: &[u8], whole: usize) -> Stop {
+fn tagged(header: &mut Header, mut ethertype: EtherType, mut bytes: &[u8], mut whole: usize) -> Stop {
     let mut tags = 0;
-    while matches!(
-        ethertype,
-        EtherType::VLAN | EtherType::SERVICE_VLAN | EtherType::OLD_SERVICE_VLAN
-    ) {
+    while ethertype.is_tag() {
         tags += 1;
         if tags > MAX_TAGS {
             return Stop::Malformed(Layer::Vlan);
@@ -61,7 +55,12 @@ fn tagged(header: &mut Header, mut ethertype: EtherType, mut bytes: &[u8], whole
             None => return Stop::Cut(Layer::Vlan),
         }
     }
-    if ethertype.0 < FIRST_ETHERTYPE {
+    if ethertype.is_length() {
+        // What stands behind is padding.
+        if let Some((frame, padding)) = bytes.split_at_checked(ethertype.0.into()) {
+            whole = whole.saturating_sub(padding.len());
+            bytes = frame;
+        }
         match array::<6>(&mut bytes) {
             Some(&SNAP) => {}
             Some(_) => return Stop::Unsupported(Layer::Network),

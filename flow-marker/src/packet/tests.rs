@@ -7,14 +7,14 @@ use proptest::prelude::*;
 use super::*;
 use crate::sflow::HeaderProtocol;
 
-const MACS: [u8; 12] = [2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1];
+pub(super) const MACS: [u8; 12] = [2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1];
 
-fn ethernet(tags: &[[u8; 4]], ethertype: u16, payload: &[u8]) -> Vec<u8> {
+pub(super) fn ethernet(tags: &[[u8; 4]], ethertype: u16, payload: &[u8]) -> Vec<u8> {
     [&MACS[..], &tags.concat(), &ethertype.to_be_bytes(), payload].concat()
 }
 
 /// DSCP 10, ECN 1, time to live 63, identification 0xABCD; `fragment` is flags and offset.
-fn ipv4(protocol: u8, fragment: u16, options: &[u8], payload: &[u8]) -> Vec<u8> {
+pub(super) fn ipv4(protocol: u8, fragment: u16, options: &[u8], payload: &[u8]) -> Vec<u8> {
     let length = 20 + options.len();
     let words = u8::try_from(length / 4).unwrap();
     let total = u16::try_from(length + payload.len()).unwrap().to_be_bytes();
@@ -45,7 +45,7 @@ fn ipv4(protocol: u8, fragment: u16, options: &[u8], payload: &[u8]) -> Vec<u8> 
 }
 
 /// DSCP 46, ECN 2, hop limit 64, flow label 0xb190e.
-fn ipv6(next_header: u8, payload: &[u8]) -> Vec<u8> {
+pub(super) fn ipv6(next_header: u8, payload: &[u8]) -> Vec<u8> {
     let length = u16::try_from(payload.len()).unwrap().to_be_bytes();
     let mut bytes = vec![0x6B, 0xAB, 0x19, 0x0E, length[0], length[1], next_header, 64];
     for last in [1, 2] {
@@ -281,6 +281,16 @@ fn padding_is_not_read_as_ports() {
         (header.transport, header.stop),
         (None, Stop::Cut(Layer::Transport))
     );
+    // The same behind the length of an 802.3 frame.
+    let snap = [&[0xAA, 0xAA, 3, 0, 0, 0, 8, 0][..], &ipv4(17, 0, &[], &[])].concat();
+    let mut frame = ethernet(&[], 28, &snap);
+    frame[24..26].copy_from_slice(&[0, 99]);
+    frame.resize(60, 0x77);
+    let header = parse(&frame);
+    assert_eq!(
+        (header.transport, header.stop),
+        (None, Stop::Cut(Layer::Transport))
+    );
     // Segmentation offload leaves the length empty: then everything counts.
     let mut frame = ethernet(&[], 0x0800, &ipv4(6, 0, &[], &tcp()));
     frame[16..18].copy_from_slice(&[0, 0]);
@@ -400,6 +410,8 @@ fn agrees(part: &Header, whole: &Header) -> bool {
                 && Transport {
                     tcp: b.tcp,
                     udp: b.udp,
+                    // Not a field of the packet: it says how much was sampled.
+                    end: b.end,
                     ..a
                 } == b
         })

@@ -34,6 +34,7 @@ fn ports(header: &mut Header, protocol: IpProtocol, mut bytes: &[u8], whole: usi
         source_port,
         destination_port,
         offset,
+        end: offset_in(whole, &[]),
         tcp,
         udp,
     });

@@ -42,4 +42,7 @@ pub enum Fault {
     /// Neither an IPv4 nor an IPv6 address.
     #[error("address type {0}, neither 1 (IPv4) nor 2 (IPv6)")]
     AddressType(u32),
+    /// Not a type that a value of an rtmetric or rtflow has.
+    #[error("no value has the type {0}")]
+    ValueType(u32),
 }

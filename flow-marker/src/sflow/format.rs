@@ -3,16 +3,25 @@
 //! Samples, flow records and counter records have a number space each: 2100 is a socket in a flow sample and a virtual
 //! node in a counter sample. Hence three types.
 
-use std::fmt;
-
 macro_rules! number_space {
-    ($(#[$doc:meta])* $name:ident { $($(#[$constant_doc:meta])* $constant:ident = $number:expr;)* }) => {
+    ($(#[$doc:meta])* $name:ident { $($constant:ident = $number:expr, $what:literal;)* }) => {
         $(#[$doc])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub struct $name(pub u32);
 
         impl $name {
-            $($(#[$constant_doc])* pub const $constant: Self = Self($number);)*
+            $(
+                #[doc = concat!("`", $what, "`.")]
+                pub const $constant: Self = Self($number);
+            )*
+
+            /// What the structure is called; `None` when it is not one that is known here.
+            pub const fn name(self) -> Option<&'static str> {
+                match self {
+                    $(Self::$constant => Some($what),)*
+                    _ => None,
+                }
+            }
 
             /// The enterprise that defined the structure; 0 is sFlow.org.
             pub const fn enterprise(self) -> u32 {
@@ -25,8 +34,8 @@ macro_rules! number_space {
             }
         }
 
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 write!(f, "{}:{}", self.enterprise(), self.number())
             }
         }
@@ -39,36 +48,17 @@ macro_rules! number_space {
     };
 }
 
+pub(super) use number_space;
+
 number_space! {
     /// What a sample is; displayed as `enterprise:number`.
     SampleFormat {
-        /// Flow sample.
-        FLOW = 1;
-        /// Counter sample.
-        COUNTERS = 2;
-        /// Flow sample with 32-bit interface numbers.
-        EXPANDED_FLOW = 3;
-        /// Counter sample with a 32-bit source index.
-        EXPANDED_COUNTERS = 4;
-        /// Notification of a discarded packet.
-        DISCARDED_PACKET = 5;
-    }
-}
-
-number_space! {
-    /// What a record of a flow sample is; displayed as `enterprise:number`.
-    FlowFormat {
-        /// The first bytes of the sampled packet.
-        RAW_HEADER = 1;
-    }
-}
-
-number_space! {
-    /// What a record of a counter sample is; displayed as `enterprise:number`.
-    CounterFormat {
-        /// Generic interface counters.
-        GENERIC_INTERFACE = 1;
-        /// The port's name.
-        PORT_NAME = 1005;
+        FLOW = 1, "flow";
+        COUNTERS = 2, "counters";
+        EXPANDED_FLOW = 3, "expanded flow";
+        EXPANDED_COUNTERS = 4, "expanded counters";
+        DISCARDED_PACKET = 5, "discarded packet";
+        RT_METRIC = 4300 << 12 | 1002, "rtmetric";
+        RT_FLOW = 4300 << 12 | 1003, "rtflow";
     }
 }

@@ -5,23 +5,35 @@
 //! after the damage is still delivered. Structures that are not known here are values too (`Sample::Other`,
 //! `FlowRecord::Other`, `CounterRecord::Other`): skipped by their length, visible to whoever counts.
 
-mod counter;
 mod datagram;
-mod error;
-mod flow;
+mod sample;
+mod discard;
+mod custom;
+mod source;
+pub mod flow;
+pub mod counter;
+mod catalogue;
+mod structure;
+mod value;
+mod list;
+mod record;
 mod format;
 mod reader;
-mod record;
-mod sample;
+mod error;
 
-pub use counter::{CounterRecord, GenericInterface, InterfaceDirection, PortName};
+pub use counter::{CounterFormat, CounterRecord, GenericInterface, PortName};
+pub use custom::{Entries, Entry, FlowValue, MetricValue, RtFlow, RtMetric, Typed};
 pub use datagram::{Datagram, Samples};
+pub use discard::{DiscardSample, DropReason};
 pub use error::{DecodeError, Fault};
-pub use flow::{FlowRecord, HeaderProtocol, RawHeader};
-pub use format::{CounterFormat, FlowFormat, SampleFormat};
+pub use flow::{FlowFormat, FlowRecord, HeaderProtocol, RawHeader};
+pub use format::SampleFormat;
+pub use list::{Adapter, Adapters, AsPath, AsSegment, AsSegmentType, Lane, Lanes, Pdus, Words};
 pub use reader::Reader;
 pub use record::{Decode, Records};
-pub use sample::{CounterSample, DataSource, FlowSample, Interface, Sample, SourceClass};
+pub use sample::{CounterSample, FlowSample, Sample};
+pub use source::{DataSource, Interface, SourceClass};
+pub use value::{AppStatus, Opaque, PacketDirection, Text, Value};
 
 #[cfg(test)]
 pub(crate) mod tests;

@@ -8,7 +8,7 @@ use super::error::{DecodeError, Fault};
 ///
 /// There is no index to get wrong: a read either takes its bytes off the front or fails and leaves the reader as it
 /// was. Positions come for free, because the end of the slice never moves.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Reader<'a> {
     rest: &'a [u8],
     /// Position of the end of `rest` in the datagram.
@@ -114,6 +114,43 @@ impl<'a> Reader<'a> {
         })
     }
 
+    /// `count` items of `size` bytes each, borrowed.
+    ///
+    /// # Errors
+    /// [`Fault::Short`]
+    pub fn take_items(
+        &mut self,
+        count: u32,
+        size: u32,
+        reading: &'static str,
+    ) -> Result<&'a [u8], DecodeError> {
+        self.take(count.saturating_mul(size), reading)
+    }
+
+    /// Bytes that are preceded by their number and padded to a multiple of four (RFC 4506 §4.10, §4.11). At the end of
+    /// a record the padding may be missing: some agents leave it out.
+    ///
+    /// # Errors
+    /// [`Fault::Short`]
+    pub fn opaque(&mut self, reading: &'static str) -> Result<&'a [u8], DecodeError> {
+        let mut ahead = *self;
+        let length = ahead.u32(reading)?;
+        let bytes = ahead.take(length, reading)?;
+        let padding = bytes.len().next_multiple_of(4) - bytes.len();
+        ahead.rest = ahead.rest.get(padding..).unwrap_or_default();
+        *self = ahead;
+        Ok(bytes)
+    }
+
+    /// What lies between here and `end`, another reader of the same bytes that has read on.
+    pub(super) fn until(&self, end: &Self) -> Self {
+        let length = self.rest.len().saturating_sub(end.rest.len());
+        Self {
+            rest: self.rest.get(..length).unwrap_or_default(),
+            end: end.position(),
+        }
+    }
+
     /// A reader of everything that is left; this one is at its end afterwards.
     pub fn drain(&mut self) -> Self {
         let all = *self;
@@ -136,6 +173,19 @@ impl<'a> Reader<'a> {
                 fault: Fault::AddressType(other),
             }),
         }
+    }
+
+    /// As [`Self::address`], but type 0 is an answer too: there is none.
+    ///
+    /// # Errors
+    /// [`Fault::Short`], [`Fault::AddressType`]
+    pub fn optional_address(&mut self, reading: &'static str) -> Result<Option<IpAddr>, DecodeError> {
+        let mut ahead = *self;
+        if ahead.u32(reading)? == 0 {
+            *self = ahead;
+            return Ok(None);
+        }
+        self.address(reading).map(Some)
     }
 
     #[cold]

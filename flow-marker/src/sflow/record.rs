@@ -21,7 +21,7 @@ pub trait Decode<'a>: Sized {
 ///
 /// A damaged record is an `Err` item, and the next record follows it, unless its length leads out of the sample. What
 /// stands after the announced number of records is padding.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Records<'a, R> {
     structures: Structures<'a>,
     kind: PhantomData<fn() -> R>,
@@ -46,7 +46,7 @@ impl<'a, R: Decode<'a>> Iterator for Records<'a, R> {
 }
 
 /// The walk that samples in a datagram and records in a sample have in common: `format | length | body`, n times.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Structures<'a> {
     reader: Reader<'a>,
     /// Announced and not yet seen. Only counted down: nothing is sized by it.

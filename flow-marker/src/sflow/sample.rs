@@ -1,21 +1,29 @@
-//! Flow samples, counter samples, and what they say about ports.
-
-use std::fmt;
+//! The samples of a datagram.
 
 use super::counter::CounterRecord;
+use super::custom::{RtFlow, RtMetric};
+use super::discard::DiscardSample;
 use super::error::DecodeError;
 use super::flow::FlowRecord;
 use super::format::SampleFormat;
 use super::reader::Reader;
 use super::record::{Decode, Records};
+use super::source::{DataSource, Interface, SourceClass};
 
 /// One sample of a datagram.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
 pub enum Sample<'a> {
     /// A sampled packet (formats 1 and 3).
     Flow(FlowSample<'a>),
     /// Counters of a data source (formats 2 and 4).
     Counters(CounterSample<'a>),
+    /// A packet that was dropped (format 5).
+    Discard(DiscardSample<'a>),
+    /// Metrics that somebody defined (format 4300:1002).
+    RtMetric(RtMetric<'a>),
+    /// A flow that somebody defined (format 4300:1003).
+    RtFlow(RtFlow<'a>),
     /// A structure that is not decoded.
     Other {
         /// What it is.
@@ -27,13 +35,7 @@ pub enum Sample<'a> {
 
 impl<'a> Decode<'a> for Sample<'a> {
     fn is_known(format: u32) -> bool {
-        matches!(
-            SampleFormat(format),
-            SampleFormat::FLOW
-                | SampleFormat::COUNTERS
-                | SampleFormat::EXPANDED_FLOW
-                | SampleFormat::EXPANDED_COUNTERS
-        )
+        SampleFormat(format).name().is_some()
     }
 
     #[inline]
@@ -43,6 +45,9 @@ impl<'a> Decode<'a> for Sample<'a> {
             SampleFormat::EXPANDED_FLOW => FlowSample::expanded(body).map(Self::Flow),
             SampleFormat::COUNTERS => CounterSample::compact(body).map(Self::Counters),
             SampleFormat::EXPANDED_COUNTERS => CounterSample::expanded(body).map(Self::Counters),
+            SampleFormat::DISCARDED_PACKET => DiscardSample::decode(body).map(Self::Discard),
+            SampleFormat::RT_METRIC => RtMetric::decode(body).map(Self::RtMetric),
+            SampleFormat::RT_FLOW => RtFlow::decode(body).map(Self::RtFlow),
             format => Ok(Self::Other {
                 format,
                 bytes: body.rest(),
@@ -52,7 +57,7 @@ impl<'a> Decode<'a> for Sample<'a> {
 }
 
 /// One packet seen, standing for `sampling_rate` packets (sFlow v5 §5, `flow_sample` and `flow_sample_expanded`).
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct FlowSample<'a> {
     /// [`SampleFormat::FLOW`] or [`SampleFormat::EXPANDED_FLOW`].
     pub format: SampleFormat,
@@ -127,7 +132,7 @@ impl<'a> FlowSample<'a> {
 }
 
 /// Counters of one data source (sFlow v5 §5, `counters_sample` and `counters_sample_expanded`).
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct CounterSample<'a> {
     /// [`SampleFormat::COUNTERS`] or [`SampleFormat::EXPANDED_COUNTERS`].
     pub format: SampleFormat,
@@ -165,114 +170,5 @@ impl<'a> CounterSample<'a> {
     /// The blocks of counters.
     pub const fn records(&self) -> Records<'a, CounterRecord<'a>> {
         self.records
-    }
-}
-
-/// What a data source's index counts (sFlow v5 §5, `sflow_data_source`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct SourceClass(pub u32);
-
-impl SourceClass {
-    /// An interface; the index is its ifIndex.
-    pub const INTERFACE: Self = Self(0);
-    /// A VLAN (smonVlanDataSource).
-    pub const VLAN: Self = Self(1);
-    /// A physical entity (entPhysicalEntry).
-    pub const PHYSICAL_ENTITY: Self = Self(2);
-    /// A logical entity (entLogicalEntry).
-    pub const LOGICAL_ENTITY: Self = Self(3);
-}
-
-/// What samples or counts at an agent; displayed as `class:index`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct DataSource {
-    /// What the index counts.
-    pub class: SourceClass,
-    /// Which of them.
-    pub index: u32,
-}
-
-impl DataSource {
-    /// The data source of an interface.
-    pub const fn interface(if_index: u32) -> Self {
-        Self {
-            class: SourceClass::INTERFACE,
-            index: if_index,
-        }
-    }
-
-    /// Class in the top 8 bits, index in the other 24.
-    const fn compact(word: u32) -> Self {
-        Self {
-            class: SourceClass(word >> 24),
-            index: word & 0x00FF_FFFF,
-        }
-    }
-
-    /// The ifIndex, when this is an interface.
-    pub const fn if_index(self) -> Option<u32> {
-        match self.class {
-            SourceClass::INTERFACE => Some(self.index),
-            _ => None,
-        }
-    }
-}
-
-impl fmt::Display for DataSource {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.class.0, self.index)
-    }
-}
-
-/// Where a packet came in or went out (sFlow v5 §5, `interface` and `interface_expanded`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Interface {
-    /// A port, by its ifIndex.
-    Index(u32),
-    /// Nowhere: the packet was discarded, for this reason.
-    Discarded(u32),
-    /// So many ports; 0 means more than one, nobody knows how many.
-    Multiple(u32),
-    /// The device itself.
-    Internal,
-    /// The agent does not know.
-    Unknown,
-    /// A form that the specification does not define.
-    Undefined {
-        /// Its number.
-        format: u32,
-        /// What came with it.
-        value: u32,
-    },
-}
-
-impl Interface {
-    /// All bits of a compact index: the device itself, in the expanded form too.
-    const INTERNAL: u32 = 0x3FFF_FFFF;
-
-    #[inline]
-    const fn new(format: u32, value: u32) -> Self {
-        match (format, value) {
-            (0, 0) => Self::Unknown,
-            (0, Self::INTERNAL) => Self::Internal,
-            (0, index) => Self::Index(index),
-            (1, reason) => Self::Discarded(reason),
-            (2, ports) => Self::Multiple(ports),
-            (format, value) => Self::Undefined { format, value },
-        }
-    }
-
-    /// Format in the top 2 bits, value in the other 30.
-    #[inline]
-    const fn compact(word: u32) -> Self {
-        Self::new(word >> 30, word & 0x3FFF_FFFF)
-    }
-
-    /// The ifIndex, when this is exactly one known port.
-    pub const fn if_index(self) -> Option<u32> {
-        match self {
-            Self::Index(index) => Some(index),
-            _ => None,
-        }
     }
 }

@@ -269,7 +269,7 @@ async fn a_name_that_was_rebound_to_this_machine_gets_nothing() {
         )
     });
     assert!(
-        bad.starts_with("HTTP/1.1 403") && bad.contains("problem+json"),
+        bad.starts_with("HTTP/1.1 401") && bad.contains("problem+json") && bad.contains("evil.example"),
         "{bad}"
     );
     assert!(!none.starts_with("HTTP/1.1 200"), "{none}");
@@ -278,13 +278,10 @@ async fn a_name_that_was_rebound_to_this_machine_gets_nothing() {
     daemon.stop().await;
 }
 
-#[test]
-fn no_address_but_loopback_is_served() {
-    let error = flow_marker::app::Sockets::bind("127.0.0.1:0".parse().unwrap(), "0.0.0.0:0".parse().unwrap());
-    assert!(
-        error
-            .unwrap_err()
-            .to_string()
-            .contains("credentials are not built")
-    );
+#[tokio::test]
+async fn no_address_but_loopback_is_served_without_credentials() {
+    let text = "[http]\nlisten = \"0.0.0.0:0\"\n";
+    let config = flow_marker::config::Config::parse("t.toml".as_ref(), text).unwrap();
+    let error = flow_marker::app::Sockets::bind("127.0.0.1:0".parse().unwrap(), &config).await;
+    assert!(error.unwrap_err().to_string().contains("flow-marker token"));
 }

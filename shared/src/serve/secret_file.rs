@@ -1,7 +1,8 @@
 //! Files that must not be everybody's: keys, and lists of who may.
 
-use std::io::{self, Read as _};
-use std::os::unix::fs::MetadataExt as _;
+use std::fs::OpenOptions;
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 /// Longest file: a chain of certificates has some 10 KiB, a thousand tokens 200 KiB.
@@ -63,6 +64,32 @@ pub fn read(path: &Path, safe: Safe) -> Result<Vec<u8>, FileError> {
     Ok(content)
 }
 
+/// Adds a block of text to the end of a file, durably; the file is made with mode 0600 if need be. An empty line comes
+/// before it, unless it is the first.
+///
+/// # Errors
+/// The system refuses it.
+pub fn append(path: &Path, block: &str) -> io::Result<()> {
+    let mut file = OpenOptions::new()
+        .read(true)
+        .append(true)
+        .create(true)
+        .mode(0o600)
+        .open(path)?;
+    let separator = match file.seek(SeekFrom::End(0))? {
+        0 => "",
+        _ => {
+            let mut last = [0];
+            file.seek(SeekFrom::End(-1))?;
+            file.read_exact(&mut last)?;
+            if last == *b"\n" { "\n" } else { "\n\n" }
+        }
+    };
+    // In one write: somebody who reads the file meanwhile sees all of it or nothing.
+    file.write_all(format!("{separator}{block}").as_bytes())?;
+    file.sync_all()
+}
+
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::PermissionsExt as _;
@@ -93,5 +120,21 @@ mod tests {
             read("/nonexistent".as_ref(), Safe::FromWriters),
             Err(FileError::Read { .. })
         ));
+    }
+
+    #[test]
+    fn a_file_gets_the_block_at_its_end_and_keeps_what_it_has() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("new.toml");
+        append(&path, "[[token]]\nname = \"a\"\n").unwrap();
+        let mode = std::fs::metadata(&path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        append(&path, "[[token]]\nname = \"b\"\n").unwrap();
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert_eq!(text, "[[token]]\nname = \"a\"\n\n[[token]]\nname = \"b\"\n");
+        std::fs::write(&path, "no_auth = true").unwrap();
+        append(&path, "[[token]]\nname = \"c\"\n").unwrap();
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert_eq!(text, "no_auth = true\n\n[[token]]\nname = \"c\"\n");
     }
 }

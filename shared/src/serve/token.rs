@@ -9,6 +9,8 @@ use serde::{Deserialize, Deserializer};
 use sha2::{Digest as _, Sha256};
 use subtle::{Choice, ConstantTimeEq as _};
 
+use super::token_name::TokenName;
+
 /// Random bytes of a token.
 const RANDOM: usize = 32;
 /// Longest text that is taken for a token: ours have about 50 bytes, and others may have come from elsewhere.
@@ -93,6 +95,31 @@ pub fn make(mark: &str) -> Result<NewToken, NoRandomness> {
     let text = format!("{mark}{}", BASE64URL_NOPAD.encode(&random));
     let hash = TokenHash::of(text.as_bytes());
     Ok(NewToken { text, hash })
+}
+
+/// A token that was just issued. It has no `Debug`: its text is for its owner alone.
+#[expect(missing_debug_implementations, reason = "it holds a secret")]
+pub struct Issued {
+    /// The token, which nobody can tell again.
+    pub token: String,
+    /// The `[[token]]` entry that makes it known to a daemon, for its configuration or `tokens_file`.
+    pub entry: String,
+}
+
+/// Makes a token called `name`; `scopes` are the lines of its entry that say what it may. See [`make`] for `mark`.
+///
+/// # Errors
+/// The system has no randomness.
+pub fn issue(mark: &str, name: &TokenName, scopes: &str) -> Result<Issued, NoRandomness> {
+    let made = make(mark)?;
+    let entry = format!(
+        "[[token]]\nname = \"{name}\"\nsha256 = \"{}\"\n{scopes}",
+        made.hash
+    );
+    Ok(Issued {
+        token: made.text,
+        entry,
+    })
 }
 
 #[cfg(test)]

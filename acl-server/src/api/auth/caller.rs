@@ -1,41 +1,20 @@
 //! Somebody who has been let in, and what he may.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use shared::AclName;
 use shared::serve::Peer;
+use shared::serve::access::Identity;
 
 use crate::commit::change;
 use crate::config::access::{Action, Actions, Scopes};
 
 /// Who is calling, from where, and what he may. Each of its questions is answered by `Ok`, or by why not.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Caller {
-    identity: Identity,
+    identity: Identity<Scopes>,
     /// The connection, for audit records: `192.0.2.7:50123`.
     from: Arc<str>,
-}
-
-/// By what a caller is known.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Identity {
-    /// By nothing, over TCP: on this machine, or anywhere with `--no-auth`.
-    Address(IpAddr),
-    /// By nothing but the user, over a unix socket.
-    User(u32),
-    /// Root, over a unix socket.
-    Root,
-    /// By nothing at all: `--no-auth`, and a connection that tells nothing.
-    Nobody,
-    Token {
-        name: Arc<str>,
-        may: Arc<Scopes>,
-    },
-    Certificate {
-        subject: Arc<str>,
-        may: Arc<Scopes>,
-    },
 }
 
 /// What a caller may not, and why, for the caller: 403.
@@ -44,51 +23,18 @@ enum Identity {
 pub struct Denied(pub String);
 
 impl Caller {
-    fn new(identity: Identity, peer: &Peer) -> Self {
+    /// Somebody on a connection.
+    pub fn new(identity: Identity<Scopes>, peer: &Peer) -> Self {
         Self {
             identity,
             from: peer.to_string().into(),
         }
     }
 
-    /// Who shows the token called `name`.
-    pub fn token(name: &str, may: &Arc<Scopes>, peer: &Peer) -> Self {
-        let (name, may) = (name.into(), Arc::clone(may));
-        Self::new(Identity::Token { name, may }, peer)
-    }
-
-    /// Who shows a certificate that the entry `subject` means.
-    pub fn certificate(subject: &str, may: &Arc<Scopes>, peer: &Peer) -> Self {
-        let (subject, may) = (subject.into(), Arc::clone(may));
-        Self::new(Identity::Certificate { subject, may }, peer)
-    }
-
-    /// Root on this machine.
-    pub fn root(peer: &Peer) -> Self {
-        Self::new(Identity::Root, peer)
-    }
-
-    /// Somebody without credentials where none are needed.
-    pub fn anonymous(peer: &Peer) -> Self {
-        let identity = match (peer.address, peer.unix) {
-            (Some(address), _) => Identity::Address(address.ip()),
-            (None, Some(unix)) => Identity::User(unix.uid),
-            (None, None) => Identity::Nobody,
-        };
-        Self::new(identity, peer)
-    }
-
     /// The same for the same caller, on whatever connection, for audit records and for fairness between callers:
     /// `token:flow-marker`, `cert:CN=x`, `uid:1000`, `127.0.0.1`.
     pub fn id(&self) -> String {
-        match &self.identity {
-            Identity::Address(address) => address.to_string(),
-            Identity::User(uid) => format!("uid:{uid}"),
-            Identity::Root => "uid:0".to_owned(),
-            Identity::Nobody => "anonymous".to_owned(),
-            Identity::Token { name, .. } => format!("token:{name}"),
-            Identity::Certificate { subject, .. } => format!("cert:{subject}"),
-        }
+        self.identity.to_string()
     }
 
     /// The caller as the writer knows it: it asks again what the rules do, when it knows which ones a change replaces.
@@ -108,15 +54,12 @@ impl Caller {
 
     /// What is configured for the caller; `None` when nothing is, who may read and write then.
     fn scopes(&self) -> Option<&Scopes> {
-        match &self.identity {
-            Identity::Token { may, .. } | Identity::Certificate { may, .. } => Some(may),
-            Identity::Address(_) | Identity::User(_) | Identity::Root | Identity::Nobody => None,
-        }
+        self.identity.may()
     }
 
     /// Whether the guard does not apply, and nothing else either.
     pub fn is_admin(&self) -> bool {
-        self.identity == Identity::Root || self.scopes().is_some_and(|scopes| scopes.admin)
+        matches!(self.identity, Identity::Root) || self.scopes().is_some_and(|scopes| scopes.admin)
     }
 
     fn allow(&self, may: bool, what: impl FnOnce() -> String) -> Result<(), Denied> {

@@ -1,6 +1,7 @@
 //! Makes tokens: shown once, kept as hashes.
 
 use shared::serve::credentials::TokenName;
+pub use shared::serve::token::Issued;
 use shared::serve::token::{self, NoRandomness};
 
 use crate::config::access::Scopes;
@@ -8,30 +9,12 @@ use crate::config::access::Scopes;
 /// How our tokens begin, so that people and secret scanners know them.
 const MARK: &str = "acltok_";
 
-/// A token that was just made. It has no `Debug`: its text is for its owner alone.
-#[expect(missing_debug_implementations, reason = "it holds a secret")]
-pub struct Issued {
-    /// The token, which nobody can tell again.
-    pub token: String,
-    /// The `[[token]]` entry that makes it known to the daemon, for the configuration or `tokens_file`.
-    pub entry: String,
-}
-
 /// Makes a token.
 ///
 /// # Errors
 /// The system has no randomness.
 pub fn issue(name: &TokenName, may: &Scopes) -> Result<Issued, NoRandomness> {
-    let made = token::make(MARK)?;
-    let entry = format!(
-        "[[token]]\nname = \"{name}\"\nsha256 = \"{}\"\n{}",
-        made.hash,
-        may.to_toml()
-    );
-    Ok(Issued {
-        token: made.text,
-        entry,
-    })
+    token::issue(MARK, name, &may.to_toml())
 }
 
 #[cfg(test)]

@@ -1,34 +1,9 @@
 //! The kinds of problems that there are: the stable end of each `type`, its status and its title. `docs/API.md` and
 //! `openapi.json` are checked against this list.
 
-use axum::http::StatusCode;
+pub use shared::serve::kind::Kind;
 
-/// One kind of problem.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Kind {
-    /// The status of the reply.
-    pub status: StatusCode,
-    /// The end of its `type`, for programs; it never changes.
-    pub slug: &'static str,
-    /// The same for every occurrence, for people.
-    pub title: &'static str,
-}
-
-macro_rules! kinds {
-    ($($(#[doc = $doc:literal])* $name:ident = $status:ident $slug:literal $title:literal;)*) => {
-        $($(#[doc = $doc])*
-        pub const $name: Kind = Kind {
-            status: StatusCode::$status,
-            slug: $slug,
-            title: $title,
-        };)*
-
-        /// All of them, by status.
-        pub const ALL: &[&Kind] = &[$(&$name),*];
-    };
-}
-
-kinds! {
+shared::kinds! {
     /// Path, query, header or body.
     INVALID = BAD_REQUEST "invalid" "the request cannot be understood";
     /// A line of an ACL, with its position.

@@ -1,10 +1,11 @@
 //! Everything that the API has, by path.
 
 use axum::routing::{delete, get, patch, post, put};
+use shared::serve::routes::{Good, Parameter, good, needs, takes};
 
 use super::super::error::{ApiError, kinds};
 use super::super::{acls, body, commits, counters, edit, events, renew, service};
-use super::{Good, Operation, Parameter, good, needs, takes};
+use super::Operation;
 
 const NAME: Parameter = needs("path", "name", "AclName", "The name of the ACL");
 const ID: Parameter = needs("path", "id", "CommitId", "The header Commit-Id of the change");

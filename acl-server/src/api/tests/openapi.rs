@@ -4,14 +4,12 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use serde::Serialize as _;
-use serde_json::ser::PrettyFormatter;
-use serde_json::{Map, Value, json, to_value};
+use serde_json::{Value, json, to_value};
+use shared::serve::openapi::{self, Info};
 use shared::wire;
-use utoipa::ToSchema;
 
 use super::super::error::kinds::{self, Kind};
-use super::super::routes::{Good, Operation, Parameter, TABLE};
+use super::super::routes::{Operation, TABLE};
 use super::*;
 
 /// What a request should have found in the table.
@@ -32,9 +30,8 @@ fn operation(method: &Method, path: &str) -> Option<&'static Operation> {
     found.min_by_key(|op| op.path.contains('{'))
 }
 
-fn problems(operation: &Operation) -> impl Iterator<Item = &'static Kind> {
-    let sets = operation.problems.iter().chain([&kinds::ANY]);
-    sets.flat_map(|set| set.iter().copied())
+fn problems(operation: &'static Operation) -> impl Iterator<Item = &'static Kind> {
+    openapi::problems(operation, kinds::ANY)
 }
 
 /// Asserts that a reply is one that the table promises.
@@ -96,15 +93,6 @@ pub(super) fn promised(method: &Method, path: &str, reply: &Reply) {
     }
 }
 
-fn schema<T: ToSchema>(all: &mut BTreeMap<String, Value>) {
-    let mut parts = Vec::new();
-    T::schemas(&mut parts);
-    parts.push((T::name().into_owned(), T::schema()));
-    for (name, schema) in parts {
-        all.insert(name, to_value(schema).unwrap());
-    }
-}
-
 /// Schemas that no type has.
 fn words() -> Value {
     let seconds = |most: u64| json!({ "type": "integer", "minimum": 1, "maximum": most });
@@ -145,48 +133,30 @@ fn words() -> Value {
 
 fn schemas() -> Value {
     let mut all = BTreeMap::new();
-    schema::<Problem>(&mut all);
-    schema::<wire::AclSummary>(&mut all);
-    schema::<wire::Renewed>(&mut all);
-    schema::<wire::PatchResult>(&mut all);
-    schema::<wire::DryRun>(&mut all);
-    schema::<wire::Capacity>(&mut all);
-    schema::<wire::RuleCounters>(&mut all);
-    schema::<wire::LastError>(&mut all);
-    schema::<wire::Ready>(&mut all);
-    schema::<wire::Version>(&mut all);
-    schema::<wire::CommitStatus>(&mut all);
-    schema::<wire::Hello>(&mut all);
-    schema::<wire::Named>(&mut all);
-    schema::<wire::Drift>(&mut all);
-    schema::<wire::Confirmation>(&mut all);
-    schema::<wire::Synced>(&mut all);
-    schema::<wire::Missed>(&mut all);
+    openapi::schema::<Problem>(&mut all);
+    openapi::schema::<wire::AclSummary>(&mut all);
+    openapi::schema::<wire::Renewed>(&mut all);
+    openapi::schema::<wire::PatchResult>(&mut all);
+    openapi::schema::<wire::DryRun>(&mut all);
+    openapi::schema::<wire::Capacity>(&mut all);
+    openapi::schema::<wire::RuleCounters>(&mut all);
+    openapi::schema::<wire::LastError>(&mut all);
+    openapi::schema::<wire::Ready>(&mut all);
+    openapi::schema::<wire::Version>(&mut all);
+    openapi::schema::<wire::CommitStatus>(&mut all);
+    openapi::schema::<wire::Hello>(&mut all);
+    openapi::schema::<wire::Named>(&mut all);
+    openapi::schema::<wire::Drift>(&mut all);
+    openapi::schema::<wire::Confirmation>(&mut all);
+    openapi::schema::<wire::Synced>(&mut all);
+    openapi::schema::<wire::Missed>(&mut all);
     let words = serde_json::from_value::<BTreeMap<String, Value>>(words()).unwrap();
     all.extend(words);
     to_value(all).unwrap()
 }
 
-/// `Name`, or `[Name]` for an array of them.
-fn reference(schema: &str) -> Value {
-    match schema.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
-        Some(inner) => json!({ "type": "array", "items": reference(inner) }),
-        None => json!({ "$ref": format!("#/components/schemas/{schema}") }),
-    }
-}
-
-fn parameter(parameter: &Parameter) -> Value {
-    json!({
-        "name": parameter.name,
-        "in": parameter.place,
-        "required": parameter.required,
-        "description": parameter.text,
-        "schema": reference(parameter.schema),
-    })
-}
-
-fn header(name: &str) -> Value {
-    let (text, schema) = match name {
+fn header(name: &str) -> (&'static str, &'static str) {
+    match name {
         "Commit-Id" => (
             "Names the change; also in answers that are problems of a verdict",
             "CommitId",
@@ -206,191 +176,29 @@ fn header(name: &str) -> Value {
         "Retry-After" => ("Seconds", "Text"),
         "Allow" => ("The methods of this path", "Text"),
         other => panic!("{other} is not described"),
-    };
-    json!({ "description": text, "schema": reference(schema) })
-}
-
-/// What several operations have, each once: the text is in the daemon.
-#[derive(Default)]
-struct Parts {
-    parameters: BTreeMap<String, Value>,
-    responses: BTreeMap<String, Value>,
-    headers: BTreeMap<String, Value>,
-}
-
-impl Parts {
-    fn parameter(&mut self, parameter: &Parameter) -> Value {
-        let need = if parameter.required { "needed-" } else { "" };
-        let name = format!("{}-{need}{}", parameter.place, parameter.name);
-        let value = self::parameter(parameter);
-        match self
-            .parameters
-            .entry(name.clone())
-            .or_insert_with(|| value.clone())
-            == &value
-        {
-            true => json!({ "$ref": format!("#/components/parameters/{name}") }),
-            false => value,
-        }
     }
-
-    fn headers<'a>(&mut self, names: impl IntoIterator<Item = &'a str>) -> Value {
-        let mut headers = Map::new();
-        for name in names {
-            self.headers
-                .entry(name.to_owned())
-                .or_insert_with(|| header(name));
-            let there = json!({ "$ref": format!("#/components/headers/{name}") });
-            headers.insert(name.to_owned(), there);
-        }
-        headers.into()
-    }
-
-    /// Problems of one status.
-    fn problem(&mut self, status: u16, kinds: &BTreeMap<&str, &str>) -> Value {
-        let slugs: Vec<&str> = kinds.keys().copied().collect();
-        let texts: Vec<String> = kinds
-            .iter()
-            .map(|(slug, title)| format!("{slug}: {title}"))
-            .collect();
-        let later = [429, 503].contains(&status).then_some("Retry-After");
-        let response = json!({
-            "description": texts.join("; "),
-            "headers": self.headers(later),
-            "content": { "application/problem+json": { "schema": reference("Problem") } },
-        });
-        let name = format!("{status}.{}", slugs.join("."));
-        let there = json!({ "$ref": format!("#/components/responses/{name}") });
-        self.responses.insert(name, response);
-        there
-    }
-}
-
-fn good(good: &Good, parts: &mut Parts) -> Value {
-    let mut answer = json!({ "description": good.text });
-    if !good.headers.is_empty() {
-        answer["headers"] = parts.headers(good.headers.iter().copied());
-    }
-    if let Some((kind, schema)) = good.body {
-        answer["content"] = json!({ kind: { "schema": reference(schema) } });
-    }
-    answer
-}
-
-fn responses(operation: &Operation, parts: &mut Parts) -> Value {
-    let mut by_status: BTreeMap<u16, BTreeMap<&str, &str>> = BTreeMap::new();
-    for kind in problems(operation) {
-        let kinds = by_status.entry(kind.status.as_u16()).or_default();
-        kinds.insert(kind.slug, kind.title);
-    }
-    let mut responses = Map::new();
-    for (status, kinds) in by_status {
-        responses.insert(status.to_string(), parts.problem(status, &kinds));
-    }
-    for answer in operation.answers {
-        responses.insert(answer.status.to_string(), good(answer, parts));
-    }
-    responses.into()
-}
-
-fn described(operation: &Operation, parts: &mut Parts) -> Value {
-    let takes = operation.takes.iter();
-    let parameters: Vec<Value> = takes.map(|parameter| parts.parameter(parameter)).collect();
-    let mut value = json!({
-        "operationId": operation.id,
-        "summary": operation.summary,
-        "parameters": parameters,
-        "responses": responses(operation, parts),
-    });
-    if let Some((kinds, schema)) = operation.body {
-        let content = kinds
-            .iter()
-            .map(|kind| (kind.to_string(), json!({ "schema": reference(schema) })));
-        value["requestBody"] = json!({ "required": true, "content": content.collect::<Map<_, _>>() });
-    }
-    value
 }
 
 fn document() -> Value {
-    let mut paths: BTreeMap<&str, Map<String, Value>> = BTreeMap::new();
-    let mut parts = Parts::default();
-    for operation in TABLE {
-        let path = paths.entry(operation.path).or_default();
-        let before = path.insert(operation.method.to_lowercase(), described(operation, &mut parts));
-        assert!(
-            before.is_none(),
-            "{} {} is there twice",
-            operation.method,
-            operation.path
-        );
-    }
-    let description = "ACLs of a switch as HTTP resources. A change is answered after the switch has it. docs/API.md is \
-                       the text for people.";
-    json!({
-        "openapi": "3.1.0",
-        "info": {
-            "title": "acl-server",
-            "description": description,
-            "version": env!("CARGO_PKG_VERSION"),
-            "license": { "name": "Apache-2.0 OR MIT", "identifier": "Apache-2.0 OR MIT" },
-        },
-        "servers": [{ "url": "/" }],
-        "security": [{}, { "token": [] }, { "basic": [] }],
-        "paths": paths,
-        "components": {
-            "schemas": schemas(),
-            "parameters": parts.parameters,
-            "responses": parts.responses,
-            "headers": parts.headers,
-            "securitySchemes": {
-                "token": { "type": "http", "scheme": "bearer" },
-                "basic": { "type": "http", "scheme": "basic", "description": "The token is the password" },
-            },
-        },
-    })
+    let info = Info {
+        title: "acl-server",
+        description: "ACLs of a switch as HTTP resources. A change is answered after the switch has it. docs/API.md is \
+                      the text for people.",
+        version: env!("CARGO_PKG_VERSION"),
+        license: "Apache-2.0 OR MIT",
+    };
+    openapi::document(&info, TABLE, kinds::ANY, &schemas(), header)
 }
 
 #[test]
 fn the_document_describes_the_code() {
-    let document = document();
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/openapi.json");
-    let mut text = Vec::new();
-    // The daemon carries it: lines to be compared, and no more white space than that needs.
-    let formatter = PrettyFormatter::with_indent(b" ");
-    document
-        .serialize(&mut serde_json::Serializer::with_formatter(&mut text, formatter))
-        .unwrap();
-    text.push(b'\n');
-    if std::env::var_os("UPDATE_OPENAPI").is_some() {
-        std::fs::write(&path, &text).unwrap();
-    }
-    let written: Value = serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
-    assert!(
-        written == document,
-        "docs/openapi.json is not what the code says: UPDATE_OPENAPI=1 cargo test -p acl-server openapi"
-    );
+    openapi::compare(&path, &document(), "acl-server");
 }
 
 #[test]
 fn every_reference_leads_somewhere() {
-    fn walk<'a>(value: &'a Value, references: &mut Vec<&'a str>) {
-        match value {
-            Value::Object(members) => {
-                references.extend(members.get("$ref").and_then(Value::as_str));
-                members.values().for_each(|member| walk(member, references));
-            }
-            Value::Array(elements) => elements.iter().for_each(|element| walk(element, references)),
-            _ => {}
-        }
-    }
-    let document = document();
-    let mut references = Vec::new();
-    walk(&document, &mut references);
-    assert!(references.len() > 50);
-    for reference in references {
-        let pointer = reference.strip_prefix('#').unwrap();
-        assert!(document.pointer(pointer).is_some(), "{reference}");
-    }
+    assert!(openapi::check_references(&document()) > 50);
 }
 
 #[tokio::test]

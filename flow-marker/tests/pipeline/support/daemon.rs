@@ -10,6 +10,7 @@ use flow_marker::config::Config;
 use serde_json::Value;
 use shared::client::{AclClient, ClientConfig};
 use shared::life::{Shutdown, ShutdownTrigger};
+use shared::serve::Reload;
 use tokio::task::JoinHandle;
 
 use super::datagram::{Datagram, Flow};
@@ -39,13 +40,15 @@ pub(crate) async fn eventually<T, F: Future<Output = Option<T>>>(
 
 impl Daemon {
     pub(crate) async fn start(config: &str) -> Self {
-        let config = Config::parse(Path::new("test.toml"), config).unwrap();
+        let mut config = Config::parse(Path::new("test.toml"), config).unwrap();
         let loopback = "127.0.0.1:0".parse().unwrap();
-        let sockets = Sockets::bind(loopback, loopback).unwrap();
-        let http = sockets.http.local_addr().unwrap();
-        let sflow = sockets.sflow.local_addr().unwrap();
+        config.http.listen = loopback;
+        let sockets = Sockets::bind(loopback, &config).await.unwrap();
+        let http = sockets.http_address().unwrap();
+        let sflow = sockets.sflow.address();
         let (trigger, shutdown) = Shutdown::new();
-        let task = tokio::spawn(app::run(config, sockets, shutdown));
+        let (_, reload) = Reload::new();
+        let task = tokio::spawn(app::run(config, sockets, shutdown, reload));
         let daemon = Self {
             http,
             sflow,

@@ -10,12 +10,30 @@ fn peer() -> Peer {
     }
 }
 
+fn anonymous(peer: &Peer) -> Caller {
+    Caller::new(Identity::anonymous(peer), peer)
+}
+
+fn root(peer: &Peer) -> Caller {
+    Caller::new(Identity::Root, peer)
+}
+
+fn with_token(may: Arc<Scopes>) -> Caller {
+    let name = "t".into();
+    Caller::new(Identity::Token { name, may }, &peer())
+}
+
+fn with_certificate(may: Arc<Scopes>) -> Caller {
+    let subject = "CN=x".into();
+    Caller::new(Identity::Certificate { subject, may }, &peer())
+}
+
 fn token(scopes: &[Scope], prefixes: &[&str], actions: &[Action]) -> Caller {
     let prefixes: Vec<String> = prefixes.iter().map(|&prefix| prefix.to_owned()).collect();
     let prefixes = (!prefixes.is_empty()).then_some(prefixes);
     let actions = (!actions.is_empty()).then_some(actions);
     let may = Arc::new(Scopes::new(scopes, prefixes, actions).unwrap());
-    Caller::token("t", &may, &peer())
+    with_token(may.clone())
 }
 
 fn set(actions: &[Action]) -> Actions {
@@ -44,8 +62,8 @@ fn the_table() {
     let (y, n) = (true, false);
     let marks = [Action::Mark, Action::Capture];
     for (caller, expected) in [
-        (Caller::anonymous(&peer()), [y, y, y, y, y, y, y, y, n]),
-        (Caller::root(&peer()), [y, y, y, y, y, y, y, y, y]),
+        (anonymous(&peer()), [y, y, y, y, y, y, y, y, n]),
+        (root(&peer()), [y, y, y, y, y, y, y, y, y]),
         (token(&[Admin], &[], &[]), [y, y, y, y, y, y, y, y, y]),
         (token(&[Read], &[], &[]), [y, n, n, n, n, n, n, n, n]),
         (token(&[Write], &[], &[]), [n, y, y, y, y, y, n, y, n]),
@@ -65,7 +83,7 @@ fn the_table() {
         "empty is all"
     );
     let may = Arc::new(Scopes::new(&[Read], None, None).unwrap());
-    let certificate = Caller::certificate("CN=x", &may, &peer());
+    let certificate = with_certificate(may.clone());
     assert_eq!(answers(&certificate), [y, n, n, n, n, n, n, n, n]);
 }
 
@@ -109,16 +127,12 @@ fn who_is_the_same_caller() {
     };
     let may = Arc::new(Scopes::default());
     for (caller, id, from) in [
-        (Caller::anonymous(&peer()), "192.0.2.7", "192.0.2.7:50123"),
-        (Caller::anonymous(&unix(1000)), "uid:1000", "unix:pid=77,uid=1000"),
-        (Caller::anonymous(&Peer::default()), "anonymous", "unknown"),
-        (Caller::root(&unix(0)), "uid:0", "unix:pid=77,uid=0"),
-        (Caller::token("t", &may, &peer()), "token:t", "192.0.2.7:50123"),
-        (
-            Caller::certificate("CN=x", &may, &peer()),
-            "cert:CN=x",
-            "192.0.2.7:50123",
-        ),
+        (anonymous(&peer()), "192.0.2.7", "192.0.2.7:50123"),
+        (anonymous(&unix(1000)), "uid:1000", "unix:pid=77,uid=1000"),
+        (anonymous(&Peer::default()), "anonymous", "unknown"),
+        (root(&unix(0)), "uid:0", "unix:pid=77,uid=0"),
+        (with_token(may.clone()), "token:t", "192.0.2.7:50123"),
+        (with_certificate(may.clone()), "cert:CN=x", "192.0.2.7:50123"),
     ] {
         assert_eq!((caller.id().as_str(), caller.from()), (id, from));
     }

@@ -1,0 +1,176 @@
+//! `/forwarding`: collectors that every datagram is sent on to.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::StatusCode;
+use serde::Serialize;
+use serde_json::Value;
+
+use super::auth::Caller;
+use super::body::{self, MAX_BODY};
+use super::error::{ApiError, WrongMember};
+use super::parameters::Path;
+use super::{Api, audit, known};
+use crate::engine::NotForwarded;
+
+/// Where sFlow collectors listen (IANA).
+const SFLOW_PORT: u16 = 6343;
+
+const KIND: &str = "target of forwarding";
+
+/// A collector.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
+pub(super) struct Target {
+    /// Its address, in figures.
+    #[cfg_attr(test, schema(value_type = String))]
+    address: IpAddr,
+    /// Its UDP port; 6343 unless something else is said.
+    port: u16,
+}
+
+impl From<SocketAddr> for Target {
+    fn from(target: SocketAddr) -> Self {
+        Self {
+            address: target.ip(),
+            port: target.port(),
+        }
+    }
+}
+
+/// `GET /forwarding/json`
+pub(super) async fn list(State(api): State<Api>) -> Json<BTreeMap<String, Target>> {
+    let targets = api.engine.forwarding();
+    let named = targets
+        .iter()
+        .map(|(name, target)| (name.to_string(), (**target).into()));
+    Json(named.collect())
+}
+
+/// `GET /forwarding/{name}/json`
+///
+/// # Errors
+/// 404
+pub(super) async fn read(State(api): State<Api>, path: Path) -> Result<Json<Target>, ApiError> {
+    let target = known(&api.engine.forwarding(), KIND, path.name()?)?;
+    Ok(Json((*target).into()))
+}
+
+/// `PUT /forwarding/{name}/json`
+///
+/// # Errors
+/// 400, 403, 413, 507
+pub(super) async fn put(
+    State(api): State<Api>,
+    caller: Caller,
+    path: Path,
+    body: Body,
+) -> Result<StatusCode, ApiError> {
+    caller.may_forward()?;
+    let name = path.name()?;
+    let target = target(&body::json(body, MAX_BODY).await?)?;
+    let refused = |error: NotForwarded| match error {
+        NotForwarded::Circle(_) => WrongMember::new("address", error.to_string()).into(),
+        NotForwarded::TooMany(too_many) => ApiError::no_room("targets of forwarding", too_many.most),
+    };
+    api.engine.forward(name, target).map_err(refused)?;
+    audit(&caller, "PUT", KIND, name);
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// `DELETE /forwarding/{name}/json`
+///
+/// # Errors
+/// 403, 404
+pub(super) async fn delete(
+    State(api): State<Api>,
+    caller: Caller,
+    path: Path,
+) -> Result<StatusCode, ApiError> {
+    caller.may_forward()?;
+    let name = path.name()?;
+    if !api.engine.stop_forwarding(name) {
+        known(&api.engine.forwarding(), KIND, name)?;
+    }
+    audit(&caller, "DELETE", KIND, name);
+    Ok(StatusCode::NO_CONTENT)
+}
+
+fn target(json: &Value) -> Result<SocketAddr, WrongMember> {
+    let Some(members) = json.as_object() else {
+        return Err(WrongMember::new("", "an object is expected: {address, port}"));
+    };
+    if let Some(other) = members
+        .keys()
+        .find(|key| !["address", "port"].contains(&key.as_str()))
+    {
+        return Err(WrongMember::new(
+            other,
+            "is no member of a target: address, port are",
+        ));
+    }
+    let address = members.get("address").and_then(Value::as_str);
+    let address: Option<IpAddr> = address.and_then(|text| text.parse().ok());
+    let Some(address) = address.map(|address| address.to_canonical()) else {
+        return Err(WrongMember::new(
+            "address",
+            "an IPv4 or IPv6 address, as text, is expected",
+        ));
+    };
+    let broadcast = matches!(address, IpAddr::V4(address) if address.is_broadcast());
+    if address.is_unspecified() || address.is_multicast() || broadcast {
+        return Err(WrongMember::new(
+            "address",
+            "the address of one machine is expected",
+        ));
+    }
+    let port = match members.get("port") {
+        None => Some(SFLOW_PORT),
+        Some(Value::String(text)) => text.parse().ok(),
+        Some(value) => value.as_u64().and_then(|port| u16::try_from(port).ok()),
+    };
+    match port.filter(|port| *port != 0) {
+        Some(port) => Ok(SocketAddr::new(address, port)),
+        None => Err(WrongMember::new("port", "a port is expected, 1 to 65535")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_target_is_one_machine() {
+        for (json, expected) in [
+            (json!({ "address": "192.0.2.7" }), "192.0.2.7:6343"),
+            (json!({ "address": "::ffff:192.0.2.7", "port": 1 }), "192.0.2.7:1"),
+            (
+                json!({ "address": "2001:db8::1", "port": "6344" }),
+                "[2001:db8::1]:6344",
+            ),
+        ] {
+            assert_eq!(target(&json).unwrap().to_string(), expected);
+        }
+        for (json, member) in [
+            (json!([]), ""),
+            (json!({}), "address"),
+            (json!({ "address": "collector.example" }), "address"),
+            (json!({ "address": "0.0.0.0" }), "address"),
+            (json!({ "address": "255.255.255.255" }), "address"),
+            (json!({ "address": "ff02::1" }), "address"),
+            (json!({ "address": 1 }), "address"),
+            (json!({ "address": "192.0.2.7", "port": 0 }), "port"),
+            (json!({ "address": "192.0.2.7", "port": 65536 }), "port"),
+            (json!({ "address": "192.0.2.7", "port": -1 }), "port"),
+            (json!({ "address": "192.0.2.7", "prot": 1 }), "prot"),
+        ] {
+            assert_eq!(target(&json).unwrap_err().member, member, "{json}");
+        }
+    }
+}

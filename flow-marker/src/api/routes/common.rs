@@ -1,0 +1,8 @@
+//! What rows have in common.
+
+use shared::serve::routes::{JSON, Parameter, needs};
+
+/// The name of something that is defined.
+pub(super) const NAME: Parameter = needs("path", "name", "Name", "How it is called");
+/// What bodies should be called. They are read whatever they are called.
+pub(super) const BODY: &[&str] = &[JSON];

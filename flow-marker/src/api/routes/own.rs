@@ -1,0 +1,141 @@
+//! The rows of forwarding, of the daemon itself, and of switches.
+
+use axum::routing::{delete, get, put};
+use shared::serve::routes::good;
+
+use super::super::error::{ApiError, kinds};
+use super::super::{forwarding, service};
+use super::Operation;
+use super::common::{BODY, NAME};
+
+/// Collectors.
+pub(super) const FORWARDING: &[Operation] = &[
+    Operation {
+        method: "GET",
+        path: "/forwarding/json",
+        handler: || get(forwarding::list),
+        id: "forwardings",
+        summary: "The collectors that every datagram is sent on to",
+        takes: &[],
+        body: None,
+        answers: &[good(200, "Collectors by name").json("{Target}")],
+        problems: &[],
+    },
+    Operation {
+        method: "GET",
+        path: "/forwarding/{name}/json",
+        handler: || get(forwarding::read),
+        id: "getForwarding",
+        summary: "One of them",
+        takes: &[NAME],
+        body: None,
+        answers: &[good(200, "The collector").json("Target")],
+        problems: &[kinds::NAMED],
+    },
+    Operation {
+        method: "PUT",
+        path: "/forwarding/{name}/json",
+        handler: || put(forwarding::put),
+        id: "putForwarding",
+        summary: "Sends every datagram on to a collector, from now on",
+        takes: &[NAME],
+        body: Some((BODY, "Target")),
+        answers: &[good(204, "It is sent")],
+        problems: &[kinds::CHANGE, kinds::PUT],
+    },
+    Operation {
+        method: "DELETE",
+        path: "/forwarding/{name}/json",
+        handler: || delete(forwarding::delete),
+        id: "deleteForwarding",
+        summary: "Sends nothing more to it",
+        takes: &[NAME],
+        body: None,
+        answers: &[good(204, "Nothing is sent any more")],
+        problems: &[kinds::CHANGE, kinds::NAMED],
+    },
+];
+
+/// The daemon itself, and what it does to switches.
+pub(super) const SERVICE: &[Operation] = &[
+    Operation {
+        method: "GET",
+        path: "/healthz",
+        handler: || get(service::healthz),
+        id: "healthz",
+        summary: "Whether the process answers",
+        takes: &[],
+        body: None,
+        answers: &[good(200, "It does").media("text/plain")],
+        problems: &[],
+    },
+    Operation {
+        method: "GET",
+        path: "/readyz",
+        handler: || get(service::readyz),
+        id: "readyz",
+        summary: "Whether datagrams are received and the API is served",
+        takes: &[],
+        body: None,
+        answers: &[
+            good(200, "Yes").media("text/plain"),
+            good(ApiError::NOT_READY.as_u16(), "No, and what is missing").media("text/plain"),
+        ],
+        problems: &[],
+    },
+    Operation {
+        method: "GET",
+        path: "/version",
+        handler: || get(service::version),
+        id: "version",
+        summary: "The version, as text",
+        takes: &[],
+        body: None,
+        answers: &[good(200, "Such as 0.1.0").media("text/plain")],
+        problems: &[],
+    },
+    Operation {
+        method: "GET",
+        path: "/openapi.json",
+        handler: || get(service::openapi),
+        id: "openapi",
+        summary: "This description",
+        takes: &[],
+        body: None,
+        answers: &[good(200, "OpenAPI 3.1").json("Object")],
+        problems: &[],
+    },
+    Operation {
+        method: "GET",
+        path: "/metrics",
+        handler: || get(service::metrics),
+        id: "metrics",
+        summary: "What the daemon counts, as Prometheus reads it",
+        takes: &[],
+        body: None,
+        answers: &[good(200, "Prometheus text").media("text/plain")],
+        problems: &[],
+    },
+    Operation {
+        method: "GET",
+        path: "/controls/json",
+        handler: || get(service::controls),
+        id: "controls",
+        summary: "What is, was or would have been done on switches, and why",
+        takes: &[],
+        body: None,
+        answers: &[good(200, "Current controls, and then those that are over").json("[Object]")],
+        problems: &[],
+    },
+    Operation {
+        method: "GET",
+        path: "/switches/json",
+        handler: || get(service::switches),
+        id: "switches",
+        summary: "The switches of the configuration and their ports",
+        takes: &[],
+        body: None,
+        answers: &[good(200, "In the order of the configuration").json("[Object]")],
+        problems: &[],
+    },
+];

@@ -1,0 +1,181 @@
+//! The router with a real engine behind it, and no socket.
+
+use std::path::Path as FilePath;
+
+use axum::body::{Body, to_bytes};
+use axum::http::Method;
+use serde_json::Value;
+use shared::life::{Shutdown, ShutdownTrigger};
+use shared::serve::{Credentials, Peer};
+use tokio::task::JoinSet;
+use tower::ServiceExt as _;
+
+use super::*;
+use crate::config::Config;
+use crate::config::http::Scopes;
+use crate::engine::{Notice, Seat};
+use crate::ingest::Sink as _;
+
+mod callers;
+mod events;
+mod forwarding;
+mod hostile;
+mod metrics;
+mod openapi;
+mod tables;
+
+/// The API of a daemon that receives nothing.
+pub(super) struct World {
+    router: Router,
+    pub(super) engine: Engine,
+    pub(super) waiters: Waiters,
+    pub(super) trigger: ShutdownTrigger,
+    _shards: JoinSet<()>,
+}
+
+/// An answer.
+#[derive(Debug)]
+pub(super) struct Reply {
+    pub(super) status: u16,
+    pub(super) kind: String,
+    pub(super) body: Vec<u8>,
+}
+
+impl Reply {
+    pub(super) fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_default()
+    }
+
+    /// The end of a problem's type.
+    pub(super) fn slug(&self) -> String {
+        let json = self.json();
+        let kind = json["type"].as_str().unwrap_or_default();
+        kind.rsplit(':').next().unwrap_or_default().to_owned()
+    }
+}
+
+/// Does what a receiving thread does when nothing arrives.
+async fn drive(mut seat: Seat, clock: Clock) {
+    loop {
+        seat.rest(clock.now());
+        tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+    }
+}
+
+impl World {
+    /// Without credentials.
+    pub(super) fn open() -> Self {
+        Self::with(Access::new(Credentials::default(), false, false))
+    }
+
+    pub(super) fn with(access: Access) -> Self {
+        let text = "[[switch]]\nagent = \"10.0.0.1\"\nacl = \"http://a\"\n";
+        let config = Config::parse(FilePath::new("t"), text).unwrap();
+        let metrics = Arc::new(Metrics::new(config.switches.iter().map(|s| s.agent), 2));
+        let board = Arc::new(PortBoard::new(&config.switches));
+        let sflow = "127.0.0.1:6343".parse().unwrap();
+        let controllers = || |_: Notice| true;
+        let (engine, seats, logs) = Engine::new(&config, &metrics, &board, (sflow, 0), controllers);
+        let (trigger, shutdown) = Shutdown::new();
+        let clock = Clock::start();
+        let mut shards = JoinSet::new();
+        for seat in seats {
+            shards.spawn(drive(seat, clock));
+        }
+        shards.spawn(logs.run());
+        let waiters = Waiters::new(shutdown);
+        let api = Api {
+            engine: engine.clone(),
+            metrics,
+            readiness: Readiness::new(),
+            switches: Vec::new().into(),
+            history: Arc::default(),
+            board,
+            mark: Arc::new(config.mark),
+            clock,
+            waiters: waiters.clone(),
+        };
+        Self {
+            router: router(api, Arc::new(access)),
+            engine,
+            waiters,
+            trigger,
+            _shards: shards,
+        }
+    }
+
+    /// Sets metrics of agents: address, data source, name, value. Each agent belongs to one shard.
+    pub(super) async fn set(&self, metrics: &[(&'static str, &'static str, &'static str, f64)]) {
+        let metrics = metrics.to_vec();
+        let place = Arc::new(std::sync::atomic::AtomicUsize::new(0));
+        let set = move |shard: &mut crate::engine::Shard, now| {
+            let shard_number = place.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            for (agent, source, name, value) in &metrics {
+                let agent: std::net::IpAddr = agent.parse().unwrap();
+                let last = match agent {
+                    std::net::IpAddr::V4(agent) => agent.octets()[3],
+                    std::net::IpAddr::V6(agent) => agent.octets()[15],
+                };
+                if usize::from(last) % 2 == shard_number % 2 {
+                    shard.set_metric(agent, source, name, *value, now);
+                }
+            }
+        };
+        self.engine.ask(set).await.unwrap();
+    }
+
+    /// A request from `address` with these headers.
+    pub(super) async fn ask_from(
+        &self,
+        address: &str,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: impl Into<Body>,
+    ) -> Reply {
+        let peer = Peer {
+            address: address.parse().ok(),
+            local: "127.0.0.1:8008".parse().ok(),
+            ..Peer::default()
+        };
+        let method = Method::from_bytes(method.as_bytes()).unwrap();
+        let mut request = Request::builder()
+            .method(method)
+            .uri(path)
+            .extension(Arc::new(peer));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = request.body(body.into()).unwrap();
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let kind = response.headers().get("content-type");
+        Reply {
+            status: response.status().as_u16(),
+            kind: kind.map_or_else(String::new, |kind| kind.to_str().unwrap().to_owned()),
+            body: to_bytes(response.into_body(), usize::MAX).await.unwrap().to_vec(),
+        }
+    }
+
+    /// A request of a local user.
+    pub(super) async fn ask(&self, method: &str, path: &str, body: impl Into<Body>) -> Reply {
+        self.ask_from("127.0.0.1:1", method, path, &[("host", "localhost:8008")], body)
+            .await
+    }
+}
+
+/// One token for each scope, called like it.
+fn tokens() -> Credentials<Scopes> {
+    let mut table = Credentials::default();
+    for (name, read, write, admin) in [
+        ("reader", true, false, false),
+        ("writer", false, true, false),
+        ("both", true, true, false),
+        ("admin", false, false, true),
+    ] {
+        let hash = shared::serve::token::TokenHash::of(name.as_bytes());
+        table
+            .add_token(name.parse().unwrap(), hash, Scopes { read, write, admin })
+            .unwrap();
+    }
+    table
+}

@@ -1,0 +1,161 @@
+//! `/threshold` and `/events`.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::StatusCode;
+use serde::Serialize;
+
+use super::auth::Caller;
+use super::body::{self, MAX_BODY};
+use super::error::{ApiError, WrongMember};
+use super::parameters::{Parameters, Path};
+use super::{Api, audit, known};
+use crate::clock::Clock;
+use crate::engine::event::Query;
+use crate::engine::metric::{SourceName, serialize_number};
+use crate::engine::threshold::{Definition, Fired};
+
+const KIND: &str = "threshold";
+/// Events in one answer, unless it is said; and the most.
+const EVENTS: (usize, usize) = (100, 10_000);
+
+/// `GET /threshold/json`
+pub(super) async fn list(State(api): State<Api>) -> Json<BTreeMap<Arc<str>, Arc<Definition>>> {
+    Json(api.engine.thresholds().copies().into_iter().collect())
+}
+
+/// `GET /threshold/{name}/json`
+///
+/// # Errors
+/// 404
+pub(super) async fn read(State(api): State<Api>, path: Path) -> Result<Json<Arc<Definition>>, ApiError> {
+    known(&api.engine.thresholds(), KIND, path.name()?).map(Json)
+}
+
+/// `PUT /threshold/{name}/json`
+///
+/// # Errors
+/// 400, 413, 507
+pub(super) async fn put(
+    State(api): State<Api>,
+    caller: Caller,
+    path: Path,
+    body: Body,
+) -> Result<StatusCode, ApiError> {
+    let name = path.name()?;
+    let json = body::json(body, MAX_BODY).await?;
+    let definition =
+        Definition::parse(&json).map_err(|error| WrongMember::new(error.member, error.problem))?;
+    let set = api.engine.set_threshold(name, definition);
+    set.map_err(|error| ApiError::no_room("thresholds", error.most))?;
+    audit(&caller, "PUT", KIND, name);
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// `DELETE /threshold/{name}/json`
+///
+/// # Errors
+/// 404
+pub(super) async fn delete(
+    State(api): State<Api>,
+    caller: Caller,
+    path: Path,
+) -> Result<StatusCode, ApiError> {
+    let name = path.name()?;
+    if !api.engine.clear_threshold(name) {
+        known(&api.engine.thresholds(), KIND, name)?;
+    }
+    audit(&caller, "DELETE", KIND, name);
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// A threshold was passed.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
+pub(super) struct Event {
+    /// Grows with every event.
+    #[serde(rename = "eventID")]
+    event_id: u64,
+    /// Milliseconds since 1970 (UTC).
+    timestamp: u64,
+    /// The name of the threshold.
+    #[serde(rename = "thresholdID")]
+    #[cfg_attr(test, schema(value_type = String))]
+    threshold_id: Arc<str>,
+    /// Its metric.
+    #[cfg_attr(test, schema(value_type = String))]
+    metric: Arc<str>,
+    /// Its value, in the unit of the metric.
+    #[serde(serialize_with = "number")]
+    threshold: f64,
+    /// The value of the metric.
+    #[serde(serialize_with = "number")]
+    value: f64,
+    /// The agent.
+    #[cfg_attr(test, schema(value_type = String))]
+    agent: IpAddr,
+    /// Its data source.
+    #[cfg_attr(test, schema(value_type = String))]
+    data_source: SourceName,
+    /// The flow, when the metric is one of a flow definition.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    flow_key: Option<String>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
+fn number<S: serde::Serializer>(number: &f64, serializer: S) -> Result<S::Ok, S::Error> {
+    serialize_number(number, serializer)
+}
+
+impl Event {
+    fn new(clock: &Clock, event_id: u64, fired: Fired) -> Self {
+        Self {
+            event_id,
+            timestamp: clock.unix_ns(fired.at) / 1_000_000,
+            threshold_id: fired.threshold_id,
+            metric: fired.metric,
+            threshold: fired.threshold,
+            value: fired.value,
+            agent: fired.agent,
+            data_source: fired.source,
+            flow_key: fired.flow_key,
+        }
+    }
+}
+
+/// `GET /events/json`: newest first. With `timeout` it waits until there is one.
+///
+/// # Errors
+/// 400, 503
+pub(super) async fn events(
+    State(api): State<Api>,
+    parameters: Parameters,
+) -> Result<Json<Vec<Event>>, ApiError> {
+    let query = Query {
+        name: parameters.one("thresholdID")?.map(str::to_owned),
+        after: parameters.seen("eventID")?,
+        max: Some(parameters.most("maxEvents", EVENTS.0, EVENTS.1)?),
+    };
+    let limit = match query.max {
+        // Nothing could ever come.
+        Some(0) => std::time::Duration::ZERO,
+        _ => parameters.timeout()?,
+    };
+    let look = || Some(api.engine.events(&query).entries).filter(|entries| !entries.is_empty());
+    let found = api
+        .waiters
+        .until(api.engine.events_changed(), limit, look)
+        .await?;
+    let events = found.unwrap_or_default().into_iter();
+    Ok(Json(
+        events
+            .map(|(id, fired)| Event::new(&api.clock, id, fired))
+            .collect(),
+    ))
+}

@@ -1,0 +1,455 @@
+//! What the doctor finds, and what it does not.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::sflow::{DataSource, Interface, SourceClass};
+
+fn at(seconds: f64) -> Time {
+    Time::START + Duration::from_secs_f64(seconds)
+}
+
+fn agent() -> IpAddr {
+    IpAddr::from([10, 0, 0, 1])
+}
+
+/// The `n`th sample of port 1 at 1:1000, in good health.
+fn sample(n: u32) -> FlowSeen {
+    FlowSeen {
+        source: DataSource::interface(1),
+        sequence: n,
+        sampling_rate: 1000,
+        // A real pool grows by 1000 on average only.
+        sample_pool: n * 1000 + n * 37 % 400,
+        drops: 0,
+        input: Interface::Index(1),
+        output: Interface::Index(2),
+        frame_bytes: Some(1514),
+        header_bytes: 128,
+        header: HeaderSeen::Whole,
+    }
+}
+
+fn counters(frames: u32) -> CountersSeen<'static> {
+    CountersSeen {
+        if_index: 1,
+        speed: Some(1_000_000_000),
+        is_up: Some(true),
+        frames_in: Some(frames),
+        frames_out: Some(frames / 3),
+        name: Some("swp1"),
+    }
+}
+
+/// 10 samples a second for 300 s, changed by `change`, and counters every 20 s.
+fn run(change: impl Fn(u32, FlowSeen) -> Option<FlowSeen>) -> Report {
+    let mut doctor = Doctor::new();
+    for n in 0..3000_u32 {
+        let now = at(f64::from(n) / 10.0);
+        if n % 200 == 0 {
+            doctor.observe_counters(agent(), &counters(n * 1000), now);
+        }
+        if let Some(seen) = change(n, sample(n)) {
+            doctor.observe_flow(agent(), &seen, now);
+        }
+    }
+    doctor.observe_datagrams(agent(), 3000, 0, at(300.0));
+    doctor.report(at(300.0))
+}
+
+fn kinds(report: &Report) -> Vec<Kind> {
+    let agent = &report.agents[0];
+    let all = agent.findings.iter();
+    let all = all.chain(agent.sources.iter().flat_map(|s| &s.findings));
+    all.chain(agent.ports.iter().flat_map(|p| &p.findings))
+        .map(|f| f.kind)
+        .collect()
+}
+
+#[test]
+fn a_healthy_port_has_figures_and_no_findings() {
+    let report = run(|_, seen| Some(seen));
+    assert_eq!(kinds(&report), []);
+    let source = &report.agents[0].sources[0];
+    assert_eq!(
+        (source.data_source.as_str(), source.name.as_deref()),
+        ("0:1", Some("swp1"))
+    );
+    assert!(
+        (source.samples_per_second - 10.0).abs() < 0.1,
+        "{}",
+        source.samples_per_second
+    );
+    assert!(
+        (source.pool_rate.unwrap() - 1000.0).abs() < 20.0,
+        "{:?}",
+        source.pool_rate
+    );
+    assert!(
+        (source.counter_rate.unwrap() - 1000.0).abs() < 1.0,
+        "{:?}",
+        source.counter_rate
+    );
+    assert_eq!(source.bytes_per_sample, Some(1_514_000.0));
+    let frames = source.frames.as_ref().unwrap();
+    assert_eq!(
+        (frames.mean, frames.largest, frames.shares[5]),
+        (1514.0, 1514, (Some(1536), 1.0))
+    );
+    assert_eq!(report.agents[0].ports[0].counter_interval, Some(20.0));
+}
+
+#[test]
+fn too_little_is_no_reason_to_find_anything() {
+    let mut doctor = Doctor::new();
+    for n in 0..5 {
+        doctor.observe_flow(agent(), &sample(n * 2), at(f64::from(n)));
+    }
+    let report = doctor.report(at(5.0));
+    assert_eq!(kinds(&report), []);
+    assert_eq!(report.agents[0].sources[0].pool_rate, None);
+}
+
+#[test]
+fn each_illness_is_found() {
+    type Change = fn(u32, FlowSeen) -> Option<FlowSeen>;
+    let cases: [(&str, Change, &[Kind]); 11] = [
+        (
+            "samples that get lost",
+            |n, seen| (n % 10 != 0).then_some(seen),
+            &[Kind::SampleLoss],
+        ),
+        (
+            "the agent drops",
+            |n, seen| Some(FlowSeen { drops: n * 2, ..seen }),
+            &[Kind::AgentDrops],
+        ),
+        (
+            "a pool that grows faster than the rate says",
+            |n, seen| {
+                Some(FlowSeen {
+                    sample_pool: n * 3000 + n * 37 % 400,
+                    ..seen
+                })
+            },
+            &[Kind::RateDiffers],
+        ),
+        (
+            "a zero pool",
+            |_, seen| {
+                Some(FlowSeen {
+                    sample_pool: 0,
+                    ..seen
+                })
+            },
+            &[Kind::PoolUseless],
+        ),
+        (
+            "a synthetic pool",
+            |n, seen| {
+                Some(FlowSeen {
+                    sample_pool: n * 1000,
+                    ..seen
+                })
+            },
+            &[Kind::PoolUseless],
+        ),
+        (
+            "counters that disagree",
+            |n, seen| {
+                Some(FlowSeen {
+                    sampling_rate: 250,
+                    sample_pool: n * 250 + n * 37 % 100,
+                    ..seen
+                })
+            },
+            &[Kind::RateDiffers],
+        ),
+        (
+            "headers cut before the ports",
+            |n, seen| {
+                Some(FlowSeen {
+                    header: if n % 4 == 0 {
+                        HeaderSeen::CutBeforePorts
+                    } else {
+                        seen.header
+                    },
+                    ..seen
+                })
+            },
+            &[Kind::HeaderCut],
+        ),
+        (
+            "headers cut in a tunnel",
+            |_, seen| {
+                Some(FlowSeen {
+                    header: HeaderSeen::CutBeforeInnerPorts,
+                    header_bytes: 64,
+                    ..seen
+                })
+            },
+            &[Kind::HeaderCutInTunnel],
+        ),
+        (
+            "no header",
+            |_, seen| {
+                Some(FlowSeen {
+                    header: HeaderSeen::Missing,
+                    header_bytes: 0,
+                    ..seen
+                })
+            },
+            &[Kind::NoHeader],
+        ),
+        (
+            "no rate",
+            |_, seen| {
+                Some(FlowSeen {
+                    sampling_rate: 0,
+                    ..seen
+                })
+            },
+            &[Kind::NoRate],
+        ),
+        (
+            "a LAG",
+            |_, seen| {
+                Some(FlowSeen {
+                    input: Interface::Index(100),
+                    output: Interface::Index(101),
+                    ..seen
+                })
+            },
+            &[Kind::OtherPort],
+        ),
+    ];
+    for (name, change, expected) in cases {
+        let report = run(change);
+        let found = kinds(&report);
+        for kind in expected {
+            assert!(found.contains(kind), "{name}: {found:?}");
+        }
+        // What a member of a LAG carries is not counted as coming in by it.
+        let others: Vec<_> = found.iter().filter(|kind| !expected.contains(kind)).collect();
+        assert!(others.is_empty() || name == "a LAG", "{name}: {others:?}");
+        for finding in report.agents[0].sources.iter().flat_map(|s| &s.findings) {
+            assert!(finding.sentence.ends_with('.'), "{}", finding.sentence);
+        }
+    }
+}
+
+#[test]
+fn a_rate_that_changes_starts_the_figures_anew() {
+    let report = run(|n, seen| {
+        let rate = if n < 2000 { 500 } else { 1000 };
+        Some(FlowSeen {
+            sampling_rate: rate,
+            sample_pool: n * rate + n * 37 % 200,
+            ..seen
+        })
+    });
+    assert_eq!(kinds(&report), [Kind::RateChanged]);
+    let finding = &report.agents[0].sources[0].findings[0];
+    assert_eq!(finding.severity, Severity::Info);
+    assert_eq!(
+        finding.sentence,
+        "Its sampling rate went from 1:500 to 1:1000 100 s ago; 1 changes were seen."
+    );
+    let often = run(|n, seen| {
+        Some(FlowSeen {
+            sampling_rate: 500 << (n / 500 % 2),
+            ..seen
+        })
+    });
+    let finding = &often.agents[0].sources[0].findings[0];
+    assert_eq!(
+        (finding.kind, finding.severity),
+        (Kind::RateChanged, Severity::Warning)
+    );
+}
+
+#[test]
+fn a_coarse_rate_is_found_with_a_better_one() {
+    let mut doctor = Doctor::new();
+    let fast = CountersSeen {
+        speed: Some(100_000_000_000),
+        ..counters(1)
+    };
+    doctor.observe_counters(agent(), &fast, at(0.0));
+    for n in 0..100 {
+        let seen = FlowSeen {
+            sampling_rate: 100_000,
+            frame_bytes: Some(9018),
+            sample_pool: 0,
+            ..sample(n)
+        };
+        doctor.observe_flow(agent(), &seen, at(f64::from(n)));
+    }
+    let report = doctor.report(at(100.0));
+    let findings = &report.agents[0].sources[0].findings;
+    let coarse = findings.iter().find(|f| f.kind == Kind::TooCoarse).unwrap();
+    assert_eq!(
+        coarse.sentence,
+        "At 1:100000 a flow of 10 % of 100G with frames of 9018 bytes gives 1.39 samples a second."
+    );
+    assert_eq!(coarse.change, "Sample 1:10000 or finer on this port.");
+}
+
+#[test]
+fn open_vswitch_samples_for_all_its_ports() {
+    let bridge = DataSource {
+        class: SourceClass::PHYSICAL_ENTITY,
+        index: 1000,
+    };
+    let report = run(|_, seen| {
+        Some(FlowSeen {
+            source: bridge,
+            ..seen
+        })
+    });
+    let found = kinds(&report);
+    assert_eq!(
+        found,
+        [Kind::NotAnInterface],
+        "its samples count at the input port"
+    );
+    let unknown = run(|_, seen| {
+        Some(FlowSeen {
+            source: bridge,
+            input: Interface::Unknown,
+            ..seen
+        })
+    });
+    assert!(kinds(&unknown).contains(&Kind::NoInput));
+}
+
+#[test]
+fn what_is_missing_is_found_after_a_while() {
+    let mut doctor = Doctor::new();
+    for n in 0..400 {
+        doctor.observe_flow(agent(), &sample(n), at(f64::from(n)));
+    }
+    assert_eq!(kinds(&doctor.report(at(179.0))), []);
+    assert_eq!(kinds(&doctor.report(at(400.0))), [Kind::NoCounters]);
+
+    let mut doctor = Doctor::new();
+    for n in 0..20_u32 {
+        let seen = CountersSeen {
+            name: None,
+            speed: Some(0),
+            ..counters(n * 1_000_000)
+        };
+        doctor.observe_counters(agent(), &seen, at(f64::from(n) * 20.0));
+    }
+    doctor.observe_datagrams(agent(), 900, 100, at(380.0));
+    let found = kinds(&doctor.report(at(380.0)));
+    assert_eq!(
+        found,
+        [Kind::DatagramLoss, Kind::NotSampled, Kind::NoSpeed, Kind::NoName]
+    );
+    assert!(
+        kinds(&doctor.report(at(900.0))).contains(&Kind::NoCounters),
+        "they have ended"
+    );
+}
+
+#[test]
+fn a_flood_of_agents_and_ports_is_bounded() {
+    let mut doctor = Doctor::new();
+    for n in 0..10_000_u32 {
+        let [_, b, c, d] = n.to_be_bytes();
+        doctor.observe_datagrams(IpAddr::from([10, b, c, d]), 1, 0, at(1.0));
+    }
+    assert_eq!((doctor.agents.len(), doctor.refused()), (4096, 10_000 - 4096));
+    let known = IpAddr::from([10, 0, 0, 5]);
+    for n in 0..10_000 {
+        let seen = FlowSeen {
+            source: DataSource::interface(n),
+            input: Interface::Index(n + 20_000),
+            ..sample(1)
+        };
+        doctor.observe_flow(known, &seen, at(2.0));
+        doctor.observe_counters(
+            known,
+            &CountersSeen {
+                if_index: n,
+                ..counters(1)
+            },
+            at(2.0),
+        );
+    }
+    let report = doctor.report(at(3.0));
+    let found = report.agents.iter().find(|a| a.agent == known).unwrap();
+    assert_eq!(
+        (found.sources.len(), found.ports.len()),
+        (AgentDoctor::MAX_PORTS, AgentDoctor::MAX_PORTS)
+    );
+    assert!(found.findings.iter().any(|f| f.kind == Kind::TooMany));
+    doctor.forget(known);
+    assert_eq!(doctor.report(at(3.0)).agents.len(), 4095);
+}
+
+#[test]
+fn people_get_a_table_and_the_worst_first() {
+    assert_eq!(render(&Report::default()), "No agent has sent anything yet.\n");
+    let report = run(|n, seen| {
+        let header = if n % 2 == 0 {
+            HeaderSeen::CutBeforePorts
+        } else {
+            HeaderSeen::Whole
+        };
+        (n % 12 != 0).then_some(FlowSeen {
+            header,
+            header_bytes: 36,
+            ..seen
+        })
+    });
+    let text = render(&report);
+    let lines: Vec<_> = text.lines().collect();
+    assert_eq!(lines[0], "agent 10.0.0.1: 3000 datagrams, 0 lost");
+    let words: Vec<_> = lines[2].split_whitespace().collect();
+    assert_eq!(words[..4], ["0:1", "swp1", "1G", "1:1000"]);
+    assert!(lines[3].trim_start().starts_with("critical 0:1: 4"), "{text}");
+    assert!(lines[4].trim_start().starts_with("warning  0:1: 8"), "{text}");
+    let json = serde_json::to_value(&report).unwrap();
+    assert_eq!(json["agents"][0]["sources"][0]["samplingRate"], 1000);
+    assert_eq!(
+        json["agents"][0]["sources"][0]["findings"][0]["severity"],
+        "warning"
+    );
+}
+
+proptest! {
+    /// Whatever comes, figures are finite and nothing panics.
+    #[test]
+    fn no_sample_breaks_it(
+        samples in prop::collection::vec(any::<(u32, u32, u32, u32, u32, bool, u8)>(), 0..200),
+    ) {
+        let mut doctor = Doctor::new();
+        let mut now = 0.0;
+        for (sequence, rate, pool, drops, bytes, same, step) in samples {
+            now += f64::from(step);
+            let seen = FlowSeen {
+                sequence,
+                sampling_rate: if same { 1 } else { rate },
+                sample_pool: pool,
+                drops,
+                frame_bytes: (bytes % 3 > 0).then_some(bytes),
+                ..sample(1)
+            };
+            doctor.observe_flow(agent(), &seen, at(now));
+            let speed = Some(u64::from(bytes) << 20);
+            doctor.observe_counters(agent(), &CountersSeen { speed, ..counters(pool) }, at(now));
+        }
+        let report = doctor.report(at(now));
+        for source in report.agents.iter().flat_map(|a| &a.sources) {
+            prop_assert!(source.samples_per_second.is_finite());
+            prop_assert!(source.pool_rate.is_none_or(f64::is_finite));
+            prop_assert!(source.counter_rate.is_none_or(f64::is_finite));
+        }
+        prop_assert!(!render(&report).contains("NaN"));
+    }
+}

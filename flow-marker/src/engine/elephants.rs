@@ -1,0 +1,277 @@
+//! Detection and what it needs to know of ports, for the switches of the inventory.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use shared::units::BitRate;
+
+use crate::clock::Time;
+use crate::config::{Config, Interface, Role, Threshold, is_interface_name};
+use crate::detect::{Detector, Event, Observation, Outcome};
+use crate::flow::{AgentId, Direction, FiveTuple, FlowHasher, FlowKey, direction};
+use crate::inventory::{Inventory, Port, PortBoard, Switch, TooManyPorts};
+use crate::metrics::{self, Metrics};
+use crate::packet::Header;
+use crate::sflow::{DataSource, FlowSample, RawHeader};
+
+/// An event with what a controller needs to know besides.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Notice {
+    /// What happened.
+    pub event: Event,
+    /// The name of the port that the flow enters by.
+    pub port_name: Option<Arc<str>>,
+}
+
+/// Learns about ports, and detects. Holds what concerns switches that may be contacted: those of the inventory.
+#[derive(Debug)]
+pub(super) struct Elephants {
+    inventory: Inventory,
+    detector: Detector,
+    thread: Arc<metrics::Thread>,
+    agents: Vec<AgentState>,
+    threshold: Threshold,
+    threshold_max: BitRate,
+    board: Arc<PortBoard>,
+    /// Switches of whose ports something is known that the board does not show.
+    unpublished: BTreeSet<AgentId>,
+}
+
+/// What is kept for each agent besides its ports.
+#[derive(Debug)]
+struct AgentState {
+    metrics: Arc<metrics::Agent>,
+    /// Rules name the port, so a flow can only be marked where its name is known.
+    needs_port_name: bool,
+}
+
+/// The longest IPv6 packet without jumbo payload (40 + 65 535 bytes), as segmentation offload hands them to a virtual
+/// switch, and 64 bytes of link layer. A longer frame is a damaged or forged number.
+const MAX_FRAME: u32 = 40 + 65_535 + 64;
+
+/// The most that one sample may stand for, as time at line rate. Agents that sample so coarsely that a whole port makes
+/// fewer than one sample in ten seconds find no elephants anyway; a number beyond it is damaged or forged, and would
+/// make an elephant of one packet.
+const MAX_LINE_SECONDS: u64 = 10;
+
+/// Where a port's speed is not known, it is not faster than the fastest Ethernet there is (IEEE 802.3dj).
+const FASTEST_PORT: BitRate = BitRate::from_bits_per_second(1_600_000_000_000);
+
+/// Whether one sample of a port of this speed can stand for so many bytes.
+fn is_plausible(weight: u64, speed: Option<BitRate>) -> bool {
+    let speed = speed.unwrap_or(FASTEST_PORT).bits_per_second();
+    weight.saturating_mul(8) <= speed.saturating_mul(MAX_LINE_SECONDS)
+}
+
+impl Elephants {
+    /// Detection for a configuration, with a table for so many flows and a list of so many elephants. What becomes known
+    /// of ports is shown on `board`.
+    pub(super) fn new(
+        config: &Config,
+        metrics: &Metrics,
+        thread: Arc<metrics::Thread>,
+        board: Arc<PortBoard>,
+        (flows, elephants): (usize, usize),
+    ) -> Self {
+        let detector = Detector::new(flows, elephants, FlowHasher::random());
+        thread.flows_capacity.set_len(detector.table().capacity());
+        let agents = config.switches.iter().zip(metrics.agents());
+        Self {
+            inventory: Inventory::new(&config.switches),
+            detector,
+            thread,
+            agents: agents
+                .map(|(switch, metrics)| AgentState {
+                    metrics: Arc::clone(metrics),
+                    needs_port_name: switch.interface == Interface::Ingress,
+                })
+                .collect(),
+            threshold: config.mark.threshold,
+            threshold_max: config.mark.threshold_max,
+            board,
+            unpublished: BTreeSet::new(),
+        }
+    }
+
+    /// The switch of the inventory whose agent address this is.
+    pub(super) fn find(&self, agent: IpAddr) -> Option<AgentId> {
+        self.inventory.find(agent)
+    }
+
+    /// To be called about ten times a second: offers again what was not delivered, finds ends, shows what was learned.
+    pub(super) fn tick(&mut self, now: Time, deliver: &mut impl FnMut(Notice) -> bool) {
+        let Self {
+            inventory,
+            detector,
+            agents,
+            ..
+        } = self;
+        for agent in detector.poll(now, |event| deliver(notice(inventory, event))) {
+            if let Some(state) = agents.get(index(agent)) {
+                state.metrics.ended.bump();
+            }
+        }
+        self.thread.flows_tracked.set_len(self.detector.table().len());
+        self.thread.elephants.set_len(self.detector.elephants());
+        let Self {
+            inventory,
+            board,
+            agents,
+            ..
+        } = self;
+        self.unpublished.retain(|&id| {
+            let Some(switch) = inventory.switch(id) else {
+                return false;
+            };
+            if let Some(state) = agents.get(index(id)) {
+                state.metrics.ports.set_len(switch.port_count());
+            }
+            !board.publish(id, switch)
+        });
+    }
+
+    fn state(&self, agent: AgentId) -> Option<&AgentState> {
+        self.agents.get(index(agent))
+    }
+
+    /// Takes a flow sample of a switch and the header in it. Every one ends in exactly one of the `flow_…` counters.
+    pub(super) fn flow_sample(
+        &mut self,
+        now: Time,
+        agent: AgentId,
+        metrics: &metrics::Agent,
+        sample: &FlowSample<'_>,
+        packet: Option<&(RawHeader<'_>, Header)>,
+        deliver: &mut impl FnMut(Notice) -> bool,
+    ) {
+        let port = match direction(sample.source, sample.input, sample.output) {
+            Direction::Ingress(port) => port,
+            Direction::Egress => return metrics.flow_egress.bump(),
+            Direction::OtherPort => return metrics.flow_other_port.bump(),
+        };
+        let known = self.inventory.switch(agent).and_then(|switch| switch.port(port));
+        if known.is_some_and(|port| port.role == Role::Core) {
+            return metrics.flow_core.bump();
+        }
+        let Some((raw, header)) = packet else {
+            return metrics.flow_no_header.bump();
+        };
+        let weight = u64::from(sample.sampling_rate) * u64::from(raw.frame_length);
+        if weight == 0
+            || raw.frame_length > MAX_FRAME
+            || !is_plausible(weight, known.and_then(|port| port.speed))
+        {
+            return metrics.flow_implausible.bump();
+        }
+        let (Some(ip), Some(tuple)) = (header.ip, FiveTuple::of(header)) else {
+            return match header.ip {
+                Some(ip) if ip.fragment => metrics.flow_fragment.bump(),
+                _ => metrics.flow_no_tuple.bump(),
+            };
+        };
+        metrics.flow_counted.bump();
+        let seen = Observation {
+            key: FlowKey {
+                agent,
+                // Not the sample's source, which may be one for all ports.
+                source: DataSource::interface(port),
+                tuple,
+            },
+            port,
+            weight,
+            dscp: ip.dscp,
+            threshold: self.threshold(agent, known, metrics),
+        };
+        let Self {
+            inventory, detector, ..
+        } = self;
+        let outcome = detector.observe(now, &seen, &mut |event| deliver(notice(inventory, event)));
+        let thread = &self.thread;
+        match outcome {
+            Outcome::Counted | Outcome::Known => {}
+            Outcome::Displaced => thread.flows_evicted.bump(),
+            Outcome::Refused => thread.flows_refused.bump(),
+            Outcome::Fired => metrics.detected.bump(),
+            Outcome::Full => thread.elephants_refused.bump(),
+        }
+    }
+
+    /// The rate that makes an elephant on a port; `None` while something is missing that detection or a rule needs.
+    fn threshold(&self, agent: AgentId, port: Option<&Port>, metrics: &metrics::Agent) -> Option<BitRate> {
+        let threshold = self
+            .threshold
+            .of_port(port.and_then(|p| p.speed), self.threshold_max);
+        if threshold.is_none() {
+            metrics.speed_unknown.bump();
+        }
+        let name = port.and_then(|p| p.name.as_deref());
+        if self.state(agent).is_some_and(|state| state.needs_port_name)
+            && !name.is_some_and(is_interface_name)
+        {
+            metrics.port_name_unknown.bump();
+            return None;
+        }
+        threshold
+    }
+
+    /// Remembers the speed of a port, in bits per second, as its counters tell it.
+    pub(super) fn learn_speed(&mut self, agent: AgentId, if_index: u32, bits_per_second: u64) {
+        self.learn(agent, |switch| switch.learn_speed(if_index, bits_per_second));
+    }
+
+    /// Remembers the name of a port.
+    pub(super) fn learn_name(&mut self, agent: AgentId, if_index: u32, name: &str) {
+        self.learn(agent, |switch| switch.learn_name(if_index, name));
+    }
+
+    fn learn(&mut self, agent: AgentId, learn: impl FnOnce(&mut Switch) -> Result<bool, TooManyPorts>) {
+        let Some(switch) = self.inventory.switch_mut(agent) else {
+            return;
+        };
+        match learn(switch) {
+            Ok(false) => {}
+            Ok(true) => {
+                self.unpublished.insert(agent);
+            }
+            Err(TooManyPorts) => {
+                if let Some(state) = self.state(agent) {
+                    state.metrics.ports_refused.bump();
+                }
+            }
+        }
+    }
+}
+
+fn index(agent: AgentId) -> usize {
+    usize::try_from(agent.0).unwrap_or(usize::MAX)
+}
+
+fn notice(inventory: &Inventory, event: &Event) -> Notice {
+    let port_name = match event {
+        Event::Started(elephant) => inventory
+            .switch(elephant.key.agent)
+            .and_then(|switch| switch.port(elephant.port))
+            .and_then(|port| port.name.clone()),
+        Event::Ended { .. } => None,
+    };
+    Notice {
+        event: event.clone(),
+        port_name,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_sample_stands_for_ten_seconds_of_its_port_at_most() {
+        let gigabit = Some("1G".parse().unwrap());
+        assert!(is_plausible(1_250_000_000, gigabit));
+        assert!(!is_plausible(1_250_000_001, gigabit));
+        assert!(is_plausible(150_000_000 * 9, None), "400G at 1:100 000, 9 kB");
+        assert!(!is_plausible(u64::from(u32::MAX) * 1500, None));
+        assert!(!is_plausible(u64::MAX, Some(BitRate::from_bits_per_second(1))));
+    }
+}

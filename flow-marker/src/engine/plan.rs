@@ -1,0 +1,86 @@
+//! What all shards should be doing: definitions, thresholds, where datagrams go.
+//!
+//! A plan is never changed, only replaced. Shards look for a newer one between batches, so that none can miss a change.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+
+use super::settings::{Forwarding, Group, Map, Named};
+use super::threshold;
+use super::topology::Topology;
+
+/// What every shard does.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// Where datagrams are sent on to.
+    pub forwarding: Forwarding,
+    /// The thresholds.
+    pub thresholds: Named<threshold::Definition>,
+    /// Which ports are connected to which.
+    pub topology: Arc<Topology>,
+    /// Names of address ranges.
+    pub groups: Named<Group>,
+    /// Names of values.
+    pub maps: Named<Map>,
+}
+
+impl Plan {
+    /// Targets that datagrams are sent on to: each costs a system call a datagram.
+    pub const MAX_FORWARDING: usize = 16;
+    /// Thresholds: each update of a metric is compared with those on it.
+    pub const MAX_THRESHOLDS: usize = 1000;
+    /// Groups, and maps; a body has a bound of its own.
+    pub const MAX_TABLES: usize = 100;
+}
+
+impl Default for Plan {
+    fn default() -> Self {
+        Self {
+            forwarding: Named::new(Self::MAX_FORWARDING),
+            thresholds: Named::new(Self::MAX_THRESHOLDS),
+            topology: Arc::default(),
+            groups: Named::new(Self::MAX_TABLES),
+            maps: Named::new(Self::MAX_TABLES),
+        }
+    }
+}
+
+/// Where the present plan is found. Copies see the same plan; each remembers which one it has seen.
+#[derive(Debug, Clone)]
+pub(super) struct Plans {
+    present: Arc<ArcSwap<Plan>>,
+    seen: Arc<Plan>,
+}
+
+impl Plans {
+    /// An empty plan.
+    pub(super) fn new() -> Self {
+        let plan = Arc::<Plan>::default();
+        Self {
+            present: Arc::new(ArcSwap::new(Arc::clone(&plan))),
+            seen: plan,
+        }
+    }
+
+    /// The present plan.
+    pub(super) fn present(&self) -> Arc<Plan> {
+        self.present.load_full()
+    }
+
+    /// Replaces the plan for everybody.
+    pub(super) fn publish(&self, plan: Plan) {
+        self.present.store(Arc::new(plan));
+    }
+
+    /// The present plan, if it is another one than last time.
+    #[inline]
+    pub(super) fn news(&mut self) -> Option<Arc<Plan>> {
+        let present = self.present.load();
+        if Arc::ptr_eq(&present, &self.seen) {
+            return None;
+        }
+        self.seen = Arc::clone(&present);
+        Some(Arc::clone(&self.seen))
+    }
+}

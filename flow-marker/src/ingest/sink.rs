@@ -1,0 +1,23 @@
+//! Who keeps what datagrams say.
+
+use std::net::SocketAddr;
+
+use crate::clock::Time;
+
+/// A datagram as it arrived.
+#[derive(Debug, Clone, Copy)]
+pub struct Received<'a> {
+    /// Who sent it, as far as UDP can tell.
+    pub from: SocketAddr,
+    /// Its payload.
+    pub bytes: &'a [u8],
+}
+
+/// Takes the datagrams of the agents that one thread owns.
+pub trait Sink: Send {
+    /// Takes datagrams that arrived together.
+    fn batch(&mut self, now: Time, batch: &[Received<'_>]);
+
+    /// Does what is due: called after every batch, and at least every few milliseconds when nothing arrives.
+    fn rest(&mut self, now: Time);
+}

@@ -1,0 +1,136 @@
+//! Which metrics there are.
+
+use super::number::{Counter, Fact, Gauge};
+
+/// What a metric is called and what it means.
+pub(super) struct Meta {
+    pub(super) name: &'static str,
+    pub(super) kind: &'static str,
+    /// Constant labels, such as `reason="version"`.
+    pub(super) labels: &'static str,
+    pub(super) help: &'static str,
+}
+
+/// A struct of metrics, and the list of what each field is called. Fields of one name must stand together.
+macro_rules! metrics {
+    ($(#[$meta:meta])* $name:ident { $($field:ident: $kind:ident = $metric:literal [$($label:literal)?] $help:literal;)* }) => {
+        $(#[$meta])*
+        #[derive(Debug, Default)]
+        pub struct $name {
+            $(#[doc = concat!("`", $metric, "` ", $("(`", $label, "`)",)? ": ", $help)] pub $field: $kind,)*
+        }
+
+        impl $name {
+            pub(super) const META: &'static [Meta] = &[$(Meta {
+                name: concat!("flow_marker_", $metric),
+                kind: $kind::KIND,
+                labels: concat!($($label)?),
+                help: $help,
+            },)*];
+
+            pub(super) fn values(&self) -> Vec<Option<u64>> {
+                vec![$(self.$field.shown(),)*]
+            }
+        }
+    };
+}
+
+metrics! {
+    /// Metrics of the process.
+    Process {
+        events_dropped: Counter = "events_dropped_total" [] "Events that found the way to the controllers full; they are sent again.";
+        events_sent: Counter = "events_sent_total" [] "Events handed to the controllers.";
+    }
+}
+
+metrics! {
+    /// Metrics of one receiving thread, which alone writes them; shown as sums over all threads.
+    Thread {
+        datagrams_received: Counter = "datagrams_received_total" [] "Datagrams taken from the sFlow port.";
+        dropped_receive_buffer: Counter = "datagrams_dropped_total" ["reason=\"receive_buffer\""] "Datagrams lost between the network and the decoder, by reason: the kernel found the receive buffer full (not among those received), or a thread found the way to the agent's owner full.";
+        dropped_handover: Counter = "datagrams_dropped_total" ["reason=\"handover\""] "Datagrams lost between the network and the decoder, by reason: the kernel found the receive buffer full (not among those received), or a thread found the way to the agent's owner full.";
+        handed_over: Counter = "datagrams_handed_over_total" [] "Datagrams that arrived at another thread than the one that owns their agent, dropped ones included.";
+        rejected_version: Counter = "datagrams_rejected_total" ["reason=\"version\""] "Datagrams that are no sFlow version 5, by reason.";
+        rejected_truncated: Counter = "datagrams_rejected_total" ["reason=\"truncated\""] "Datagrams that are no sFlow version 5, by reason.";
+        rejected_malformed: Counter = "datagrams_rejected_total" ["reason=\"malformed\""] "Datagrams that are no sFlow version 5, by reason.";
+        rejected_too_long: Counter = "datagrams_rejected_total" ["reason=\"too_long\""] "Datagrams that are no sFlow version 5, by reason.";
+        unknown_agent: Counter = "datagrams_unknown_agent_total" [] "Datagrams of an agent that is not listened to.";
+        receive_errors: Counter = "receive_errors_total" [] "Errors of the socket while receiving.";
+        receive_buffer_bytes: Gauge = "receive_buffer_bytes" [] "Size of the sockets' receive buffers as the kernel granted them, in bytes.";
+        forwarded: Counter = "datagrams_forwarded_total" [] "Datagrams sent on to other collectors, once for each.";
+        forward_failed: Counter = "forward_failures_total" [] "Datagrams that could not be sent on.";
+        events_lost: Counter = "events_lost_total" [] "Passed thresholds and flow records that found the way to their log full.";
+        flows_tracked: Gauge = "flows_tracked" [] "Flows in the detector's table, stale ones included.";
+        flows_capacity: Gauge = "flows_capacity" [] "Flows that fit into the detector's table.";
+        flows_evicted: Counter = "flows_evicted_total" [] "Flows that lost their place to another one.";
+        flows_refused: Counter = "flows_refused_total" [] "Samples whose flow found only larger ones in its place of the table.";
+        elephants: Gauge = "elephants" [] "Elephant flows that have not ended.";
+        elephants_refused: Counter = "elephants_refused_total" [] "Samples of flows that are elephants, while the list of elephants, or the agent's share of it, was full.";
+    }
+}
+
+metrics! {
+    /// Metrics of what one agent sends, written by the thread that owns it. What agents outside of the inventory send is
+    /// counted together, by thread.
+    Agent {
+        decoded: Counter = "datagrams_decoded_total" [] "Datagrams decoded.";
+        damaged: Counter = "datagrams_damaged_total" [] "Decoded datagrams in which a structure could not be read to its end.";
+        samples_flow: Counter = "samples_total" ["kind=\"flow\""] "Samples, by kind.";
+        samples_counters: Counter = "samples_total" ["kind=\"counters\""] "Samples, by kind.";
+        samples_other: Counter = "samples_total" ["kind=\"other\""] "Samples, by kind.";
+        samples_damaged: Counter = "samples_total" ["kind=\"damaged\""] "Samples, by kind.";
+        records_flow: Counter = "records_total" ["kind=\"flow\""] "Records inside samples, by the kind of the sample.";
+        records_counters: Counter = "records_total" ["kind=\"counters\""] "Records inside samples, by the kind of the sample.";
+        records_skipped: Counter = "records_skipped_total" [] "Records whose structure is not read, skipped by their length.";
+        flow_counted: Counter = "flow_samples_total" ["result=\"counted\""] "Flow samples, by what became of them.";
+        flow_egress: Counter = "flow_samples_total" ["result=\"egress\""] "Flow samples, by what became of them.";
+        flow_other_port: Counter = "flow_samples_total" ["result=\"other_port\""] "Flow samples, by what became of them.";
+        flow_core: Counter = "flow_samples_total" ["result=\"core_port\""] "Flow samples, by what became of them.";
+        flow_no_header: Counter = "flow_samples_total" ["result=\"no_header\""] "Flow samples, by what became of them.";
+        flow_implausible: Counter = "flow_samples_total" ["result=\"implausible\""] "Flow samples, by what became of them.";
+        flow_fragment: Counter = "flow_samples_total" ["result=\"fragment\""] "Flow samples, by what became of them.";
+        flow_no_tuple: Counter = "flow_samples_total" ["result=\"no_tcp_udp\""] "Flow samples, by what became of them.";
+        header_complete: Counter = "headers_total" ["stop=\"complete\""] "Sampled headers read, by where reading ended.";
+        header_cut_link: Counter = "headers_total" ["stop=\"cut_in_link\""] "Sampled headers read, by where reading ended.";
+        header_cut_network: Counter = "headers_total" ["stop=\"cut_in_network\""] "Sampled headers read, by where reading ended.";
+        header_cut_transport: Counter = "headers_total" ["stop=\"cut_in_transport\""] "Sampled headers read, by where reading ended.";
+        header_unsupported: Counter = "headers_total" ["stop=\"unsupported\""] "Sampled headers read, by where reading ended.";
+        header_malformed: Counter = "headers_total" ["stop=\"malformed\""] "Sampled headers read, by where reading ended.";
+        header_fragment: Counter = "headers_total" ["stop=\"fragment\""] "Sampled headers read, by where reading ended.";
+        speed_unknown: Counter = "speed_unknown_total" [] "Counted samples of a port whose speed is not known, so that no percentage of it can be a threshold.";
+        port_name_unknown: Counter = "port_name_unknown_total" [] "Counted samples of a port that rules should name and whose name is not known.";
+        ports: Gauge = "ports" [] "Ports known from configuration or counters.";
+        ports_refused: Counter = "ports_refused_total" [] "Counter records of further ports, when the limit of known ports was reached.";
+        detected: Counter = "elephants_detected_total" [] "Elephants detected.";
+        ended: Counter = "elephants_ended_total" [] "Elephants that ended.";
+    }
+}
+
+metrics! {
+    /// Metrics of what is done on one switch of the inventory.
+    Control {
+        guarded_dscp: Counter = "marks_guarded_total" ["reason=\"dscp\""] "Elephants that must not be marked, by reason.";
+        guarded_udp: Counter = "marks_guarded_total" ["reason=\"udp\""] "Elephants that must not be marked, by reason.";
+        guarded_roce: Counter = "marks_guarded_total" ["reason=\"roce\""] "Elephants that must not be marked, by reason.";
+        guarded_bgp: Counter = "marks_guarded_total" ["reason=\"bgp\""] "Elephants that must not be marked, by reason.";
+        guarded_bfd: Counter = "marks_guarded_total" ["reason=\"bfd\""] "Elephants that must not be marked, by reason.";
+        guarded_excluded: Counter = "marks_guarded_total" ["reason=\"excluded\""] "Elephants that must not be marked, by reason.";
+        wanted: Gauge = "controls" ["state=\"wanted\""] "Controls, by state.";
+        installed: Gauge = "controls" ["state=\"installed\""] "Controls, by state.";
+        observed: Gauge = "controls" ["state=\"observed\""] "Controls, by state.";
+        refused: Gauge = "controls" ["state=\"refused\""] "Controls, by state.";
+        failed: Gauge = "controls" ["state=\"failed\""] "Controls, by state.";
+        releasing: Gauge = "controls" ["state=\"releasing\""] "Controls, by state.";
+        over_budget: Gauge = "controls" ["state=\"over_budget\""] "Controls, by state.";
+        orphans: Gauge = "orphans" [] "ACLs with our prefix on the switch that nobody wants, in their grace time.";
+        installs_done: Counter = "installs_total" ["result=\"installed\""] "Installations tried, by result.";
+        installs_refused: Counter = "installs_total" ["result=\"refused\""] "Installations tried, by result.";
+        installs_failed: Counter = "installs_total" ["result=\"failed\""] "Installations tried, by result.";
+        removals_done: Counter = "removals_total" ["result=\"removed\""] "Removals tried, by result.";
+        removals_refused: Counter = "removals_total" ["result=\"refused\""] "Removals tried, by result.";
+        removals_failed: Counter = "removals_total" ["result=\"failed\""] "Removals tried, by result.";
+        comparisons_done: Counter = "comparisons_total" ["result=\"done\""] "Full comparisons with the switch, by result.";
+        comparisons_failed: Counter = "comparisons_total" ["result=\"failed\""] "Full comparisons with the switch, by result.";
+        reachable: Fact = "switch_reachable" [] "1 when the last request to the switch was answered; absent before the first.";
+    }
+}

@@ -1,0 +1,126 @@
+//! Datagrams like a switch's, seeded, with a flow for each sample that is drawn anew for each round.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::ops::Range;
+use std::time::Duration;
+
+use tests::agent::{Agent, FlowSample, Packet, Sample};
+
+/// Samples that fit a datagram of 1400 bytes with headers of 128 bytes and a switch record.
+pub(crate) const SAMPLES: usize = 6;
+
+/// Ports that the packets leave by.
+const PORTS: u32 = 32;
+
+/// A small generator (`SplitMix64`, Steele, Lea, Flood 2014): what is measured must not depend on a crate's choice.
+#[derive(Debug, Clone)]
+pub(crate) struct Random(u64);
+
+impl Random {
+    pub(crate) const fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let z = (self.0 ^ self.0 >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        let z = (z ^ z >> 27).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^ z >> 31
+    }
+
+    /// Below `limit`, by multiplication: the bias is below 2⁻³².
+    pub(crate) fn below(&mut self, limit: u32) -> u32 {
+        let high = self.next() >> 32;
+        u32::try_from(high * u64::from(limit) >> 32).unwrap_or(0)
+    }
+}
+
+/// Encoded datagrams, and where in them the flow of each sample stands.
+#[derive(Debug)]
+pub(crate) struct Workload {
+    bytes: Vec<u8>,
+    datagrams: Vec<Range<usize>>,
+    /// Where the source address of each sample's packet is.
+    sources: Vec<usize>,
+    flows: u32,
+    random: Random,
+}
+
+/// The source address of flow `n`: up to 16 million flows differ in it.
+pub(crate) fn source(n: u32) -> Ipv4Addr {
+    Ipv4Addr::from(10 << 24 | n)
+}
+
+pub(crate) const DESTINATION: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
+
+impl Workload {
+    /// `datagrams` datagrams whose samples belong to `flows` flows.
+    pub(crate) fn new(seed: u64, datagrams: usize, flows: u32) -> Self {
+        let mut agent = Agent::new(Ipv4Addr::new(192, 0, 2, 99).into());
+        let mut random = Random::new(seed);
+        let mut workload = Self {
+            bytes: Vec::new(),
+            datagrams: Vec::new(),
+            sources: Vec::new(),
+            flows,
+            random: random.clone(),
+        };
+        for n in 0..datagrams {
+            let mut places = Vec::new();
+            let samples = [(); SAMPLES].map(|()| {
+                let placeholder = source(random.below(1 << 24));
+                places.push([placeholder.octets(), DESTINATION.octets()].concat());
+                let packet = Packet::tcp(
+                    SocketAddr::new(placeholder.into(), 40_000),
+                    SocketAddr::new(DESTINATION.into(), 443),
+                );
+                // All enter by one port, so that there are as many flow keys as flows.
+                Sample::Flow(FlowSample {
+                    switch: Some((10, 10)),
+                    ..FlowSample::new(packet, 1000, 1, 2 + random.below(PORTS))
+                })
+            });
+            let uptime = Duration::from_millis(n.try_into().unwrap_or(u64::MAX));
+            let datagram = agent.datagram(uptime, &samples);
+            let start = workload.bytes.len();
+            let mut at = 0;
+            for place in places {
+                // Source and destination stand side by side only in the IP header.
+                let found = datagram.get(at..).unwrap_or(&[]).windows(8);
+                at += found.take_while(|window| *window != place).count();
+                workload.sources.push(start + at);
+            }
+            workload.bytes.extend(datagram);
+            workload.datagrams.push(start..workload.bytes.len());
+        }
+        workload.draw();
+        workload
+    }
+
+    /// Gives each sample a flow at random.
+    pub(crate) fn draw(&mut self) {
+        for &at in &self.sources {
+            let flow = source(self.random.below(self.flows));
+            if let Some(place) = self.bytes.get_mut(at..at + 4) {
+                place.copy_from_slice(&flow.octets());
+            }
+        }
+    }
+
+    /// The datagrams, as they came from a socket.
+    pub(crate) fn datagrams(&self) -> impl Iterator<Item = &[u8]> {
+        self.datagrams
+            .iter()
+            .filter_map(|range| self.bytes.get(range.clone()))
+    }
+
+    /// Samples in all datagrams.
+    pub(crate) const fn samples(&self) -> usize {
+        self.sources.len()
+    }
+
+    /// Flows that the samples belong to.
+    pub(crate) const fn flows(&self) -> u32 {
+        self.flows
+    }
+}
