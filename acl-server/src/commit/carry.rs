@@ -149,7 +149,8 @@ impl<T: Runner> Engine<T> {
         };
         let mut isolation = Isolation::new(members.len());
         let outcome = self.search(&mut isolation, &mut staged, &members, carried).await;
-        let ended = match outcome {
+        // Either way nothing staged is left, unless the batch is stuck.
+        match outcome {
             Ok((synced, foreign)) => {
                 self.conclude(isolation, &mut staged, members, synced.then_some(foreign))
             }
@@ -165,11 +166,7 @@ impl<T: Runner> Engine<T> {
                     verdicts,
                 )
             }
-        };
-        if self.stuck.is_none() {
-            staged.clean();
         }
-        ended
     }
 
     async fn begin<'a>(

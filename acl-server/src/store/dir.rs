@@ -56,7 +56,7 @@ pub struct Stamp {
     pub settled: bool,
 }
 
-/// Most files that are written and synced together. Each is open until its content is durable, and a daemon has 128
+/// Most files that are written and synced together. Each is open until its content is durable, and a daemon keeps 128
 /// descriptors for other things than connections, of which it uses some 20.
 pub const AT_ONCE: usize = 100;
 
@@ -84,7 +84,7 @@ pub trait Dir: Send + Sync + fmt::Debug {
     fn stamp(&self, name: &str) -> io::Result<Option<Stamp>>;
 
     /// Writes each of these files, name and content, in the place of whatever has its name, readable by all if `public`,
-    /// and syncs the content of all: together, which takes little longer than to sync one. At most [`AT_ONCE`].
+    /// and syncs the content of all, together, so that the disk can take many at a time. At most [`AT_ONCE`].
     ///
     /// # Errors
     /// The system refuses, for instance because the disk is full. Some of the files may be there, whole or not.
@@ -233,8 +233,8 @@ fn begin_to_write(file: &File, length: usize) {
 ///
 /// Each by itself, and not the file system as a whole (`syncfs`): that tells of no errors before Linux 5.8, and waits for
 /// what everybody else has written.
-fn sync_together(files: &[(File, usize)]) -> io::Result<()> {
-    /// As many as 100 files need to take hardly longer than one; each is a thread for so long.
+pub(super) fn sync_together(files: &[(File, usize)]) -> io::Result<()> {
+    /// Enough to share what can be shared; each is a thread for so long.
     const AT_A_TIME: usize = 8;
     /// A system call needs next to none of it.
     const STACK: usize = 64 << 10;

@@ -127,7 +127,7 @@ impl Store {
         self.dir.write(&temp_name(name, version), content, true)
     }
 
-    /// Stages the new contents of several ACLs, at most [`AT_ONCE`], whose syncs then are little more than one.
+    /// Stages the new contents of several ACLs, at most [`AT_ONCE`], which are synced together.
     ///
     /// # Errors
     /// As for [`Self::stage`]; some of them may be staged then.

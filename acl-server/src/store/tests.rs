@@ -63,6 +63,25 @@ fn many_are_staged_together_or_it_fails() {
 }
 
 #[test]
+fn one_sync_that_fails_is_the_failure_of_all_wherever_it_is() {
+    let file = || (tempfile::tempfile().unwrap(), 0);
+    for length in [0, 1, 2, 8, 9, 20] {
+        let mut files: Vec<_> = (0..length).map(|_| file()).collect();
+        dir::sync_together(&files).unwrap();
+        for at in 0..length {
+            // A pipe cannot be synced.
+            let (_reader, writer) = std::io::pipe().unwrap();
+            let sound = std::mem::replace(
+                &mut files[at].0,
+                std::fs::File::from(std::os::fd::OwnedFd::from(writer)),
+            );
+            assert!(dir::sync_together(&files).is_err(), "number {at} of {length}");
+            files[at].0 = sound;
+        }
+    }
+}
+
+#[test]
 fn placing_what_was_not_staged_is_an_error() {
     let (_directory, store) = store();
     assert!(store.place(&name("a"), Version::New).is_err());
