@@ -117,7 +117,8 @@ impl Agent {
         let counts = self.loss.datagrams();
         self.doctor.observe_datagrams(counts.received, counts.lost, now);
         if counts.lost != lost {
-            self.counts.datagrams_lost.set(counts.lost);
+            // Agents outside of the inventory share one gauge.
+            self.counts.datagrams_lost.shift(lost, counts.lost);
         }
         // An agent that does not number its datagrams always sends the same number, but its clock goes on.
         if arrival == Arrival::Duplicate && datagram.uptime_ms <= self.uptime_ms {
