@@ -5,7 +5,7 @@ use std::io;
 use super::drift::keep;
 use super::facts::Content;
 use super::journal::FileChange;
-use crate::store::{Dir, ReadError, Store, Version};
+use crate::store::{AT_ONCE, Dir, ReadError, Store, Version};
 
 /// The files of one batch, staged beside their targets, and which version of each is in place.
 #[derive(Debug)]
@@ -27,22 +27,21 @@ impl<'a> Staged<'a> {
         }
     }
 
-    /// Stages both versions of so many more files; returns whether there are more. Nothing that the tool reads changes;
-    /// when it fails, nothing is left.
+    /// Stages both versions of some more files; returns whether there are more. Nothing that the tool reads changes; when
+    /// it fails, nothing is left.
     ///
     /// # Errors
     /// A file cannot be written.
-    pub fn stage(&mut self, most: usize) -> io::Result<bool> {
-        let next = self.changes.iter().skip(self.staged).take(most);
-        for change in next {
-            let result = stage(self.store, change);
-            if result.is_err() {
-                self.clean();
-                result?;
-            }
+    pub fn stage(&mut self) -> io::Result<bool> {
+        let rest = self.changes.get(self.staged..).unwrap_or_default();
+        let (next, later) = rest.split_at(rest.len().min(AT_ONCE));
+        let result = stage(self.store, next);
+        if result.is_err() {
+            self.clean();
+            result?;
         }
-        self.staged += most;
-        Ok(self.staged < self.changes.len())
+        self.staged += next.len();
+        Ok(!later.is_empty())
     }
 
     /// The files of the batch.
@@ -51,12 +50,13 @@ impl<'a> Staged<'a> {
     }
 
     /// Puts the new version of exactly the files that `wanted` names in place, and the old one of all others. What a hand
-    /// has made of one meanwhile goes to `kept`.
+    /// has made of one meanwhile goes to `kept`. Returns whether that has changed anything, which is durable after
+    /// [`Store::sync`].
     ///
     /// # Errors
     /// A rename failed. What had been changed by this call is changed back; if that fails too, the error says so and
     /// the journal still knows the truth.
-    pub fn switch(&mut self, kept: &dyn Dir, wanted: impl Fn(usize) -> bool) -> io::Result<()> {
+    pub fn switch(&mut self, kept: &dyn Dir, wanted: impl Fn(usize) -> bool) -> io::Result<bool> {
         let mut done: Vec<(usize, Version)> = Vec::new();
         for (index, change) in self.changes.iter().enumerate() {
             let version = if wanted(index) { Version::New } else { Version::Old };
@@ -76,10 +76,7 @@ impl<'a> Staged<'a> {
                 }
             }
         }
-        if done.is_empty() {
-            return Ok(());
-        }
-        self.store.sync()
+        Ok(!done.is_empty())
     }
 
     fn unwind(&mut self, done: &[(usize, Version)], error: io::Error) -> io::Error {
@@ -108,14 +105,16 @@ impl<'a> Staged<'a> {
     }
 }
 
-fn stage(store: &Store, change: &FileChange) -> io::Result<()> {
-    if let Some(old) = &change.old {
-        store.stage_current(&change.name, old)?;
+fn stage(store: &Store, changes: &[FileChange]) -> io::Result<()> {
+    for change in changes {
+        if let Some(old) = &change.old {
+            store.stage_current(&change.name, old)?;
+        }
     }
-    if let Some(new) = &change.new {
-        store.stage(&change.name, Version::New, new)?;
-    }
-    Ok(())
+    let new = changes
+        .iter()
+        .filter_map(|change| Some((&change.name, change.new.as_deref()?)));
+    store.stage_new(new)
 }
 
 /// Keeps what a hand has made of a file that was in this version.
@@ -239,7 +238,7 @@ mod tests {
         let changes = some_changes();
         let (directory, store, before) = fixture(&changes);
         let mut staged = Staged::new(&store, &changes);
-        assert!(!staged.stage(100).unwrap());
+        assert!(!staged.stage().unwrap());
         let kept = Disk::default().dir("drift");
         staged.switch(&*kept, |_| true).unwrap();
         staged.switch(&*kept, |index| index == 1).unwrap();
@@ -257,7 +256,7 @@ mod tests {
         for placed in 0..8_usize {
             let (directory, store, before) = fixture(&changes);
             let mut staged = Staged::new(&store, &changes);
-            assert!(!staged.stage(100).unwrap());
+            assert!(!staged.stage().unwrap());
             let kept = Disk::default().dir("drift");
             staged.switch(&*kept, |index| placed & (1 << index) != 0).unwrap();
             // The process dies here; the next one sweeps and rolls back, perhaps twice.
@@ -274,7 +273,7 @@ mod tests {
         let changes = some_changes();
         let (directory, store, _) = fixture(&changes);
         let mut staged = Staged::new(&store, &changes);
-        assert!(!staged.stage(100).unwrap());
+        assert!(!staged.stage().unwrap());
         let kept = Disk::default().dir("drift");
         staged.switch(&*kept, |_| true).unwrap();
         staged.clean();
@@ -291,7 +290,7 @@ mod tests {
         let changes = some_changes();
         let (directory, store, before) = fixture(&changes);
         let mut staged = Staged::new(&store, &changes);
-        assert!(!staged.stage(100).unwrap());
+        assert!(!staged.stage().unwrap());
         let kept = Disk::default().dir("drift");
         // Take the second file's new version away, as a hostile hand or a broken disk might.
         std::fs::remove_file(directory.path().join(".50rest-replaced.rules.new")).unwrap();

@@ -3,7 +3,7 @@
 //! The writer ends batches here; callers renew leases and confirm changes, without a batch, at any time. Whatever changes
 //! is in the journal before it is in memory, and in memory before anybody is told.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -265,9 +265,10 @@ impl Book {
     pub fn end(
         &mut self,
         accepted: Option<(&Store, Fingerprint, &str)>,
-        ended: Ended,
+        mut ended: Ended,
         now: Instant,
     ) -> io::Result<()> {
+        self.count_leases(&mut ended, now);
         let acls = ended.acls.iter().map(|(name, written, _)| {
             let record = written.as_ref().map(|written| AclRecord {
                 written: written.fingerprint,
@@ -311,6 +312,24 @@ impl Book {
             self.checkpoint(now);
         }
         Ok(())
+    }
+
+    /// What may come back, and what does, has the leases of now: time has passed since the batch was sealed, and a client
+    /// may have renewed them while the tool ran.
+    fn count_leases(&self, ended: &mut Ended, now: Instant) {
+        let opened = ended.opened.iter_mut();
+        for before in opened.flat_map(|(record, _)| &mut record.before) {
+            let lease = self.committed.get(&before.name).and_then(|known| known.lease);
+            before.lease = lease.map(|until| remaining(until, now));
+        }
+        let closed = ended.closed.iter().filter_map(|id| self.unconfirmed.get(id));
+        let back = closed.flat_map(|unconfirmed| &unconfirmed.before);
+        let back: HashMap<_, _> = back.map(|before| (&before.name, before.lease)).collect();
+        for (name, written, _) in &mut ended.acls {
+            if let (Some(written), Some(lease)) = (written, back.get(name)) {
+                written.lease = *lease;
+            }
+        }
     }
 
     /// Replaces leases without a batch.
@@ -413,7 +432,13 @@ impl Book {
     /// Writes down what time has done to the leases, so that a crash does not give them back all of it; and begins the
     /// journal anew. Nothing to do is nothing written.
     pub fn checkpoint(&mut self, now: Instant) {
-        let ticking = self.committed.iter().any(|(_, known)| known.lease.is_some());
+        let mut before = self
+            .unconfirmed
+            .values()
+            .flat_map(|unconfirmed| &unconfirmed.before);
+        // Time passes for what may come back, too.
+        let ticking = before.any(|before| before.lease.is_some())
+            || self.committed.iter().any(|(_, known)| known.lease.is_some());
         if !self.dirty && !ticking || self.journal.is_open() {
             return;
         }

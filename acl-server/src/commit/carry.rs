@@ -19,7 +19,7 @@ use super::plan::{Basis, Leases, Member, Plan};
 use super::registry::CommitState;
 use super::runner::Runner;
 use super::{LastFailure, SyncState, lock, now};
-use crate::metrics::ToolOutcome;
+use crate::metrics::{Metrics, ToolOutcome};
 use crate::store::{Fingerprint, fingerprint};
 use crate::tool::{Outcome, Run};
 
@@ -149,7 +149,8 @@ impl<T: Runner> Engine<T> {
         };
         let mut isolation = Isolation::new(members.len());
         let outcome = self.search(&mut isolation, &mut staged, &members, carried).await;
-        let ended = match outcome {
+        // Either way nothing staged is left, unless the batch is stuck.
+        match outcome {
             Ok((synced, foreign)) => {
                 self.conclude(isolation, &mut staged, members, synced.then_some(foreign))
             }
@@ -165,11 +166,7 @@ impl<T: Runner> Engine<T> {
                     verdicts,
                 )
             }
-        };
-        if self.stuck.is_none() {
-            staged.clean();
         }
-        ended
     }
 
     async fn begin<'a>(
@@ -178,19 +175,19 @@ impl<T: Runner> Engine<T> {
         files: &'a [FileChange],
         members: &[Member],
     ) -> io::Result<Staged<'a>> {
-        /// Each may take 10 ms on the flash of a switch; who watches over this task wants to hear of it.
-        const AT_ONCE: usize = 64;
         let mut staged = Staged::new(store, files);
-        while staged.stage(AT_ONCE)? {
+        // Where files are not synced together, each may take 10 ms: who watches over this task wants to hear of it.
+        while durable(&self.shared.metrics, || staged.stage())? {
             tokio::task::yield_now().await;
         }
-        let begun = now();
         let remembered = members.iter().map(|member| member.remember.size()).sum();
-        if let Err(error) = lock(&self.shared.book).begin(files, remembered) {
+        let begun = durable(&self.shared.metrics, || {
+            lock(&self.shared.book).begin(files, remembered)
+        });
+        if let Err(error) = begun {
             staged.clean();
             return Err(error);
         }
-        self.shared.metrics.fsync(now().saturating_duration_since(begun));
         Ok(staged)
     }
 
@@ -212,19 +209,37 @@ impl<T: Runner> Engine<T> {
                 Step::Try(wanted) => wanted,
             };
             let in_place = files_of(members, &wanted);
-            staged.switch(&*self.kept, |file| in_place.get(file).copied().unwrap_or(false))?;
+            let changed = staged.switch(&*self.kept, |file| in_place.get(file).copied().unwrap_or(false))?;
             // Taken before the run: a file that changes during it must not count as accepted.
             foreign = self.look_at_foreign()?;
             drift::strangers(&self.shared.store, &mut lock(&self.shared.book).committed, &batch)?;
-            let begun = now();
-            let run = self.run_tool(wanted.len()).await;
-            carried.tool += now().saturating_duration_since(begun);
+            let tool = async {
+                let begun = now();
+                let run = self.run_tool(wanted.len()).await;
+                (run, now().saturating_duration_since(begun))
+            };
+            // The names need not be durable before the tool reads them, but before anybody is told.
+            let ((run, took), durable) = tokio::join!(tool, self.names_durable(changed));
+            carried.tool += took;
             carried.runs += 1;
+            durable?;
             if now() >= deadline || self.shutdown.requested() {
                 isolation.give_up();
             }
             isolation.report(report(run, |words| named(members, words)));
         }
+    }
+
+    /// Makes what was put in place durable, on a thread that may wait for the disk.
+    async fn names_durable(&self, changed: bool) -> io::Result<()> {
+        if !changed {
+            return Ok(());
+        }
+        let shared = Arc::clone(&self.shared);
+        let sync = move || durable(&shared.metrics, || shared.store.sync());
+        tokio::task::spawn_blocking(sync)
+            .await
+            .map_err(io::Error::other)?
     }
 
     pub(super) async fn run_tool(&self, changes: usize) -> Run {
@@ -256,7 +271,12 @@ impl<T: Runner> Engine<T> {
         foreign: Option<Fingerprint>,
     ) -> (Vec<Change>, Vec<Verdict>) {
         let in_place = files_of(&members, isolation.accepted());
-        let settled = staged.switch(&*self.kept, |file| in_place.get(file).copied().unwrap_or(false));
+        let settled = staged
+            .switch(&*self.kept, |file| in_place.get(file).copied().unwrap_or(false))
+            .and_then(|changed| match changed {
+                true => self.shared.store.sync(),
+                false => Ok(()),
+            });
         // Before the files are looked at for the last time: a name less changes their stamps.
         staged.clean();
         let (mut changes, mut verdicts, mut ended) = (Vec::new(), Vec::new(), Ended::default());
@@ -314,9 +334,7 @@ impl<T: Runner> Engine<T> {
                 book.still(store, file);
             }
         }
-        let begun = now();
-        book.end(accepted, ended, begun)?;
-        self.shared.metrics.fsync(now().saturating_duration_since(begun));
+        durable(&self.shared.metrics, || book.end(accepted, ended, now()))?;
         in_flight.clear();
         Ok(())
     }
@@ -415,6 +433,14 @@ impl<T: Runner> Engine<T> {
             _ => {}
         }
     }
+}
+
+/// Makes something durable, and counts what that takes.
+fn durable<R>(metrics: &Metrics, work: impl FnOnce() -> R) -> R {
+    let begun = now();
+    let done = work();
+    metrics.fsync(now().saturating_duration_since(begun));
+    done
 }
 
 const fn outcome_label(outcome: &Outcome) -> ToolOutcome {

@@ -9,8 +9,9 @@ use shared::AclName;
 use shared::backoff::Backoff;
 use shared::life::{Latch, Readiness, Shutdown};
 use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep_until, timeout_at};
+use tokio::time::{Instant, sleep_until};
 
+use super::alarm::Alarm;
 use super::batch::{Queue, Window};
 use super::change::{Answer, Change, Verdict};
 use super::ended::Ended;
@@ -36,6 +37,8 @@ pub struct Engine<T> {
     pub(super) kept: Arc<dyn Dir>,
     pub(super) receiver: mpsc::Receiver<Change>,
     pub(super) queue: Queue,
+    /// Ends the window of a batch.
+    pub(super) alarm: Alarm,
     pub(super) boot: String,
     /// A batch whose files could not be taken back: until they are, nothing else may begin.
     pub(super) stuck: Option<Vec<FileChange>>,
@@ -121,9 +124,15 @@ impl<T: Runner> Engine<T> {
     async fn collect(&mut self, first: Change) {
         let mut window = Window::open(now());
         self.queue.push(first);
-        while self.queue.len() < QUEUE
-            && let Ok(Some(change)) = timeout_at(window.deadline(), self.receiver.recv()).await
-        {
+        while self.queue.len() < QUEUE {
+            let sealed = self.alarm.ring(window.deadline(), now);
+            let arrived = tokio::select! {
+                // What has arrived by then belongs to it.
+                biased;
+                change = self.receiver.recv() => change,
+                () = sealed => None,
+            };
+            let Some(change) = arrived else { break };
             self.queue.push(change);
             window.arrival(now());
         }

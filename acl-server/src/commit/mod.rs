@@ -1,9 +1,9 @@
 //! The one writer. All changes pass one task, which carries many of them in one run of the tool and tells each its own
 //! verdict.
 //!
-//! A batch goes: sealed → staged beside the targets → journal (one sync) → renamed into place → tool → journal (verdict)
-//! → replies. What the tool refuses is taken back by the same path in reverse, so that the files are what the switch last
-//! accepted, after any crash.
+//! A batch goes: sealed → staged beside the targets, all synced together → journal (one sync) → renamed into place → tool,
+//! and meanwhile the names synced → journal (verdict) → replies. What the tool refuses is taken back by the same path in
+//! reverse, so that the files are what the switch last accepted, after any crash.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -73,6 +73,8 @@ pub mod id;
 pub mod facts;
 /// What the writer needs of the tool.
 pub mod runner;
+/// When a batch is sealed, to the hundredth of a millisecond.
+pub mod alarm;
 
 use book::{Book, Confirmation};
 use change::{Action, Answer, Caller, Change, Precondition};
@@ -240,7 +242,7 @@ impl Committer {
 
     /// What is remembered of a change; `None`: nothing, or nothing any more.
     pub fn commit(&self, id: CommitId) -> Option<Record> {
-        self.registry().get(id).cloned()
+        self.registry().get(id)
     }
 
     /// The names that an unconfirmed change has changed, and what its old and new rules do. Blocks.

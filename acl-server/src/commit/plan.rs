@@ -38,14 +38,11 @@ pub struct Member {
 /// Leases to be replaced; `None`: the ACL has none any more.
 pub type Leases = Vec<(AclName, Option<Duration>)>;
 
-/// What an ACL is to be, and how long still, where that is not for its own time to say.
-type Kept = (Wish, Option<Instant>);
-
 /// What is remembered of a change that the tool accepts.
 #[derive(Debug, Default)]
 pub struct Remember {
     /// What each ACL is then; `None`: it is gone.
-    acls: Vec<(AclName, Option<Kept>)>,
+    acls: Vec<(AclName, Option<Wish>)>,
     /// What comes back unless the change is confirmed, and how long that may take.
     opened: Option<(UnconfirmedRecord, Duration)>,
     closed: Option<CommitId>,
@@ -61,17 +58,17 @@ impl Remember {
         EACH * (2 + self.acls.len()) + contents.sum::<usize>()
     }
 
-    /// Adds it to what the batch has changed; leases begin now.
+    /// Adds it to what the batch has changed; new leases begin now.
     pub fn into_ended(self, ended: &mut Ended, now: Instant) {
         for (name, wish) in self.acls {
-            let Some((wish, lease)) = wish else {
+            let Some(wish) = wish else {
                 ended.acls.push((name, None, None));
                 continue;
             };
             let disk = OnDisk::new(&wish.content, &wish.facts, None);
             let written = Written {
                 fingerprint: disk.fingerprint,
-                lease: lease.or_else(|| wish.ttl.map(|ttl| now + ttl)),
+                lease: wish.ttl.map(|ttl| now + ttl),
             };
             ended.acls.push((name, Some(written), Some(disk)));
         }

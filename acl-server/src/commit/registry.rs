@@ -1,9 +1,10 @@
 //! What became of recent changes, for those who ask later. Bounded: the oldest decided ones are forgotten first.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::hash::{BuildHasher, Hasher, RandomState};
+use std::sync::Arc;
 
-use super::change::Verdict;
+use super::change::{Effect, Verdict};
 use super::id::CommitId;
 
 /// Where a change is.
@@ -27,7 +28,55 @@ pub struct Record {
     /// What it was to do, for people.
     pub what: String,
     /// Who wanted it.
-    pub who: std::sync::Arc<str>,
+    pub who: Arc<str>,
+}
+
+/// A record as it is kept: thousands are, nearly all of one ACL that is on the switch now.
+#[derive(Debug)]
+struct Kept {
+    state: State,
+    what: Box<str>,
+    who: Arc<str>,
+}
+
+#[derive(Debug)]
+enum State {
+    Pending,
+    /// One ACL; whether that waits for its confirmation.
+    Done(Effect, bool),
+    Decided(Box<Verdict>),
+    Confirmed,
+    Reverted,
+}
+
+impl From<CommitState> for State {
+    fn from(state: CommitState) -> Self {
+        match state {
+            CommitState::Pending => Self::Pending,
+            CommitState::Decided(Verdict::Done { effects, unconfirmed }) => match effects.as_slice() {
+                [effect] => Self::Done(*effect, unconfirmed),
+                _ => Self::Decided(Box::new(Verdict::Done { effects, unconfirmed })),
+            },
+            CommitState::Decided(verdict) => Self::Decided(Box::new(verdict)),
+            CommitState::Confirmed => Self::Confirmed,
+            CommitState::Reverted => Self::Reverted,
+        }
+    }
+}
+
+impl From<&State> for CommitState {
+    fn from(state: &State) -> Self {
+        match state {
+            State::Pending => Self::Pending,
+            State::Done(effect, unconfirmed) => Self::Decided(Verdict::Done {
+                effects: vec![*effect],
+                unconfirmed: *unconfirmed,
+            }),
+            State::Decided(verdict) => Self::Decided(Verdict::clone(verdict)),
+            State::Confirmed => Self::Confirmed,
+            State::Reverted => Self::Reverted,
+        }
+    }
 }
 
 /// The recent changes.
@@ -35,12 +84,12 @@ pub struct Record {
 pub struct Registry {
     start: u32,
     last: u64,
-    records: HashMap<CommitId, Record>,
+    records: BTreeMap<CommitId, Kept>,
     /// The decided ones, in the order of their verdicts.
     decided: VecDeque<CommitId>,
 }
 
-/// So many verdicts are remembered: a batch of the largest size, and as much again.
+/// So many verdicts are remembered: those of all that can wait at a time, twice.
 const REMEMBERED: usize = 8192;
 
 impl Default for Registry {
@@ -50,7 +99,7 @@ impl Default for Registry {
         Self {
             start: u32::try_from(bits >> 32).unwrap_or_default(),
             last: 0,
-            records: HashMap::new(),
+            records: BTreeMap::new(),
             decided: VecDeque::new(),
         }
     }
@@ -58,15 +107,27 @@ impl Default for Registry {
 
 impl Registry {
     /// Registers a new change, which is pending.
-    pub fn open(&mut self, what: String, who: std::sync::Arc<str>) -> CommitId {
+    pub fn open(&mut self, what: String, who: Arc<str>) -> CommitId {
         self.last += 1;
         let id = CommitId {
             start: self.start,
             number: self.last,
         };
         let state = CommitState::Pending;
-        self.records.insert(id, Record { state, what, who });
+        self.keep(id, Record { state, what, who });
         id
+    }
+
+    fn keep(&mut self, id: CommitId, record: Record) {
+        // Most are of the same caller as the one before.
+        let before = self.records.values().next_back();
+        let who = before.map(|before| &before.who).filter(|who| **who == record.who);
+        let kept = Kept {
+            state: record.state.into(),
+            what: record.what.into_boxed_str(),
+            who: Arc::clone(who.unwrap_or(&record.who)),
+        };
+        self.records.insert(id, kept);
     }
 
     /// It was never queued.
@@ -80,12 +141,12 @@ impl Registry {
             return;
         };
         match (&record.state, &state) {
-            (CommitState::Pending, _) => self.decided.push_back(id),
+            (State::Pending, _) => self.decided.push_back(id),
             // It was confirmed between the end of its batch and the answer.
             (_, CommitState::Decided(_)) => return,
             _ => {}
         }
-        record.state = state;
+        record.state = state.into();
         while self.decided.len() > REMEMBERED {
             if let Some(oldest) = self.decided.pop_front() {
                 self.records.remove(&oldest);
@@ -95,13 +156,18 @@ impl Registry {
 
     /// A change of an earlier start that is still unconfirmed.
     pub fn adopt(&mut self, id: CommitId, record: Record) {
-        self.records.insert(id, record);
+        self.keep(id, record);
         self.decided.push_back(id);
     }
 
     /// What is remembered of a change.
-    pub fn get(&self, id: CommitId) -> Option<&Record> {
-        self.records.get(&id)
+    pub fn get(&self, id: CommitId) -> Option<Record> {
+        let kept = self.records.get(&id)?;
+        Some(Record {
+            state: (&kept.state).into(),
+            what: kept.what.to_string(),
+            who: Arc::clone(&kept.who),
+        })
     }
 }
 

@@ -156,7 +156,7 @@ impl Dir for Snapshot {
         Ok(self.files.get(name).and_then(|seen| seen.stamp))
     }
 
-    fn write(&self, _name: &str, _content: &[u8], _public: bool) -> io::Result<()> {
+    fn write_all(&self, _files: &[(String, &[u8])], _public: bool) -> io::Result<()> {
         Ok(())
     }
 

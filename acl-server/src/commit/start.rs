@@ -8,6 +8,7 @@ use shared::backoff::Backoff;
 use shared::life::{Readiness, Shutdown};
 use tokio::sync::{Semaphore, mpsc, watch};
 
+use super::alarm::Alarm;
 use super::apply::roll_back;
 use super::batch::Queue;
 use super::book::Book;
@@ -101,6 +102,7 @@ impl<T: Runner> Engine<T> {
             kept: parts.kept,
             receiver,
             queue: Queue::default(),
+            alarm: Alarm::new(),
             boot: parts.boot,
             stuck: None,
             shutdown: parts.shutdown,

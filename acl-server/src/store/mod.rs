@@ -15,7 +15,7 @@ use shared::AclName;
 /// What is needed of a file system.
 pub mod dir;
 
-pub use dir::{Dir, Kind, Log, ReadError, Stamp, SystemDir};
+pub use dir::{AT_ONCE, Dir, Kind, Log, ReadError, Stamp, SystemDir};
 
 const PREFIX: &str = "50rest-";
 const SUFFIX: &str = ".rules";
@@ -127,6 +127,17 @@ impl Store {
         self.dir.write(&temp_name(name, version), content, true)
     }
 
+    /// Stages the new contents of several ACLs, at most [`AT_ONCE`], which are synced together.
+    ///
+    /// # Errors
+    /// As for [`Self::stage`]; some of them may be staged then.
+    pub fn stage_new<'a>(&self, acls: impl Iterator<Item = (&'a AclName, &'a [u8])>) -> io::Result<()> {
+        let files: Vec<_> = acls
+            .map(|(name, content)| (temp_name(name, Version::New), content))
+            .collect();
+        self.dir.write_all(&files, true)
+    }
+
     /// Whether this content is staged.
     pub fn is_staged(&self, name: &AclName, version: Version, content: &[u8]) -> bool {
         let staged = self.dir.read(&temp_name(name, version), MAX_FILE, false);
@@ -138,11 +149,9 @@ impl Store {
     /// # Errors
     /// The file can neither be linked nor copied.
     pub fn stage_current(&self, name: &AclName, content: &[u8]) -> io::Result<()> {
-        let temp = temp_name(name, Version::Old);
-        self.dir.unlink(&temp)?;
+        let (file, temp) = (file_name(name), temp_name(name, Version::Old));
         // A file system without hard links, or one that protects them: a copy does as well.
-        self.dir
-            .link(&file_name(name), &temp)
+        self.link_over(&file, &temp)
             .or_else(|_| self.stage(name, Version::Old, content))
     }
 
@@ -153,8 +162,7 @@ impl Store {
     pub fn place(&self, name: &AclName, version: Version) -> io::Result<()> {
         let hop = format!("{TEMP_PREFIX}{name}{SUFFIX}.hop");
         let staged = temp_name(name, version);
-        self.dir.unlink(&hop)?;
-        match self.dir.link(&staged, &hop) {
+        match self.link_over(&staged, &hop) {
             Ok(()) => {}
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(error),
             Err(_) => self.copy(&staged, &hop)?,
@@ -162,6 +170,17 @@ impl Store {
         self.dir.rename(&hop, &file_name(name))?;
         // POSIX: a rename between two links of one file does nothing, also not remove the first.
         self.dir.unlink(&hop)
+    }
+
+    /// Gives a file a second name, in the place of a temporary file that may have it.
+    fn link_over(&self, from: &str, to: &str) -> io::Result<()> {
+        match self.dir.link(from, to) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                self.dir.unlink(to)?;
+                self.dir.link(from, to)
+            }
+            linked => linked,
+        }
     }
 
     fn copy(&self, from: &str, to: &str) -> io::Result<()> {

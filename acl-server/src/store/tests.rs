@@ -44,6 +44,44 @@ fn versions_change_places_and_leave_nothing() {
 }
 
 #[test]
+fn many_are_staged_together_or_it_fails() {
+    let (directory, store) = store();
+    let names: Vec<AclName> = (0..AT_ONCE).map(|n| name(&format!("acl{n}"))).collect();
+    let contents: Vec<Vec<u8>> = (0..AT_ONCE).map(|n| vec![b'x'; n * 100]).collect();
+    let all = || names.iter().zip(contents.iter().map(Vec::as_slice));
+    // Left behind by an earlier batch, whatever it is.
+    std::fs::write(directory.path().join(".50rest-acl7.rules.new"), "stray").unwrap();
+    store.stage_new(all()).unwrap();
+    for (name, content) in all() {
+        assert!(store.is_staged(name, Version::New, content), "{name}");
+    }
+    store.stage_new(std::iter::empty()).unwrap();
+    // One that cannot be written is the failure of all.
+    std::fs::create_dir(directory.path().join(".50rest-z.rules.new")).unwrap();
+    let z = name("z");
+    assert!(store.stage_new(all().chain([(&z, &b"x"[..])])).is_err());
+}
+
+#[test]
+fn one_sync_that_fails_is_the_failure_of_all_wherever_it_is() {
+    let file = || (tempfile::tempfile().unwrap(), 0);
+    for length in [0, 1, 2, 8, 9, 20] {
+        let mut files: Vec<_> = (0..length).map(|_| file()).collect();
+        dir::sync_together(&files).unwrap();
+        for at in 0..length {
+            // A pipe cannot be synced.
+            let (_reader, writer) = std::io::pipe().unwrap();
+            let sound = std::mem::replace(
+                &mut files[at].0,
+                std::fs::File::from(std::os::fd::OwnedFd::from(writer)),
+            );
+            assert!(dir::sync_together(&files).is_err(), "number {at} of {length}");
+            files[at].0 = sound;
+        }
+    }
+}
+
+#[test]
 fn placing_what_was_not_staged_is_an_error() {
     let (_directory, store) = store();
     assert!(store.place(&name("a"), Version::New).is_err());

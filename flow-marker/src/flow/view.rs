@@ -127,7 +127,8 @@ impl<'a> View<'a> {
                 self.router.get_or_insert(*router);
             }
             FlowRecord::Gateway(gateway) => {
-                self.gateway.get_or_insert(*gateway);
+                // What a damaged record does not say is null.
+                self.gateway = self.gateway.or_else(|| gateway.get().ok());
             }
             FlowRecord::VniIngress(vni) | FlowRecord::VniEgress(vni) => {
                 self.vni.get_or_insert(vni.vni);
@@ -188,7 +189,7 @@ impl<'a> View<'a> {
 
     fn add_operation(&mut self, record: &FlowRecord<'a>) {
         let operation = match record {
-            FlowRecord::HttpRequest(http) => Operation {
+            FlowRecord::HttpRequest(http) => http.get().ok().map(|http| Operation {
                 url: Some(http.uri.0),
                 host: Some(http.host.0),
                 user_agent: Some(http.user_agent.0),
@@ -197,8 +198,8 @@ impl<'a> View<'a> {
                 bytes: Some(http.response_bytes.saturating_add(http.request_bytes)),
                 duration: Some(http.duration_us),
                 ..Operation::default()
-            },
-            FlowRecord::HttpOld(http) => Operation {
+            }),
+            FlowRecord::HttpOld(http) => http.get().ok().map(|http| Operation {
                 url: Some(http.uri.0),
                 host: Some(http.host.0),
                 user_agent: Some(http.user_agent.0),
@@ -207,20 +208,20 @@ impl<'a> View<'a> {
                 bytes: Some(http.response_bytes),
                 duration: Some(http.duration_us),
                 ..Operation::default()
-            },
-            FlowRecord::MemcacheOperation(memcache) => Operation {
+            }),
+            FlowRecord::MemcacheOperation(memcache) => memcache.get().ok().map(|memcache| Operation {
                 key: Some(memcache.key.0),
                 memcache_status: Some(memcache.status),
                 bytes: Some(memcache.value_bytes.into()),
                 duration: Some(memcache.duration_us),
                 ..Operation::default()
-            },
-            FlowRecord::AppOperation(app) => Operation {
+            }),
+            FlowRecord::AppOperation(app) => app.get().ok().map(|app| Operation {
                 bytes: Some(app.request_bytes.saturating_add(app.response_bytes)),
                 duration: Some(app.duration_us),
                 status: Some(app.status),
                 ..Operation::default()
-            },
+            }),
             FlowRecord::SocketV4(socket) => {
                 // A socket is seen by the server: the other end sent the request.
                 self.packet.get_or_insert(Packet {
@@ -250,7 +251,7 @@ impl<'a> View<'a> {
             }
             _ => return,
         };
-        self.operation.get_or_insert(operation);
+        self.operation = self.operation.or(operation);
     }
 
     /// Reads the sampled header as far as `needs` asks for. To be called once, before any definition sees the sample,

@@ -74,7 +74,6 @@ impl Sealing<'_> {
         edits: &[Edit],
         confirm: Option<Duration>,
     ) -> Result<Decision, Verdict> {
-        let now = self.basis.now;
         let (mut files, mut effects, mut remember) = (Vec::new(), Vec::new(), Remember::default());
         let (mut leases, mut before, mut by_hand) = (Vec::new(), Vec::new(), Vec::new());
         for Edit { name, wish } in edits {
@@ -103,15 +102,12 @@ impl Sealing<'_> {
                 before.push(BeforeRecord {
                     name: name.clone(),
                     content: present.content.clone(),
-                    lease: present.known.lease.map(|until| {
-                        u64::try_from(until.saturating_duration_since(now).as_millis()).unwrap_or(u64::MAX)
-                    }),
+                    // Counted when the batch ends.
+                    lease: None,
                 });
             }
             files.extend(file);
-            remember
-                .acls
-                .push((name.clone(), wish.clone().map(|wish| (wish, None))));
+            remember.acls.push((name.clone(), wish.clone()));
         }
         let unconfirmed = confirm.is_some() && !before.is_empty();
         let success = Verdict::Done { effects, unconfirmed };
@@ -245,14 +241,13 @@ impl Sealing<'_> {
             let file = present.become_(&ours.name, content.as_deref());
             effects.push(effect(&present, content.as_deref(), file.is_some()));
             files.extend(file);
+            // Its old lease is counted when the batch ends.
             let wish = content.map(|content| Wish {
                 facts: Facts::of_file(&content),
                 content: content.to_vec(),
                 ttl: None,
             });
-            remember
-                .acls
-                .push((ours.name.clone(), wish.map(|wish| (wish, ours.lease))));
+            remember.acls.push((ours.name, wish));
         }
         let success = Verdict::Done {
             effects,

@@ -372,6 +372,56 @@ async fn a_revert_to_content_whose_lease_has_passed_is_a_delete() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_lease_of_what_may_come_back_is_written_down_although_nothing_else_is_leased() {
+    for crash in [false, true] {
+        let mut world = world().await;
+        sleep(Duration::from_secs(24)).await;
+        let leased = edit(vec![("b", Some(wish(&rule(1), Some(20))))]);
+        assert_eq!(verdict(&world, leased).await, done(Effect::Created));
+        submit_id(&world, with_confirm(delete("b"), 50)).await;
+        // It runs out between two checkpoints, and nothing but time has happened since the first of them.
+        sleep(Duration::from_secs(if crash { 40 } else { 30 })).await;
+        match crash {
+            true => world.crash(Loss::Nothing).await,
+            false => world.stop().await,
+        }
+        world.start().await.unwrap();
+        sleep(Duration::from_secs(1)).await;
+        assert_eq!(
+            world.files().len(),
+            1,
+            "its lease has passed: it does not come back"
+        );
+        assert_eq!(world.tool.installed(), Some(world.files()));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_renewal_while_the_tool_runs_reaches_what_may_come_back_and_what_does() {
+    let world = world().await;
+    let leased = edit(vec![("a", Some(wish(&rule(1), Some(20))))]);
+    assert_eq!(verdict(&world, leased).await, done(Effect::Created));
+    let renew = async |ttl| {
+        while !world.tool.is_running() {
+            sleep(Duration::from_millis(1)).await;
+        }
+        world.committer().renew("a", Duration::from_secs(ttl)).unwrap().0
+    };
+    let replace = submit_id(&world, with_confirm(put("a", &rule(2)), 30));
+    let ((id, _), renewed) = tokio::join!(replace, renew(40));
+    assert_eq!(renewed, 1);
+    // It is taken back after 30 s, within the lease as it was renewed, which is renewed again at that moment.
+    renew(60).await;
+    sleep(Duration::from_secs(1)).await;
+    assert_eq!(world.committer().commit(id).unwrap().state, CommitState::Reverted);
+    assert_eq!(world.files()["50rest-a.rules"], rule(1));
+    sleep(Duration::from_secs(50)).await;
+    assert!(world.files().contains_key("50rest-a.rules"));
+    sleep(Duration::from_secs(20)).await;
+    assert!(!world.files().contains_key("50rest-a.rules"), "and not for ever");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_revert_goes_on_until_the_tool_takes_it() {
     let world = world().await;
     let (id, _) = submit_id(&world, with_confirm(put("a", &rule(1)), 30)).await;

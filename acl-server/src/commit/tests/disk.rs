@@ -34,6 +34,8 @@ struct State {
     /// The power goes before the operation of this number, counted from 0.
     cut: Option<u64>,
     dark: bool,
+    /// The operation of this number fails, and nothing else.
+    fail: Option<u64>,
     /// Nothing can be written.
     full: bool,
     writes: i64,
@@ -76,6 +78,11 @@ impl Disk {
     /// The power goes before the operation of this number, counted from 0.
     pub(crate) fn cut_before(&self, operation: u64) {
         self.state(|state| state.cut = Some(operation));
+    }
+
+    /// The operation of this number, counted from 0, fails: a bad block, a cable.
+    pub(crate) fn fail_at(&self, operation: u64) {
+        self.state(|state| state.fail = Some(operation));
     }
 
     /// Whether the power has gone.
@@ -128,7 +135,7 @@ impl Disk {
             }
             inode.synced = inode.now.clone();
         }
-        (state.cut, state.dark, state.full) = (None, false, false);
+        (state.cut, state.dark, state.fail, state.full) = (None, false, None, false);
         Self(Arc::new(Mutex::new(state)))
     }
 
@@ -184,6 +191,9 @@ impl State {
             return Err(io::Error::other("no power"));
         }
         self.operations += 1;
+        if self.fail == Some(self.operations - 1) {
+            return Err(Errno::EIO.into());
+        }
         Ok(())
     }
 
@@ -257,25 +267,31 @@ impl Dir for SimDir {
         })
     }
 
-    fn write(&self, name: &str, content: &[u8], _: bool) -> io::Result<()> {
-        let inode = self.step(|state, dir| {
-            state.room()?;
-            state.writes += 1;
-            let version = state.writes;
-            state.inodes.push(Inode {
-                now: content.to_vec(),
-                synced: Vec::new(),
-                version,
-                named: 0,
-            });
-            let inode = state.inodes.len() - 1;
-            state.enter(dir, name, inode);
-            Ok(inode)
-        })?;
-        self.step(|state, _| {
-            state.inodes[inode].synced = content.to_vec();
-            Ok(())
-        })
+    fn write_all(&self, files: &[(String, &[u8])], _: bool) -> io::Result<()> {
+        let mut inodes = Vec::new();
+        for (name, content) in files {
+            inodes.push(self.step(|state, dir| {
+                state.room()?;
+                state.writes += 1;
+                let version = state.writes;
+                state.inodes.push(Inode {
+                    now: content.to_vec(),
+                    synced: Vec::new(),
+                    version,
+                    named: 0,
+                });
+                let inode = state.inodes.len() - 1;
+                state.enter(dir, name, inode);
+                Ok(inode)
+            })?);
+        }
+        for ((_, content), inode) in files.iter().zip(inodes) {
+            self.step(|state, _| {
+                state.inodes[inode].synced = content.to_vec();
+                Ok(())
+            })?;
+        }
+        Ok(())
     }
 
     fn link(&self, from: &str, to: &str) -> io::Result<()> {

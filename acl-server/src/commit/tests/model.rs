@@ -791,7 +791,7 @@ impl Play {
 
 fn play(ops: &[Op]) {
     let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_time()
+        .enable_all()
         .start_paused(true)
         .build()
         .unwrap();

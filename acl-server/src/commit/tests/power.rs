@@ -206,6 +206,49 @@ async fn after_every_operation_of_a_batch() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn after_a_disk_error_in_every_operation_of_a_batch() {
+    let mut kept = 0;
+    for failing in 0.. {
+        let world = before().await;
+        let first = world.disk.operations();
+        world.disk.fail_at(first + failing);
+        let answers = batch(&world).await;
+        let over = world.disk.operations() <= first + failing;
+        let what = format!("operation {failing} failed");
+        assert!(
+            answers.iter().all(|(_, answer)| answer.is_some()),
+            "{what}: somebody was not answered: {answers:?}"
+        );
+        // A base that has to be installed again, if it comes to that.
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        check(&world.files(), &answers, &what);
+        assert_eq!(
+            world.tool.installed(),
+            Some(world.files()),
+            "{what}: the switch has something else"
+        );
+        kept += usize::from(answers.iter().any(|(_, answer)| *answer == Some(true)));
+        // What was answered then is what the power leaves, too.
+        for loss in losses(failing) {
+            let mut after = World::new();
+            after.disk = world.disk.clone();
+            after.tool = world.tool.another();
+            after.crash(loss).await;
+            after.start().await.unwrap();
+            tokio::time::sleep(Duration::from_secs(2)).await;
+            let what = format!("{what}, then the power, {loss:?}");
+            check(&after.files(), &answers, &what);
+            assert_eq!(after.tool.installed(), Some(after.files()), "{what}");
+            after.crash(Loss::Nothing).await;
+        }
+        if over {
+            assert!(failing > 60 && kept > 1, "{failing} operations, {kept} kept");
+            break;
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn after_every_operation_of_a_start() {
     for cut in 0.. {
         let mut world = before().await;

@@ -6,7 +6,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
+use tests::http;
 use tests::load::{Connection, Reply, Target, Version};
 use tests::local::{Home, LocalAclServer};
 use tokio::sync::Barrier;
@@ -22,10 +23,29 @@ pub(crate) fn fresh(directory: &Path, name: &str) -> Result<Home> {
     Home::new(&directory)
 }
 
+/// What the service has in its environment.
+pub(crate) fn environment() -> impl Iterator<Item = (&'static str, &'static str)> {
+    let unit = include_str!("../../../../systemd/acl-server.service");
+    let lines = unit.lines().filter_map(|line| line.strip_prefix("Environment="));
+    lines.filter_map(|line| line.split_once('='))
+}
+
+/// What the daemon has spent on syncs since its start, in milliseconds.
+pub(crate) fn synced(address: SocketAddr) -> Result<f64> {
+    let page = http::get(address, "/metrics")?;
+    let text = page.text();
+    let sum = text
+        .lines()
+        .find_map(|line| line.strip_prefix("acl_server_fsync_seconds_sum "));
+    let seconds: f64 = sum.context("no acl_server_fsync_seconds_sum")?.trim().parse()?;
+    Ok(seconds * 1e3)
+}
+
 /// acl-server with a tool that takes no time.
 pub(crate) fn start(home: &Home, name: &str) -> Result<LocalAclServer> {
     let mut command = home.command_with("instant-tool", "-i -P {policy_dir}")?;
     command.args(["--log", "warn,acl_server::app=info"]);
+    command.envs(environment());
     let server = home.spawn(name, command)?;
     server.ready()?;
     Ok(server)

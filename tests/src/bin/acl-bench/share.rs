@@ -127,7 +127,7 @@ pub(crate) async fn own_share(home: &Home, rounds: usize, sync: f64) -> Result<(
     };
     println!("(a run of the instant tool takes {tool:.2} ms from here; its time: {from})");
     println!(
-        "{:8} {:>8} {:>8} {:>8} {:>8} | {:>17} {:>17} {:>17} {:>17}",
+        "{:8} {:>8} {:>8} {:>8} {:>8} | {:>17} {:>17} {:>17} {:>17} {:>17}",
         "clients",
         "p50",
         "p99",
@@ -135,15 +135,21 @@ pub(crate) async fn own_share(home: &Home, rounds: usize, sync: f64) -> Result<(
         "in syncs",
         "window late",
         "files, journal",
+        "syncs of a batch",
         "HTTP, client",
         "all of it"
     );
     for clients in [1, 10, 100] {
         let mut connections = target.connections(clients).await?;
         let (mut own, mut late, mut files, mut http, mut whole) = (vec![], vec![], vec![], vec![], vec![]);
+        let mut syncs = vec![];
         for round in 0..rounds.max(1) {
             let replies;
+            let before = synced(server.address)?;
             (connections, replies) = burst(connections, round + clients * 1000).await?;
+            if round > 0 {
+                syncs.push(synced(server.address)? - before);
+            }
             // The first one makes the ACLs; the others replace them, as a daemon does all day.
             for parts in shares(replies, tool).into_iter().filter(|_| round > 0) {
                 own.push(parts.own);
@@ -154,9 +160,9 @@ pub(crate) async fn own_share(home: &Home, rounds: usize, sync: f64) -> Result<(
             }
         }
         let [p50, p99, max] = quantiles(&mut own, [0.5, 0.99, 1.0]);
-        let syncs = p50 / sync;
-        print!("{clients:8} {p50:8.2} {p99:8.2} {max:8.2} {syncs:8.1} |");
-        for values in [&mut late, &mut files, &mut http, &mut whole] {
+        let in_syncs = p50 / sync;
+        print!("{clients:8} {p50:8.2} {p99:8.2} {max:8.2} {in_syncs:8.1} |");
+        for values in [&mut late, &mut files, &mut syncs, &mut http, &mut whole] {
             let [p50, p99] = quantiles(values, [0.5, 0.99]);
             print!("  {p50:7.2} {p99:8.2}");
         }
