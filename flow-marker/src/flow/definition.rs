@@ -18,7 +18,7 @@ pub struct Wrong {
     pub text: String,
     /// Where and why.
     #[source]
-    pub fault: Fault,
+    pub fault: Box<Fault>,
 }
 
 impl Wrong {
@@ -26,7 +26,7 @@ impl Wrong {
         Self {
             attribute: attribute.to_owned(),
             text: text.to_owned(),
-            fault,
+            fault: Box::new(fault),
         }
     }
 

@@ -17,6 +17,20 @@ fn flows(definition: serde_json::Value) -> Flows {
     limited(definition, Limits::default())
 }
 
+/// A value that is shown, for comparison.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "values of these tests are small and positive"
+)]
+fn whole(value: f64) -> u64 {
+    value.round() as u64
+}
+
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "definitions are written where they are used"
+)]
 fn limited(definition: serde_json::Value, limits: Limits) -> Flows {
     let definition = Arc::new(Definition::from_json(&definition).unwrap());
     Flows::new(definition, &Arc::default(), limits, [1, 2]).unwrap()
@@ -37,7 +51,7 @@ fn shown(flows: &mut Flows, at: u64) -> Vec<(u32, String, u64)> {
     let active = flows.active(ms(at), |_| true, 100, 0.0);
     active
         .into_iter()
-        .map(|flow| (flow.source.0, flow.key, flow.value.round() as u64))
+        .map(|flow| (flow.source.0, flow.key, whole(flow.value)))
         .collect()
 }
 
@@ -136,7 +150,7 @@ fn averages_extremes_and_numbers_of_values() {
     }
     let active = flows.active(ms(0), |_| true, 1, 0.0);
     let others = &active[0].others;
-    assert_eq!(active[0].value.round() as u64, 30_000);
+    assert_eq!(whole(active[0].value), 30_000);
     assert_eq!(others[0].map(f64::round), Some(200.0));
     assert_eq!(others[1..3], [Some(100.0), Some(300.0)]);
     assert!((others[3].unwrap() - 30.0).abs() < 8.0, "{others:?}");
@@ -246,7 +260,7 @@ fn logged(flows: &mut Flows, samples: &[(u64, (u16, u16))], until: u64) -> Vec<R
             let frame = segment(ports.0, ports.1);
             let view = view_of(&frame, DataSource::interface(3), 10, 100);
             flows.sample(ms(*at), SourceId(0), &view, |completed| {
-                reports.push(report(&completed))
+                reports.push(report(&completed));
             });
         }
         flows.tick(ms((tick + 1) * 100), |completed| reports.push(report(&completed)));

@@ -105,7 +105,8 @@ impl Literals {
         let text = |text: &[u8]| self.texts.binary_search_by(|one| (**one).cmp(text)).is_ok();
         match value {
             Value::Null => self.null,
-            Value::Bool(bool) => self.bools[usize::from(bool)],
+            Value::Bool(false) => self.bools[0],
+            Value::Bool(true) => self.bools[1],
             Value::Number(number) => self.numbers.binary_search(&number).is_ok(),
             Value::Mac(mac) => self.macs.binary_search(&mac).is_ok(),
             Value::V4(address) => self.v4.binary_search(&address).is_ok(),

@@ -87,15 +87,15 @@ fn run(seed: u64) -> (u32, u32, u32) {
         let flow = &mut truth[n];
         flow.rate = flow.rate * (-(now - flow.at) / T).exp() + f64::from(flow.length) / T;
         flow.at = now;
-        if random.next() % u64::from(N) == 0 {
+        if random.next().is_multiple_of(u64::from(N)) {
             flow.recent += u32::from(now > SECONDS - T);
             let frame = segment(u16::try_from(n).unwrap(), 443);
             let view = view_of(&frame, DataSource::interface(1), N, flow.length);
-            let at = Time::from_nanos((now * 1e9) as u64);
+            let at = Time::from_nanos(whole(now * 1e9));
             flows.sample(at, SourceId(0), &view, nothing).unwrap();
         }
     }
-    let end = Time::from_nanos((now * 1e9) as u64);
+    let end = Time::from_nanos(whole(now * 1e9));
     let (mut narrow, mut wide) = (0, 0);
     for (n, flow) in truth.iter().enumerate() {
         let value = flows
