@@ -325,9 +325,14 @@ mod tests {
         header.resize(64, 0);
         let sample = expanded_flow([0, 1], [0, 1], [0, 9], &[raw_header(&header)]);
         let bytes = datagram("10.0.0.1".parse().unwrap(), &[sample]);
-        let mut packets: Vec<_> = (0..10)
-            .map(|n| (Duration::from_millis(1_000_000 + n * 100), bytes.clone()))
-            .collect();
+        let numbered = |n: u8| {
+            let mut bytes = bytes.clone();
+            // The last bytes of the sequence numbers of the datagram and of its sample.
+            (bytes[19], bytes[39]) = (n, n);
+            let time = Duration::from_millis(1_000_000 + u64::from(n) * 100);
+            (time, bytes)
+        };
+        let mut packets: Vec<_> = (0..10).map(numbered).collect();
         packets.push((Duration::from_secs(1030), b"garbage".to_vec()));
         capture_at(6343, &packets)
     }
