@@ -1,10 +1,6 @@
 //! flow-marker's API on a real daemon: sockets, TLS, tokens, certificates, reload, slow and hostile clients. What each
 //! operation answers, and to whom, is tested in the crate itself, with the same router and no sockets.
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "helpers of tests, which fail by panics"
-)]
+#![expect(clippy::unwrap_used, reason = "helpers of tests, which fail by panics")]
 
 use std::fs;
 use std::io::{Read as _, Write as _};

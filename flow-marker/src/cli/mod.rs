@@ -68,7 +68,7 @@ enum Command {
     },
     /// Make a bearer token for a client of the API.
     ///
-    /// Prints the token, once: it is stored nowhere. What follows it is for the file that `tokens_file` in [http] names,
+    /// Prints the token, once: it is stored nowhere. What follows it is for the file that `tokens_file` in `[http]` names,
     /// which knows only the token's SHA-256. The daemon accepts it after SIGHUP.
     #[command(after_long_help = token::EXAMPLES)]
     Token(token::TokenArgs),
@@ -103,7 +103,7 @@ struct RunArgs {
     /// Where to receive sFlow; `[::]` is all addresses, IPv4 and IPv6.
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "[::]:6343")]
     sflow: SocketAddr,
-    /// Where to serve the API [default: `listen` in [http], or 127.0.0.1:8008]; other than loopback takes credentials.
+    /// Where to serve the API [default: `listen` in `[http]`, or 127.0.0.1:8008]; other than loopback takes credentials.
     #[arg(long, value_name = "ADDRESS:PORT")]
     http: Option<SocketAddr>,
     /// Serve everybody who can reach the address, without credentials and unencrypted.

@@ -261,7 +261,7 @@ impl Shard {
         self.defined.set_lookup(Arc::new(lookup));
     }
 
-    /// Does what is due; to be called about every [`TICK`].
+    /// Does what is due; to be called about ten times a second.
     pub fn tick(&mut self, now: Time) {
         let outlet = &mut self.outlet;
         self.elephants.tick(now, &mut |notice| outlet.elephant(notice));

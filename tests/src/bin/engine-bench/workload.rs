@@ -31,7 +31,7 @@ impl Random {
     /// Below `limit`, by multiplication: the bias is below 2⁻³².
     pub(crate) fn below(&mut self, limit: u32) -> u32 {
         let high = self.next() >> 32;
-        u32::try_from(high * u64::from(limit) >> 32).unwrap_or(0)
+        u32::try_from((high * u64::from(limit)) >> 32).unwrap_or(0)
     }
 }
 
