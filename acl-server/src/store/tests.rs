@@ -70,7 +70,7 @@ fn one_sync_that_fails_is_the_failure_of_all_wherever_it_is() {
         dir::sync_together(&files).unwrap();
         for at in 0..length {
             // A pipe cannot be synced.
-            let (_reader, writer) = std::io::pipe().unwrap();
+            let (_reader, writer) = io::pipe().unwrap();
             let sound = std::mem::replace(
                 &mut files[at].0,
                 std::fs::File::from(std::os::fd::OwnedFd::from(writer)),
