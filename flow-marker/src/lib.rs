@@ -33,7 +33,7 @@ pub mod detect;
 /// The switches we may contact, and what is known of their ports.
 pub mod inventory;
 
-/// Flow keys, the bounded flow table and rate estimates.
+/// Flow definitions and their flows; flow keys, rate estimates and the table of detection.
 pub mod flow;
 
 /// Reads capture files.

@@ -145,51 +145,57 @@ pub struct AclClient {
 /// A reply is at most this long: 10 000 names of 64 characters with their details stay below it.
 const MAX_REPLY: usize = 4 << 20;
 
+/// The connections of a client for `config`: its token and authorities, no proxy, no redirects.
+///
+/// # Errors
+/// [`SetupError`]: nothing is contacted, only the configuration is judged.
+pub fn http_client(config: &ClientConfig) -> Result<reqwest::Client, SetupError> {
+    if !matches!(config.base.scheme(), "http" | "https") || config.base.host().is_none() {
+        return Err(SetupError::Url(config.base.clone()));
+    }
+    if config.token.is_some() && config.base.scheme() == "http" && !config.cleartext_token {
+        return Err(SetupError::CleartextToken(config.base.clone()));
+    }
+    // The provider is process-wide; a second client finds it installed, which is no error.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let mut builder = reqwest::Client::builder()
+        .user_agent(concat!("flow-marker/", env!("CARGO_PKG_VERSION")))
+        .connect_timeout(config.connect_timeout)
+        .pool_max_idle_per_host(1)
+        .pool_idle_timeout(None)
+        .tcp_keepalive(Duration::from_secs(30))
+        .tcp_nodelay(true)
+        // A redirect would carry rules and token to somebody who is not in the inventory.
+        .redirect(reqwest::redirect::Policy::none())
+        .no_proxy();
+    if let Some(path) = &config.ca_file {
+        let error = |reason: String| SetupError::CaFile {
+            path: path.clone(),
+            reason,
+        };
+        let pem = std::fs::read(path).map_err(|e| error(e.to_string()))?;
+        let authorities = reqwest::Certificate::from_pem_bundle(&pem).map_err(|e| error(e.to_string()))?;
+        if authorities.is_empty() {
+            return Err(error("no certificate in this file".to_owned()));
+        }
+        builder = builder.tls_certs_only(authorities);
+    }
+    if let Some(Token(token)) = &config.token {
+        let mut value = HeaderValue::from_str(&format!("Bearer {token}")).map_err(|_| SetupError::Token)?;
+        value.set_sensitive(true);
+        builder = builder.default_headers(HeaderMap::from_iter([(AUTHORIZATION, value)]));
+    }
+    Ok(builder.build()?)
+}
+
 impl AclClient {
     /// A client for `config`. Connects at the first request.
     ///
     /// # Errors
     /// [`SetupError`]: nothing is contacted, only the configuration is judged.
     pub fn new(config: ClientConfig) -> Result<Self, SetupError> {
-        if !matches!(config.base.scheme(), "http" | "https") || config.base.host().is_none() {
-            return Err(SetupError::Url(config.base));
-        }
-        if config.token.is_some() && config.base.scheme() == "http" && !config.cleartext_token {
-            return Err(SetupError::CleartextToken(config.base));
-        }
-        // The provider is process-wide; a second client finds it installed, which is no error.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let mut builder = reqwest::Client::builder()
-            .user_agent(concat!("flow-marker/", env!("CARGO_PKG_VERSION")))
-            .connect_timeout(config.connect_timeout)
-            .pool_max_idle_per_host(1)
-            .pool_idle_timeout(None)
-            .tcp_keepalive(Duration::from_secs(30))
-            .tcp_nodelay(true)
-            // A redirect would carry rules and token to somebody who is not in the inventory.
-            .redirect(reqwest::redirect::Policy::none())
-            .no_proxy();
-        if let Some(path) = &config.ca_file {
-            let error = |reason: String| SetupError::CaFile {
-                path: path.clone(),
-                reason,
-            };
-            let pem = std::fs::read(path).map_err(|e| error(e.to_string()))?;
-            let authorities =
-                reqwest::Certificate::from_pem_bundle(&pem).map_err(|e| error(e.to_string()))?;
-            if authorities.is_empty() {
-                return Err(error("no certificate in this file".to_owned()));
-            }
-            builder = builder.tls_certs_only(authorities);
-        }
-        if let Some(Token(token)) = &config.token {
-            let mut value =
-                HeaderValue::from_str(&format!("Bearer {token}")).map_err(|_| SetupError::Token)?;
-            value.set_sensitive(true);
-            builder = builder.default_headers(HeaderMap::from_iter([(AUTHORIZATION, value)]));
-        }
         Ok(Self {
-            http: builder.build()?,
+            http: http_client(&config)?,
             config,
         })
     }

@@ -42,7 +42,7 @@ put('/group/lf/json', "{external:['0.0.0.0/0','::/0'], internal:['10.0.0.0/8']}"
 found['group'] = get('/group/lf/json')
 
 # Large flows, in relaxed JSON as in many examples.
-flow = "{keys:'ipsource,ipdestination,group:ipsource:lf', value:'bytes', filter:'ipprotocol=6', n:10, t:1, log:true}"
+flow = "{keys:'ipsource,ipdestination,group:ipsource:lf', value:'bytes', filter:'ipprotocol=6', n:10, t:1, log:true, activeTimeout:2}"
 put('/flow/pair/json', flow)
 found['flow'] = get('/flow/pair/json')
 put('/threshold/elephant/json', json.dumps({'metric': 'pair', 'value': 1000, 'byFlow': True, 'timeout': 1}))

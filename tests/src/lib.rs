@@ -7,6 +7,8 @@ pub mod demo;
 pub mod lab;
 /// Daemons on loopback, for everything that needs no root.
 pub mod local;
+/// sFlow at a rate that a receiver is measured with.
+pub mod flood;
 /// A synthetic sFlow agent: real datagrams without a switch and without root.
 pub mod agent;
 /// Connections that stay, for many requests at once: HTTP/1.1 and HTTP/2, plain and with TLS.
@@ -21,6 +23,8 @@ pub mod netns;
 pub mod process;
 /// Ends what a killed test or demo has left running.
 pub mod reaper;
+/// What the kernel tells of UDP and of processor time.
+pub mod kernel;
 /// Where the programs of this workspace are.
 pub mod binaries;
 /// Polling with a time limit.

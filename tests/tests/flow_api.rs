@@ -8,12 +8,13 @@
 
 use std::fs;
 use std::io::{Read as _, Write as _};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::path::Path;
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
+use tests::agent::{Agent, CounterSample, FlowSample, Packet, PortCounters, Timeline, Traffic, play};
 use tests::http::{self, Response};
 use tests::local::LocalFlowMarker;
 use tests::{binaries, process, wait};
@@ -304,4 +305,107 @@ fn the_description_is_the_same_from_the_daemon_and_from_the_command() {
     let printed: Value = serde_json::from_str(&process::run(command).unwrap()).unwrap();
     assert_eq!((status, &served), (200, &printed));
     assert!(served["paths"]["/threshold/{name}/json"]["put"].is_object());
+}
+
+/// Two TCP flows that go on for minutes through port 1 of one agent, and its counters.
+fn traffic(agent: IpAddr) -> impl Iterator<Item = (Duration, Vec<u8>)> + Send + 'static {
+    let flow = |n: u8, seed| {
+        let (source, destination) = ([10, 1, 0, n], [10, 2, 0, n]);
+        let packet = Packet::tcp((source, 40_000).into(), (destination, 5001).into());
+        Traffic::new(FlowSample::new(packet, 100, 1, 2), 10_000_000, seed)
+    };
+    let ports = [1, 2]
+        .map(|index| CounterSample::new(PortCounters::new(index, 1_000_000_000), &format!("swp{index}")));
+    let timeline = Timeline::new()
+        .with_flow(flow(1, 1))
+        .with_flow(flow(2, 2))
+        .with_ports(ports.to_vec(), Duration::from_secs(1));
+    Agent::new(agent).datagrams(timeline, 4, Duration::from_millis(200))
+}
+
+#[test]
+fn a_script_written_for_sflow_rt_runs() {
+    let directory = tempfile::tempdir().unwrap();
+    let agent: IpAddr = [10, 0, 0, 1].into();
+    let marker = start(
+        directory.path(),
+        &format!("[[switch]]\nagent = \"{agent}\"\nacl = \"http://192.0.2.1\"\n"),
+    );
+    let playing = play(traffic(agent), [127, 0, 0, 1].into(), marker.sflow).unwrap();
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("clients/sflow_rt_style.py");
+    let mut command = process::command("python3");
+    command
+        .arg(script)
+        .arg(format!("http://{}", marker.http))
+        .arg(agent.to_string());
+    let found: Value = serde_json::from_str(&process::run(command).unwrap()).unwrap();
+    playing.stop().unwrap();
+
+    assert_eq!(found["version"], env!("CARGO_PKG_VERSION"));
+    assert_eq!(found["group"]["internal"], json!(["10.0.0.0/8"]));
+    assert_eq!(
+        (&found["flow"]["filter"], &found["flow"]["n"]),
+        (&json!("ipprotocol=6"), &json!(10))
+    );
+    assert_eq!(
+        found["threshold"],
+        json!({ "metric": "pair", "value": 1000, "byFlow": true, "timeout": 1 })
+    );
+    let event = &found["events"][0];
+    assert_eq!(
+        (&event["thresholdID"], &event["agent"], &event["dataSource"]),
+        (&json!("elephant"), &json!("10.0.0.1"), &json!("1"))
+    );
+    assert!(event["value"].as_f64().unwrap() >= 1000.0);
+    let pair = &found["pair"];
+    assert!(
+        pair[0].as_str().unwrap().starts_with("10.1.0.") && pair[2] == "internal",
+        "{pair}"
+    );
+    // Bytes per second: 10 Mbit/s, as far as a few samples tell.
+    for active in [&found["active"], &found["active_sum"]] {
+        let values: Vec<f64> = active
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|flow| flow["value"].as_f64().unwrap())
+            .collect();
+        assert!(
+            !values.is_empty() && values.iter().all(|value| (1e5..1e7).contains(value)),
+            "{active}"
+        );
+        assert!(values.is_sorted_by(|a, b| a >= b));
+    }
+    assert!(found["flowvalue"].is_number() || found["flowvalue"].is_null());
+    let keys: Vec<&str> = found["flowkeys"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(Value::as_str)
+        .collect();
+    assert!(
+        keys.contains(&"ipsource") && keys.contains(&"tcpdestinationport"),
+        "{keys:?}"
+    );
+    let over = &found["flows"][0];
+    assert_eq!(
+        (&over["name"], &over["agent"]),
+        (&json!("pair"), &json!("10.0.0.1"))
+    );
+    assert!(over["end"].as_u64().unwrap() >= over["start"].as_u64().unwrap());
+    let status = &found["agents"]["10.0.0.1"];
+    assert!(
+        status["sFlowDatagramsReceived"].as_u64().unwrap() > 0 && status["sFlowDatagramsLost"] == 0,
+        "{status}"
+    );
+    assert_eq!(found["metric"]["1.ifname"], "swp1");
+    let octets = found["statistics"][0]["metricValue"].as_f64().unwrap();
+    assert!((5e5..2e7).contains(&octets), "{octets}: two flows of 10 Mbit/s");
+    assert!(found["statistics"][3].get("metricValue").is_none());
+    assert_eq!(found["table"][0][0]["metricValue"], "swp1");
+    assert_eq!(found["dump"].as_array().unwrap().len(), 4);
+    assert_eq!(
+        (&found["removed"], &found["after"]),
+        (&json!([204, 204, 204]), &json!(404))
+    );
 }

@@ -12,12 +12,19 @@ use shared::life::Readiness;
 use crate::clock::Clock;
 use crate::config::Mark;
 use crate::control::switch::{History, Switch};
+use crate::engine::metric::serialize_number;
 use crate::engine::{Engine, Named};
 use crate::inventory::PortBoard;
 use crate::metrics::Metrics;
 
 /// What the API has, as one table.
 pub mod routes;
+/// Who sends, and how well.
+mod agents;
+/// Flows as they are now.
+mod active;
+/// Definitions of flows, and flows that are over.
+mod flows;
 /// Values of metrics.
 mod metrics;
 /// Metrics as Prometheus reads them.
@@ -97,6 +104,12 @@ pub fn router(api: Api, access: Arc<Access>) -> Router {
 fn known<T>(named: &Named<T>, kind: &str, name: &str) -> Result<Arc<T>, ApiError> {
     let found = named.get(name).map(Arc::clone);
     found.ok_or_else(|| ApiError::no_such_thing(kind, name, named.iter().map(|(name, _)| &**name)))
+}
+
+/// A number as JSON: whole ones without a fraction.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
+fn number<S: serde::Serializer>(number: &f64, serializer: S) -> Result<S::Ok, S::Error> {
+    serialize_number(number, serializer)
 }
 
 /// Says in the log who has changed what.

@@ -2,6 +2,8 @@
 
 use super::Api;
 
+/// Agents, and flows as they are now.
+mod agents;
 /// The rows of sFlow-RT's API.
 mod sflow_rt;
 /// The other rows.
@@ -14,7 +16,10 @@ pub type Operation = shared::serve::routes::Operation<Api>;
 
 /// Everything that the API has, in parts.
 pub const TABLE: &[&[Operation]] = &[
+    agents::AGENTS,
     sflow_rt::METRIC,
+    agents::ACTIVE,
+    sflow_rt::FLOW,
     sflow_rt::THRESHOLD,
     sflow_rt::TABLES,
     own::FORWARDING,

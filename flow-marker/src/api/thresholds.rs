@@ -14,10 +14,10 @@ use super::auth::Caller;
 use super::body::{self, MAX_BODY};
 use super::error::{ApiError, WrongMember};
 use super::parameters::{Parameters, Path};
-use super::{Api, audit, known};
+use super::{Api, audit, known, number};
 use crate::clock::Clock;
 use crate::engine::event::Query;
-use crate::engine::metric::{SourceName, serialize_number};
+use crate::engine::metric::SourceName;
 use crate::engine::threshold::{Definition, Fired};
 
 const KIND: &str = "threshold";
@@ -106,11 +106,6 @@ pub(super) struct Event {
     /// The flow, when the metric is one of a flow definition.
     #[serde(skip_serializing_if = "Option::is_none")]
     flow_key: Option<String>,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
-fn number<S: serde::Serializer>(number: &f64, serializer: S) -> Result<S::Ok, S::Error> {
-    serialize_number(number, serializer)
 }
 
 impl Event {

@@ -1,6 +1,7 @@
 //! Command line: `run`, `check`, `decode`, `replay`, `token`, `openapi`.
 
 mod check;
+mod doctor;
 mod replay;
 mod token;
 
@@ -71,6 +72,11 @@ enum Command {
     /// which knows only the token's SHA-256. The daemon accepts it after SIGHUP.
     #[command(after_long_help = token::EXAMPLES)]
     Token(token::TokenArgs),
+    /// Ask a running instance what it finds about the sampling of its agents.
+    ///
+    /// Prints a table for each agent, and what is found, the worst first.
+    #[command(after_long_help = doctor::EXAMPLES)]
+    Doctor(doctor::DoctorArgs),
     /// Print the description of the HTTP API (OpenAPI 3.1, JSON).
     Openapi,
     /// Print the sFlow datagrams of a capture file (pcap or pcapng), every field of every record.
@@ -136,6 +142,7 @@ fn execute(cli: Cli) -> anyhow::Result<()> {
             &mut std::io::stdout().lock(),
             &mut std::io::stderr().lock(),
         )),
+        Command::Doctor(args) => until_nobody_listens(doctor::run(&args, &mut std::io::stdout().lock())),
         Command::Openapi => {
             let mut out = std::io::stdout().lock();
             let written = out

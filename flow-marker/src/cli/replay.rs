@@ -15,7 +15,7 @@ use crate::clock::{Clock, Time};
 use crate::config::Config;
 use crate::detect::Event;
 use crate::engine::threshold::Fired;
-use crate::engine::{FlowRecord, Notice, Outlet, Shard};
+use crate::engine::{Common, FlowRecord, Notice, Outlet, Shard};
 use crate::flow::FlowKey;
 use crate::ingest::replay::{self, Summary};
 use crate::inventory::PortBoard;
@@ -104,7 +104,13 @@ pub(super) fn replay(
     let metrics = Arc::new(Metrics::new(agents, 1));
     let board = Arc::new(PortBoard::new(&config.switches));
     let (events, told) = std::sync::mpsc::channel();
-    let mut shard = Shard::new(&config, &metrics, 0, board, Box::new(Teller(events)));
+    let mut shard = Shard::new(
+        &config,
+        &metrics,
+        0,
+        (board, &Common::new(&config)),
+        Box::new(Teller(events)),
+    );
 
     let clock = Clock::start();
     let mut shown = Time::START;
@@ -319,8 +325,13 @@ mod tests {
         header.resize(64, 0);
         let sample = expanded_flow([0, 1], [0, 1], [0, 9], &[raw_header(&header)]);
         let bytes = datagram("10.0.0.1".parse().unwrap(), &[sample]);
-        let mut packets: Vec<_> = (0..10)
-            .map(|n| (Duration::from_millis(1_000_000 + n * 100), bytes.clone()))
+        let mut packets: Vec<_> = (0..10_u8)
+            .map(|n| {
+                let mut bytes = bytes.clone();
+                // The last byte of the sequence number.
+                bytes[19] = n;
+                (Duration::from_millis(1_000_000 + u64::from(n) * 100), bytes)
+            })
             .collect();
         packets.push((Duration::from_secs(1030), b"garbage".to_vec()));
         capture_at(6343, &packets)

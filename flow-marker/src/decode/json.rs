@@ -195,6 +195,9 @@ fn flow_record(json: &mut Json<'_>, record: &FlowRecord<'_>, descend: bool) -> i
         | FlowRecord::Ipv6TunnelIngress(packet) => ipv6(json, prefix, packet),
         FlowRecord::Gateway(gateway) => {
             fields(json, prefix, |visit| record.fields(visit))?;
+            let Ok(gateway) = gateway.get() else {
+                return Ok(());
+            };
             let (peer, destination) = as_path_ends(&gateway.path);
             json.text("dst_as", destination)?;
             json.text("dst_peer_as", peer)

@@ -14,7 +14,7 @@ use super::outlet::Outlet;
 use super::plan::{Plan, Plans};
 use super::record::FlowRecord;
 use super::seat::Seat;
-use super::shard::Shard;
+use super::shard::{Common, Shard};
 use super::threshold::Fired;
 use crate::clock::Time;
 use crate::config::Config;
@@ -75,7 +75,7 @@ impl Engine {
         (sflow, first_event): (SocketAddr, u64),
         mut elephants: impl FnMut() -> E,
     ) -> (Self, Vec<Seat>, LogWriter) {
-        let plans = Plans::new();
+        let (plans, common) = (Plans::new(), Common::new(config));
         let (news, told) = mpsc::channel(UNDER_WAY);
         let (shards, seats) = metrics
             .threads()
@@ -87,7 +87,13 @@ impl Engine {
                     elephants: elephants(),
                     news: news.clone(),
                 };
-                let shard = Shard::new(config, metrics, thread, Arc::clone(board), Box::new(outlet));
+                let shard = Shard::new(
+                    config,
+                    metrics,
+                    thread,
+                    (Arc::clone(board), &common),
+                    Box::new(outlet),
+                );
                 let forwarder = Forwarder::new(Arc::clone(counters));
                 (asker, Seat::new(shard, inbox, plans.clone(), forwarder))
             })

@@ -6,6 +6,8 @@
 
 /// What users ask of the engine, and what they want of it.
 mod query;
+/// What the engine answers about agents and flows.
+mod answers;
 mod hub;
 mod logs;
 mod seat;
@@ -42,4 +44,4 @@ pub use query::{NoAnswer, NotForwarded};
 pub use record::FlowRecord;
 pub use seat::Seat;
 pub use settings::{Forwarding, Group, Map, Named, TooMany};
-pub use shard::Shard;
+pub use shard::{ActiveFlow, AgentStatus, Common, Shard};

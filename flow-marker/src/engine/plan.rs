@@ -9,6 +9,7 @@ use arc_swap::ArcSwap;
 use super::settings::{Forwarding, Group, Map, Named};
 use super::threshold;
 use super::topology::Topology;
+use crate::flow::Definition;
 
 /// What every shard does.
 #[derive(Debug, Clone)]
@@ -19,6 +20,8 @@ pub struct Plan {
     pub thresholds: Named<threshold::Definition>,
     /// Which ports are connected to which.
     pub topology: Arc<Topology>,
+    /// What is counted.
+    pub flows: Named<Definition>,
     /// Names of address ranges.
     pub groups: Named<Group>,
     /// Names of values.
@@ -30,6 +33,8 @@ impl Plan {
     pub const MAX_FORWARDING: usize = 16;
     /// Thresholds: each update of a metric is compared with those on it.
     pub const MAX_THRESHOLDS: usize = 1000;
+    /// Flow definitions: each costs work with every sample, and a table in every shard.
+    pub const MAX_FLOWS: usize = 100;
     /// Groups, and maps; a body has a bound of its own.
     pub const MAX_TABLES: usize = 100;
 }
@@ -40,6 +45,7 @@ impl Default for Plan {
             forwarding: Named::new(Self::MAX_FORWARDING),
             thresholds: Named::new(Self::MAX_THRESHOLDS),
             topology: Arc::default(),
+            flows: Named::new(Self::MAX_FLOWS),
             groups: Named::new(Self::MAX_TABLES),
             maps: Named::new(Self::MAX_TABLES),
         }

@@ -15,6 +15,7 @@ use super::record::FlowRecord;
 use super::settings::{Forwarding, Group, Map, Named, TooMany};
 use super::threshold::{Definition, Fired};
 use super::topology::Topology;
+use crate::flow;
 
 /// A question about metrics has no answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -55,7 +56,7 @@ impl Engine {
     /// # Errors
     /// [`Unanswered`]
     pub async fn known_agents(&self) -> Result<BTreeSet<IpAddr>, Unanswered> {
-        let shards = self.ask(|shard, now| shard.view(now).store.agents().collect::<Vec<_>>());
+        let shards = self.ask(|shard, _| shard.metric_agents());
         Ok(shards.await?.into_iter().flatten().collect())
     }
 
@@ -75,6 +76,25 @@ impl Engine {
     /// Removes a threshold; false when there was none of this name.
     pub fn clear_threshold(&self, name: &str) -> bool {
         self.change(|plan| plan.thresholds.remove(name).then_some(()).ok_or(()))
+            .is_ok()
+    }
+
+    /// The flow definitions, by name.
+    pub fn flows(&self) -> Named<flow::Definition> {
+        self.plan().flows.clone()
+    }
+
+    /// Sets a flow definition; true when its name is new.
+    ///
+    /// # Errors
+    /// [`TooMany`]
+    pub fn set_flow(&self, name: &str, definition: flow::Definition) -> Result<bool, TooMany> {
+        self.change(|plan| plan.flows.put(name, definition))
+    }
+
+    /// Removes a flow definition; false when there was none of this name.
+    pub fn clear_flow(&self, name: &str) -> bool {
+        self.change(|plan| plan.flows.remove(name).then_some(()).ok_or(()))
             .is_ok()
     }
 

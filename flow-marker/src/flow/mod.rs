@@ -1,13 +1,32 @@
-//! Flow keys, rate estimates and the bounded flow table. Everything here is pure: it takes `now` and reads no clock.
+//! Flows: what is counted of samples, for user-defined flows and for detection. Everything here is pure: it takes `now`
+//! and reads no clock.
+//!
+//! A user's flow definition (`definition`) is written in a small language (`language`), compiled (`program`) into what
+//! reads keys, values and a filter from a sample (`view`), with what was said of addresses and ports (`lookup`), and its
+//! flows are kept by every receiving thread for itself (`flows`) in a bounded table (`cache`). Detection has keys, rates
+//! and a table of its own (`key`, `rate`, `table`), since it counts other things of fewer flows.
 
+mod flows;
+mod seen;
 mod cache;
+mod definition;
+pub mod program;
+mod view;
+pub mod lookup;
+pub mod language;
 mod direction;
 mod key;
 mod rate;
 mod table;
 
-pub use cache::{Cache, Kind, Largest, Outcome, Record, Shape, Touched as CacheTouched};
+pub use definition::{Aggregation, Definition, Measure, MeasureKind, Wrong};
 pub use direction::{Direction, direction};
+pub use flows::{Active, Completed, Ending, Flows, Limits, SourceId, Stats, Touched as TouchedFlow};
 pub use key::{AgentId, Fingerprint, FiveTuple, FlowHasher, FlowKey};
 pub use rate::Average;
+pub use seen::Seen;
 pub use table::{Entry, Table, Touched};
+pub use view::View;
+
+#[cfg(test)]
+mod testing;

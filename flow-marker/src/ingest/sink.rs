@@ -18,6 +18,7 @@ pub trait Sink: Send {
     /// Takes datagrams that arrived together.
     fn batch(&mut self, now: Time, batch: &[Received<'_>]);
 
-    /// Does what is due: called after every batch, and at least every few milliseconds when nothing arrives.
+    /// Does what is due: called when the datagrams that waited have been given, at the latest after 2048 of them, and
+    /// every few milliseconds when nothing arrives.
     fn rest(&mut self, now: Time);
 }

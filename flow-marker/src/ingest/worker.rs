@@ -181,7 +181,10 @@ impl Setting {
                 Ok(taken) => taken,
                 Err(error) => {
                     self.counters.receive_errors.bump();
-                    tracing::warn!(%error, "receiving failed");
+                    // One that comes each time must not fill the log.
+                    if self.counters.receive_errors.get().is_power_of_two() {
+                        tracing::warn!(%error, "receiving failed");
+                    }
                     // A socket that fails at once each time must not take the whole processor.
                     std::thread::park_timeout(TICK);
                     0
@@ -245,7 +248,9 @@ impl Setting {
         if too_long > 0 {
             counters.rejected_too_long.bump_by(too_long);
         }
-        sink.batch(now, own.get(..owned).unwrap_or_default());
+        if owned > 0 {
+            sink.batch(now, own.get(..owned).unwrap_or_default());
+        }
         charged
     }
 

@@ -60,6 +60,9 @@ metrics! {
         forwarded: Counter = "datagrams_forwarded_total" [] "Datagrams sent on to other collectors, once for each.";
         forward_failed: Counter = "forward_failures_total" [] "Datagrams that could not be sent on.";
         events_lost: Counter = "events_lost_total" [] "Passed thresholds and flow records that found the way to their log full.";
+        agents: Gauge = "agents" [] "Agents that are listened to.";
+        defined_flows: Gauge = "defined_flows" [] "Flows of all flow definitions together.";
+        defined_bytes: Gauge = "defined_flows_bytes" [] "Memory that the flows of all flow definitions take, in bytes.";
         flows_tracked: Gauge = "flows_tracked" [] "Flows in the detector's table, stale ones included.";
         flows_capacity: Gauge = "flows_capacity" [] "Flows that fit into the detector's table.";
         flows_evicted: Counter = "flows_evicted_total" [] "Flows that lost their place to another one.";
@@ -75,6 +78,10 @@ metrics! {
     Agent {
         decoded: Counter = "datagrams_decoded_total" [] "Datagrams decoded.";
         damaged: Counter = "datagrams_damaged_total" [] "Decoded datagrams in which a structure could not be read to its end.";
+        datagrams_lost: Gauge = "datagrams_missing" [] "Datagrams that are missing by their sequence numbers; falls when one comes late.";
+        datagrams_duplicate: Counter = "datagrams_duplicate_total" [] "Datagrams that came a second time; their samples are not counted again.";
+        sources_refused: Counter = "sources_refused_total" [] "Samples of data sources beyond the limit of an agent.";
+        samples_discard: Counter = "samples_total" ["kind=\"discard\""] "Samples, by kind.";
         samples_flow: Counter = "samples_total" ["kind=\"flow\""] "Samples, by kind.";
         samples_counters: Counter = "samples_total" ["kind=\"counters\""] "Samples, by kind.";
         samples_other: Counter = "samples_total" ["kind=\"other\""] "Samples, by kind.";

@@ -199,4 +199,40 @@ mod tests {
             );
         }
     }
+
+    #[test]
+    fn the_operators_page_names_every_metric_and_no_other() {
+        let page = include_str!("../../../docs/OPERATING.md");
+        let (_, page) = page.split_once("## Every metric").unwrap();
+        let tables = page.lines().filter(|line| line.starts_with("| `"));
+        let mut named = HashSet::new();
+        for line in tables {
+            let [_, names, _] = line.splitn(3, '|').collect::<Vec<_>>()[..] else {
+                panic!("{line}");
+            };
+            for name in names.split('`').skip(1).step_by(2) {
+                let name = name.split('{').next().unwrap();
+                assert!(
+                    named.insert(format!("flow_marker_{name}")),
+                    "{name} stands there twice"
+                );
+            }
+        }
+        let all = [Process::META, Thread::META, Agent::META, Control::META];
+        let exist: HashSet<_> = all
+            .into_iter()
+            .flatten()
+            .map(|meta| meta.name.to_owned())
+            .collect();
+        let missing: Vec<_> = exist.difference(&named).collect();
+        let invented: Vec<_> = named.difference(&exist).collect();
+        assert!(
+            missing.is_empty() && invented.is_empty(),
+            "missing {missing:?}, invented {invented:?}"
+        );
+        for label in all.into_iter().flatten().filter(|meta| !meta.labels.is_empty()) {
+            let value = label.labels.split('"').nth(1).unwrap();
+            assert!(page.contains(&format!("`{value}`")), "{} {value}", label.name);
+        }
+    }
 }

@@ -55,6 +55,11 @@ impl Gauge {
         self.0.store(value, Ordering::Relaxed);
     }
 
+    /// Adds the difference between two values, where only this thread writes: one of several parts of a sum has changed.
+    pub fn shift(&self, from: u64, to: u64) {
+        self.set(self.get().wrapping_add(to).wrapping_sub(from));
+    }
+
     /// Replaces the value by a length.
     pub fn set_len(&self, len: usize) {
         self.set(len as u64);

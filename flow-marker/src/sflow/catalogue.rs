@@ -34,7 +34,9 @@ macro_rules! catalogue {
         }
 
         impl<'a> $Record<'a> {
-            /// Decodes a record, whichever it is.
+            /// Decodes a record, whichever it is. Not inlined: where flow samples are walked, the few records that come
+            /// with every one are decoded in line, and these would only be in their way.
+            #[inline(never)]
             fn any(
                 format: $Format,
                 mut body: $crate::sflow::Reader<'a>,

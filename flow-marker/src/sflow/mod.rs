@@ -33,6 +33,7 @@ pub use reader::Reader;
 pub use record::{Decode, Records};
 pub use sample::{CounterSample, FlowSample, Sample};
 pub use source::{DataSource, Interface, SourceClass};
+pub use structure::Lazy;
 pub use value::{AppStatus, Opaque, PacketDirection, Text, Value};
 
 #[cfg(test)]

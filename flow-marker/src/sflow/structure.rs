@@ -1,5 +1,6 @@
 //! One table for each structure: its Rust type, its decoder and the names of its fields come from the same lines.
 
+use std::marker::PhantomData;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::error::DecodeError;
@@ -14,6 +15,42 @@ pub(super) trait Body<'a>: Sized {
 
     /// Shows every field in the order of the wire, with its name there.
     fn fields(&self, visit: &mut dyn FnMut(&'static str, Value<'a>));
+}
+
+/// A record that was checked when its sample was read, and is decoded when somebody asks: a large one, which would make
+/// every record of its kind as large.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Lazy<'a, T> {
+    body: Reader<'a>,
+    kind: PhantomData<fn() -> T>,
+}
+
+#[expect(private_bounds, reason = "all records have it, and nothing else should")]
+impl<'a, T: Body<'a>> Lazy<'a, T> {
+    /// The record.
+    ///
+    /// # Errors
+    /// None in practice: the bytes were decoded once before.
+    pub fn get(&self) -> Result<T, DecodeError> {
+        T::decode(&mut { self.body })
+    }
+}
+
+impl<'a, T: Body<'a>> Body<'a> for Lazy<'a, T> {
+    fn decode(body: &mut Reader<'a>) -> Result<Self, DecodeError> {
+        let lazy = Self {
+            body: *body,
+            kind: PhantomData,
+        };
+        T::decode(body)?;
+        Ok(lazy)
+    }
+
+    fn fields(&self, visit: &mut dyn FnMut(&'static str, Value<'a>)) {
+        if let Ok(record) = self.get() {
+            record.fields(visit);
+        }
+    }
 }
 
 /// How a type lies on the wire.

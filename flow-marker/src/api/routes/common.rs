@@ -6,3 +6,17 @@ use shared::serve::routes::{JSON, Parameter, needs};
 pub(super) const NAME: Parameter = needs("path", "name", "Name", "How it is called");
 /// What bodies should be called. They are read whatever they are called.
 pub(super) const BODY: &[&str] = &[JSON];
+/// One agent.
+pub(super) const AGENT: Parameter = needs(
+    "path",
+    "agent",
+    "Text",
+    "The address of an agent, or its name in the topology",
+);
+/// Several agents.
+pub(super) const AGENTS: Parameter = needs(
+    "path",
+    "agents",
+    "Text",
+    "Addresses or names with ; between, or ALL, TOPOLOGY, EDGE, CORE",
+);

@@ -4,22 +4,10 @@ use axum::routing::{delete, get, put};
 use shared::serve::routes::{Parameter, good, needs, takes};
 
 use super::super::error::kinds;
-use super::super::{metrics, prometheus, service, tables, thresholds};
+use super::super::{flows, metrics, prometheus, service, tables, thresholds};
 use super::Operation;
-use super::common::{BODY, NAME};
+use super::common::{AGENT, AGENTS, BODY, NAME};
 
-const AGENT: Parameter = needs(
-    "path",
-    "agent",
-    "Text",
-    "The address of an agent, or its name in the topology",
-);
-const AGENTS: Parameter = needs(
-    "path",
-    "agents",
-    "Text",
-    "Addresses or names with ; between, or ALL, TOPOLOGY, EDGE, CORE",
-);
 const METRICS: Parameter = needs(
     "path",
     "metrics",
@@ -35,6 +23,17 @@ const TIMEOUT: Parameter = takes(
 
 /// Metrics.
 pub(super) const METRIC: &[Operation] = &[
+    Operation {
+        method: "GET",
+        path: "/analyzer/json",
+        handler: || get(service::analyzer),
+        id: "analyzer",
+        summary: "What the daemon counts, summed up by the names of /metrics",
+        takes: &[],
+        body: None,
+        answers: &[good(200, "Sums by name").json("{Number}")],
+        problems: &[],
+    },
     Operation {
         method: "GET",
         path: "/metrics/json",
@@ -112,6 +111,75 @@ pub(super) const METRIC: &[Operation] = &[
         body: None,
         answers: &[good(200, "Prometheus text").media("text/plain")],
         problems: &[],
+    },
+];
+
+/// Flows.
+pub(super) const FLOW: &[Operation] = &[
+    Operation {
+        method: "GET",
+        path: "/flow/json",
+        handler: || get(flows::list),
+        id: "flowDefinitions",
+        summary: "All flow definitions",
+        takes: &[],
+        body: None,
+        answers: &[good(200, "Definitions by name").json("{Flow}")],
+        problems: &[],
+    },
+    Operation {
+        method: "GET",
+        path: "/flow/{name}/json",
+        handler: || get(flows::read),
+        id: "getFlow",
+        summary: "One of them",
+        takes: &[NAME],
+        body: None,
+        answers: &[good(200, "The definition").json("Flow")],
+        problems: &[kinds::NAMED],
+    },
+    Operation {
+        method: "PUT",
+        path: "/flow/{name}/json",
+        handler: || put(flows::put),
+        id: "putFlow",
+        summary: "Defines a flow, which is then also a metric of its name",
+        takes: &[NAME],
+        body: Some((BODY, "Flow")),
+        answers: &[good(204, "It is counted")],
+        problems: &[kinds::CHANGE, kinds::PUT],
+    },
+    Operation {
+        method: "DELETE",
+        path: "/flow/{name}/json",
+        handler: || delete(flows::delete),
+        id: "deleteFlow",
+        summary: "Removes a definition; its completed flows stay",
+        takes: &[NAME],
+        body: None,
+        answers: &[good(204, "It is gone")],
+        problems: &[kinds::CHANGE, kinds::NAMED],
+    },
+    Operation {
+        method: "GET",
+        path: "/flows/json",
+        handler: || get(flows::completed),
+        id: "completedFlows",
+        summary: "Flows that are over, of definitions with log, newest first",
+        takes: &[
+            takes("query", "name", "Name", "Only of this definition"),
+            takes("query", "maxFlows", "Whole", "At most so many; default 100"),
+            takes(
+                "query",
+                "flowID",
+                "Integer",
+                "The last one that was seen; -1 for none",
+            ),
+            TIMEOUT,
+        ],
+        body: None,
+        answers: &[good(200, "Flows; none when the time is over").json("[Completed]")],
+        problems: &[kinds::WAIT],
     },
 ];
 

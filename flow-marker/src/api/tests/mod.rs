@@ -18,6 +18,7 @@ use crate::ingest::Sink as _;
 
 mod callers;
 mod events;
+mod flows;
 mod forwarding;
 mod hostile;
 mod metrics;

@@ -7,7 +7,9 @@ use std::path::Path;
 use serde_json::{Value, json, to_value};
 use shared::serve::openapi::{self, Info};
 
+use super::super::active::Active;
 use super::super::error::{Problem, kinds};
+use super::super::flows::Completed;
 use super::super::forwarding::Target;
 use super::super::routes::TABLE;
 use super::super::thresholds::Event;
@@ -25,6 +27,8 @@ fn words() -> Value {
     let reference = openapi::reference;
     json!({
         "Name": { "type": "string", "pattern": "^[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}$" },
+        "Maybe": { "type": ["number", "null"] },
+        "Number": { "type": "number" },
         "Whole": { "type": "integer", "minimum": 0 },
         "Integer": { "type": "integer" },
         "Seconds": { "type": "integer", "minimum": 0, "maximum": wait::MAX_TIMEOUT },
@@ -58,6 +62,24 @@ fn words() -> Value {
                 "filter": { "type": "object", "additionalProperties": { "type": "array", "items": reference("Value") } },
             },
         },
+        "Flow": {
+            "type": "object",
+            "properties": {
+                "keys": { "description": "Keys with commas between; none: the total",
+                          "oneOf": [reference("Text"), { "type": "array", "items": reference("Text") }] },
+                "value": reference("Text"),
+                "values": { "oneOf": [reference("Text"), { "type": "array", "items": reference("Text") }] },
+                "filter": reference("Text"),
+                "n": { "type": "integer", "minimum": 1, "maximum": 1000, "default": 5 },
+                "t": { "type": "number", "description": "Seconds", "minimum": 0.2, "maximum": 600, "default": 2 },
+                "fs": reference("Text"),
+                "log": { "type": "boolean" },
+                "flowStart": { "type": "boolean" },
+                "activeTimeout": { "type": "number", "description": "Seconds", "default": 60 },
+                "dropped": { "type": "boolean" },
+                "aggMode": { "enum": ["max", "sum", "edge", "core"] },
+            },
+        },
         "Labels": { "type": "object", "additionalProperties": { "type": "array", "items": reference("Text") } },
         "Topology": { "type": "object", "properties": {
             "links": { "type": "object", "additionalProperties": {
@@ -85,6 +107,8 @@ fn schemas() -> Value {
     openapi::schema::<Problem>(&mut all);
     openapi::schema::<Target>(&mut all);
     openapi::schema::<Event>(&mut all);
+    openapi::schema::<Completed>(&mut all);
+    openapi::schema::<Active>(&mut all);
     let words = serde_json::from_value::<BTreeMap<String, Value>>(words()).unwrap();
     all.extend(words);
     to_value(all).unwrap()

@@ -1,26 +1,37 @@
 //! One agent: what its datagrams say.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
+use super::defined::{AllDefined, Surroundings};
+use super::sources::{AgentSources, Sources};
 use crate::clock::Time;
+use crate::engine::doctor::{AgentDoctor, CountersSeen, FlowSeen, HeaderSeen};
 use crate::engine::elephants::Elephants;
 use crate::engine::metric::{Field, Named, Origin, Seen, Store};
 use crate::engine::outlet::Outlet;
 use crate::engine::threshold::Thresholds;
-use crate::flow::AgentId;
+use crate::flow::language::Needs;
+use crate::flow::{self, AgentId, View};
+use crate::ingest::loss::{Arrival, Kind, Loss};
 use crate::metrics;
 use crate::packet::{Header, Layer, Stop};
 use crate::sflow::{
-    CounterRecord, CounterSample, Datagram, FlowRecord, FlowSample, MetricValue, RawHeader, RtMetric, Sample,
-    Value,
+    CounterRecord, CounterSample, Datagram, DecodeError, DiscardSample, FlowRecord, FlowSample, Interface,
+    MetricValue, RawHeader, RtMetric, Sample, Value,
 };
+
+/// Data sources of one agent whose samples are accounted for, kind by kind: 4,800 ports in two kinds of samples.
+const LOSS_SOURCES: usize = 9600;
 
 /// What the agents of a shard share.
 pub(super) struct Around<'a> {
     pub(super) elephants: &'a mut Elephants,
     pub(super) metrics: &'a mut Store,
     pub(super) thresholds: &'a mut Thresholds,
+    pub(super) defined: &'a mut AllDefined,
+    pub(super) sources: &'a mut Sources,
+    pub(super) seen: &'a mut flow::Seen,
     pub(super) outlet: &'a mut dyn Outlet,
 }
 
@@ -30,60 +41,238 @@ pub(super) struct Agent {
     address: IpAddr,
     /// Its place in the inventory, if it has one.
     id: Option<AgentId>,
-    metrics: Arc<metrics::Agent>,
+    counts: Arc<metrics::Agent>,
+    sources: AgentSources,
+    loss: Loss,
+    doctor: AgentDoctor,
+    from: SocketAddr,
+    first_seen: Time,
+    uptime_ms: u32,
 }
 
 impl Agent {
     /// An agent of which nothing is known.
-    pub(super) const fn new(address: IpAddr, id: Option<AgentId>, metrics: Arc<metrics::Agent>) -> Self {
-        Self { address, id, metrics }
+    pub(super) fn new(address: IpAddr, id: Option<AgentId>, counts: Arc<metrics::Agent>, now: Time) -> Self {
+        Self {
+            address,
+            id,
+            counts,
+            sources: AgentSources::default(),
+            loss: Loss::new(LOSS_SOURCES),
+            doctor: AgentDoctor::default(),
+            from: SocketAddr::from(([0; 4], 0)),
+            first_seen: now,
+            uptime_ms: 0,
+        }
+    }
+
+    /// Its address.
+    pub(super) const fn address(&self) -> IpAddr {
+        self.address
+    }
+
+    /// Where flows of it were sampled.
+    pub(super) const fn sources(&self) -> &AgentSources {
+        &self.sources
+    }
+
+    /// What was lost on the way.
+    pub(super) const fn loss(&self) -> &Loss {
+        &self.loss
+    }
+
+    /// How well it samples.
+    pub(super) const fn doctor(&self) -> &AgentDoctor {
+        &self.doctor
+    }
+
+    /// Where its last datagram came from.
+    pub(super) const fn from(&self) -> SocketAddr {
+        self.from
+    }
+
+    /// Its first datagram.
+    pub(super) const fn first_seen(&self) -> Time {
+        self.first_seen
+    }
+
+    /// Milliseconds since it started, as its last datagram says.
+    pub(super) const fn uptime_ms(&self) -> u32 {
+        self.uptime_ms
     }
 
     /// Takes all samples of a datagram.
-    pub(super) fn samples(&mut self, now: Time, datagram: &Datagram<'_>, around: &mut Around<'_>) {
-        let metrics = &*self.metrics;
-        metrics.decoded.bump();
+    pub(super) fn samples(
+        &mut self,
+        now: Time,
+        from: SocketAddr,
+        datagram: &Datagram<'_>,
+        around: &mut Around<'_>,
+    ) {
+        self.counts.decoded.bump();
+        let lost = self.loss.datagrams().lost;
+        let arrival = self
+            .loss
+            .datagram(datagram.sub_agent, datagram.sequence, datagram.uptime_ms);
+        let counts = self.loss.datagrams();
+        self.doctor.observe_datagrams(counts.received, counts.lost, now);
+        if counts.lost != lost {
+            // Agents outside of the inventory share one gauge.
+            self.counts.datagrams_lost.shift(lost, counts.lost);
+        }
+        // An agent that does not number its datagrams always sends the same number, but its clock goes on.
+        if arrival == Arrival::Duplicate && datagram.uptime_ms <= self.uptime_ms {
+            // Its samples have been counted already.
+            return self.counts.datagrams_duplicate.bump();
+        }
+        (self.from, self.uptime_ms) = (from, datagram.uptime_ms);
         let mut damaged = false;
         for sample in datagram.samples() {
             match sample {
                 Ok(Sample::Flow(sample)) => {
-                    metrics.samples_flow.bump();
-                    let packet = read_packet(&sample, metrics, &mut damaged);
-                    if let Some(id) = self.id {
-                        let outlet = &mut *around.outlet;
-                        let mut deliver = |notice| outlet.elephant(notice);
-                        let elephants = &mut *around.elephants;
-                        elephants.flow_sample(now, id, metrics, &sample, packet.as_ref(), &mut deliver);
-                    }
+                    self.counts.samples_flow.bump();
+                    damaged |= self.flow(now, &sample, around);
                 }
                 Ok(Sample::Counters(sample)) => {
-                    metrics.samples_counters.bump();
+                    self.counts.samples_counters.bump();
                     damaged |= self.counters(now, datagram, &sample, around);
                 }
+                Ok(Sample::Discard(sample)) => {
+                    self.counts.samples_discard.bump();
+                    damaged |= self.discard(now, &sample, around);
+                }
                 Ok(Sample::RtMetric(sample)) => {
-                    metrics.samples_other.bump();
+                    self.counts.samples_other.bump();
                     damaged |= self.rtmetric(now, &sample, around);
                 }
-                Ok(_) => metrics.samples_other.bump(),
+                Ok(Sample::RtFlow(_) | Sample::Other { .. }) => self.counts.samples_other.bump(),
                 Err(_) => {
-                    metrics.samples_damaged.bump();
+                    self.counts.samples_damaged.bump();
                     damaged = true;
                 }
             }
         }
         if damaged {
-            metrics.damaged.bump();
+            self.counts.damaged.bump();
         }
+    }
+
+    /// Takes a flow sample; true when a record of it is damaged.
+    fn flow(&mut self, now: Time, sample: &FlowSample<'_>, around: &mut Around<'_>) -> bool {
+        self.loss
+            .sample(Kind::Flow, sample.source, sample.sequence, Some(sample.drops));
+        let mut view = View::new(
+            self.address,
+            sample.source,
+            sample.input,
+            sample.output,
+            sample.sampling_rate,
+        );
+        let needs = needs(now, around);
+        let (packet, damaged) = self.records(sample.records(), &mut view, needs);
+        self.doctor.observe_flow(&flow_seen(sample, packet.as_ref()), now);
+        if let Some(id) = self.id {
+            let outlet = &mut *around.outlet;
+            let mut deliver = |notice| outlet.elephant(notice);
+            let elephants = &mut *around.elephants;
+            elephants.flow_sample(now, id, &self.counts, sample, packet.as_ref(), &mut deliver);
+        }
+        self.define(now, (&mut view, packet, false), needs, around);
+        damaged
+    }
+
+    /// Takes a notification of a discarded packet; true when a record of it is damaged.
+    fn discard(&mut self, now: Time, sample: &DiscardSample<'_>, around: &mut Around<'_>) -> bool {
+        self.loss
+            .sample(Kind::Discard, sample.source, sample.sequence, Some(sample.drops));
+        let port = |index| match index {
+            0 => Interface::Unknown,
+            index => Interface::Index(index),
+        };
+        let (input, output) = (port(sample.input_if_index), port(sample.output_if_index));
+        // Every discarded packet is told of.
+        let mut view = View::new(self.address, sample.source, input, output, 1);
+        view.reason = Some(sample.reason);
+        let needs = needs(now, around);
+        let (packet, damaged) = self.records(sample.records(), &mut view, needs);
+        self.define(now, (&mut view, packet, true), needs, around);
+        damaged
+    }
+
+    /// Reads records: the first raw header as far as it goes, and what definitions need of the others.
+    #[inline]
+    fn records<'a>(
+        &self,
+        records: impl Iterator<Item = Result<FlowRecord<'a>, DecodeError>>,
+        view: &mut View<'a>,
+        needs: Needs,
+    ) -> (Option<(RawHeader<'a>, Header)>, bool) {
+        let mut raw: Option<RawHeader<'a>> = None;
+        let mut damaged = false;
+        for record in records {
+            self.counts.records_flow.bump();
+            match record {
+                Ok(FlowRecord::RawHeader(header)) => {
+                    raw.get_or_insert(header);
+                }
+                Ok(FlowRecord::Other { .. }) => self.counts.records_skipped.bump(),
+                Ok(record) if needs != Needs::NONE => view.add(&record, needs),
+                Ok(_) => {}
+                Err(_) => damaged = true,
+            }
+        }
+        let packet = raw.map(|raw| {
+            let header = Header::parse(raw.protocol, raw.header);
+            count_stop(&self.counts, header.stop);
+            (raw, header)
+        });
+        (packet, damaged)
+    }
+
+    /// Hands a sample to the flow definitions.
+    #[inline]
+    fn define<'a>(
+        &mut self,
+        now: Time,
+        (view, packet, dropped): (&mut View<'a>, Option<(RawHeader<'a>, Header)>, bool),
+        needs: Needs,
+        around: &mut Around<'_>,
+    ) {
+        let is_due = around.seen.is_due(now);
+        if around.defined.is_empty() && !is_due {
+            return;
+        }
+        if let Some((raw, header)) = packet {
+            view.set_header(raw, Some(header));
+        }
+        view.prepare(needs);
+        if is_due {
+            around.seen.look(now, view);
+        }
+        let Some(source) = self.sources.id(self.address, view.source, around.sources) else {
+            return self.counts.sources_refused.bump();
+        };
+        let mut surroundings = Surroundings {
+            sources: around.sources,
+            store: around.metrics,
+            thresholds: around.thresholds,
+            outlet: around.outlet,
+        };
+        around
+            .defined
+            .sample(now, source, (view, dropped), &mut surroundings);
     }
 
     /// Takes a counter sample; true when a record of it is damaged.
     fn counters(
-        &self,
+        &mut self,
         now: Time,
         datagram: &Datagram<'_>,
         sample: &CounterSample<'_>,
         around: &mut Around<'_>,
     ) -> bool {
+        self.loss
+            .sample(Kind::Counters, sample.source, sample.sequence, None);
         let mut writer = around.metrics.counters(Origin {
             agent: self.address,
             sub_agent: datagram.sub_agent,
@@ -95,21 +284,37 @@ impl Agent {
             },
         });
         // The interface that a port name belongs to is the one whose counters stand beside it, or else the source.
-        let mut if_index = sample.source.if_index();
+        let mut port = CountersSeen {
+            if_index: sample.source.if_index().unwrap_or_default(),
+            ..CountersSeen::default()
+        };
         let mut fields = Vec::new();
         let mut damaged = false;
         for record in sample.records() {
-            self.metrics.records_counters.bump();
-            let record = match record {
-                Ok(record) => record,
-                Err(_) => {
-                    damaged = true;
-                    continue;
-                }
+            self.counts.records_counters.bump();
+            let Ok(record) = record else {
+                damaged = true;
+                continue;
             };
             match &record {
                 CounterRecord::GenericInterface(counters) => {
-                    if_index = Some(counters.if_index);
+                    let frames = |parts: [u32; 3]| Some(parts.into_iter().fold(0, u32::wrapping_add));
+                    port = CountersSeen {
+                        if_index: counters.if_index,
+                        speed: Some(counters.speed_bps),
+                        is_up: Some(counters.is_up()),
+                        frames_in: frames([
+                            counters.in_unicast,
+                            counters.in_multicast,
+                            counters.in_broadcast,
+                        ]),
+                        frames_out: frames([
+                            counters.out_unicast,
+                            counters.out_multicast,
+                            counters.out_broadcast,
+                        ]),
+                        name: port.name,
+                    };
                     if let Some(id) = self.id {
                         around
                             .elephants
@@ -117,11 +322,14 @@ impl Agent {
                     }
                 }
                 CounterRecord::PortName(name) => {
-                    if let (Some(id), Some(if_index), Some(name)) = (self.id, if_index, name.as_str()) {
-                        around.elephants.learn_name(id, if_index, name);
+                    port.name = name.as_str();
+                    if let (Some(id), Some(name)) = (self.id, port.name)
+                        && port.if_index != 0
+                    {
+                        around.elephants.learn_name(id, port.if_index, name);
                     }
                 }
-                CounterRecord::Other { .. } => self.metrics.records_skipped.bump(),
+                CounterRecord::Other { .. } => self.counts.records_skipped.bump(),
                 _ => {}
             }
             fields.clear();
@@ -129,6 +337,9 @@ impl Agent {
             writer.record(record.format(), &fields);
         }
         writer.finish(around.thresholds);
+        if port.if_index != 0 {
+            self.doctor.observe_counters(&port, now);
+        }
         damaged
     }
 
@@ -160,6 +371,41 @@ impl Agent {
     }
 }
 
+/// What samples are to be read for at this moment.
+fn needs(now: Time, around: &Around<'_>) -> Needs {
+    if around.seen.is_due(now) {
+        flow::Seen::NEEDS
+    } else {
+        around.defined.needs()
+    }
+}
+
+/// What the doctor wants to know of a sample.
+fn flow_seen(sample: &FlowSample<'_>, packet: Option<&(RawHeader<'_>, Header)>) -> FlowSeen {
+    let header = match packet {
+        None => HeaderSeen::Missing,
+        Some((_, header)) if header.stop == Stop::Cut(Layer::Transport) && header.transport.is_none() => {
+            HeaderSeen::CutBeforePorts
+        }
+        Some((_, header)) if matches!(header.stop, Stop::Cut(_)) && header.transport.is_none() => {
+            HeaderSeen::CutBeforePorts
+        }
+        Some(_) => HeaderSeen::Whole,
+    };
+    FlowSeen {
+        source: sample.source,
+        sequence: sample.sequence,
+        sampling_rate: sample.sampling_rate,
+        sample_pool: sample.sample_pool,
+        drops: sample.drops,
+        input: sample.input,
+        output: sample.output,
+        frame_bytes: packet.map(|(raw, _)| raw.frame_length),
+        header_bytes: packet.map_or(0, |(raw, _)| u32::try_from(raw.header.len()).unwrap_or(u32::MAX)),
+        header,
+    }
+}
+
 /// A field of a counter record, as metrics are made of it.
 fn field<'a>(value: &Value<'a>) -> Field<'a> {
     match *value {
@@ -173,31 +419,6 @@ fn field<'a>(value: &Value<'a>) -> Field<'a> {
         Value::Text(text) => Field::Bytes(text.0),
         _ => Field::Unknown,
     }
-}
-
-/// The first raw header of a sample, read as far as it goes; counts all records.
-fn read_packet<'a>(
-    sample: &FlowSample<'a>,
-    metrics: &metrics::Agent,
-    damaged: &mut bool,
-) -> Option<(RawHeader<'a>, Header)> {
-    let mut raw: Option<RawHeader<'a>> = None;
-    for record in sample.records() {
-        metrics.records_flow.bump();
-        match record {
-            Ok(FlowRecord::RawHeader(header)) => {
-                raw.get_or_insert(header);
-            }
-            Ok(FlowRecord::Other { .. }) => metrics.records_skipped.bump(),
-            Ok(_) => {}
-            Err(_) => *damaged = true,
-        }
-    }
-    raw.map(|raw| {
-        let header = Header::parse(raw.protocol, raw.header);
-        count_stop(metrics, header.stop);
-        (raw, header)
-    })
 }
 
 fn count_stop(metrics: &metrics::Agent, stop: Stop) {

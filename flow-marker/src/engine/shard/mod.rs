@@ -1,7 +1,11 @@
 //! All that one receiving thread keeps of the agents it owns. Without socket or clock: the same shard runs behind a
 //! socket and behind a capture file.
 
+mod answers;
 mod agent;
+mod defined;
+mod names;
+mod sources;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -12,7 +16,6 @@ use std::time::Duration;
 use super::elephants::Elephants;
 #[cfg(test)]
 use super::metric::SourceName;
-use super::metric::query::{NoLive, Partial, Query, View};
 use super::metric::{Limits, Store};
 use super::outlet::Outlet;
 use super::plan::Plan;
@@ -20,29 +23,65 @@ use super::threshold::Thresholds;
 use crate::clock::Time;
 use crate::config::Config;
 use crate::detect::Detector;
+use crate::flow::{self, Seen};
+use crate::ingest::admission::{Places, Roll};
 use crate::ingest::{Received, Sink};
 use crate::inventory::PortBoard;
 use crate::metrics::{self, Metrics};
 use crate::sflow::{Datagram, Fault};
 use agent::{Agent, Around};
+use defined::{AllDefined, Surroundings};
+use sources::Sources;
+
+pub use answers::{ActiveFlow, AgentStatus};
 
 /// Between two looks at what is due: an event that was not taken, or an end, waits at most this long.
 const TICK: Duration = Duration::from_millis(100);
 
+/// Between two looks at the names of ports, which functions of flow keys show.
+const NAMES: Duration = Duration::from_secs(10);
+
 /// Places where thresholds are above, over all shards: 100 bytes each.
 const THRESHOLD_PLACES: usize = 200_000;
 
+/// What all shards of an engine have in common.
+#[derive(Debug, Clone)]
+pub struct Common {
+    /// The places of agents outside of the inventory.
+    places: Arc<Places>,
+    /// What hashes of flows begin with, so that a flow has the same in every shard.
+    seed: [u64; 2],
+}
+
+impl Common {
+    /// For the shards of one engine.
+    pub fn new(config: &Config) -> Self {
+        use std::hash::{BuildHasher as _, RandomState};
+        Self {
+            places: Arc::new(Places::new(config.sflow.max_agents)),
+            seed: [(); 2].map(|()| RandomState::new().hash_one(0_u64)),
+        }
+    }
+}
+
 /// The state of one receiving thread.
 pub struct Shard {
-    agents: HashMap<IpAddr, Agent>,
+    agents: Roll<Agent>,
+    sources: Sources,
     elephants: Elephants,
     thread: Arc<metrics::Thread>,
+    /// Of the agents of the inventory.
     agent_metrics: HashMap<IpAddr, Arc<metrics::Agent>>,
+    /// Of all others.
+    other: Arc<metrics::Agent>,
     metrics: Store,
     thresholds: Thresholds,
+    defined: AllDefined,
+    seen: Seen,
     outlet: Box<dyn Outlet>,
     plan: Arc<Plan>,
     ticked: Time,
+    named: Time,
 }
 
 impl fmt::Debug for Shard {
@@ -57,7 +96,7 @@ impl Shard {
         config: &Config,
         metrics: &Metrics,
         thread: usize,
-        board: Arc<PortBoard>,
+        (board, common): (Arc<PortBoard>, &Common),
         outlet: Box<dyn Outlet>,
     ) -> Self {
         let threads = metrics.threads().len().max(1);
@@ -69,23 +108,36 @@ impl Shard {
             board,
             (Detector::FLOWS / threads, Detector::ELEPHANTS / threads),
         );
-        let switches = config.switches.iter().map(|switch| switch.agent);
+        let switches = || config.switches.iter().map(|switch| switch.agent.to_canonical());
+        let limits = flow::Limits {
+            flows: flow::Limits::default().flows / threads,
+            ..flow::Limits::default()
+        };
         Self {
-            agents: HashMap::new(),
+            agents: Roll::new(
+                switches(),
+                config.sflow.agents.clone(),
+                Arc::clone(&common.places),
+            ),
+            sources: Sources::default(),
             elephants,
-            thread: counters,
-            agent_metrics: switches.zip(metrics.agents().map(Arc::clone)).collect(),
+            agent_metrics: switches().zip(metrics.agents().map(Arc::clone)).collect(),
+            other: metrics.others().get(thread).cloned().unwrap_or_default(),
             metrics: Store::new(Limits::default()),
             thresholds: Thresholds::new(THRESHOLD_PLACES / threads),
+            defined: AllDefined::new(limits, common.seed, Arc::clone(&counters)),
+            thread: counters,
+            seen: Seen::new(),
             outlet,
             plan: Arc::default(),
             ticked: Time::START,
+            named: Time::START,
         }
     }
 
     /// Takes one datagram, whoever sent it.
-    pub fn datagram(&mut self, now: Time, bytes: &[u8]) {
-        let datagram = match Datagram::parse(bytes) {
+    pub fn datagram(&mut self, now: Time, received: &Received<'_>) {
+        let datagram = match Datagram::parse(received.bytes) {
             Ok(datagram) => datagram,
             Err(error) => {
                 match error.fault {
@@ -97,33 +149,75 @@ impl Shard {
             }
         };
         let address = datagram.agent.to_canonical();
-        if !self.agents.contains_key(&address) {
-            let (Some(id), Some(metrics)) = (self.elephants.find(address), self.agent_metrics.get(&address))
-            else {
-                self.thread.unknown_agent.bump();
-                return tracing::trace!(agent = %address, "datagram of an agent that is not in the inventory");
-            };
-            self.agents
-                .insert(address, Agent::new(address, Some(id), Arc::clone(metrics)));
-        }
         let Self {
             agents,
+            sources,
             elephants,
+            thread,
+            agent_metrics,
+            other,
             metrics,
             thresholds,
+            defined,
+            seen,
             outlet,
             ..
         } = self;
-        if let Some(agent) = agents.get_mut(&address) {
-            let mut around = Around {
-                elephants,
-                metrics,
-                thresholds,
-                outlet: &mut **outlet,
-            };
-            agent.samples(now, &datagram, &mut around);
+        let new = || {
+            let id = elephants.find(address);
+            let counters = id.and_then(|_| agent_metrics.get(&address));
+            Agent::new(address, id, Arc::clone(counters.unwrap_or(other)), now)
+        };
+        let mut forgotten = Vec::new();
+        let entered = agents.enter(now, address, new, |_, agent| forgotten.push(agent));
+        match entered {
+            Ok(agent) => {
+                let mut around = Around {
+                    elephants,
+                    metrics,
+                    thresholds,
+                    defined,
+                    sources,
+                    seen,
+                    outlet: &mut **outlet,
+                };
+                agent.samples(now, received.from, &datagram, &mut around);
+            }
+            Err(error) => {
+                thread.unknown_agent.bump();
+                tracing::trace!(agent = %address, ?error, "datagram of an agent that is not listened to");
+            }
         }
+        for agent in forgotten {
+            self.forget(now, &agent);
+        }
+    }
+
+    /// Forgets all that is known of an agent.
+    fn forget(&mut self, now: Time, agent: &Agent) {
+        self.metrics.forget(agent.address());
+        for source in agent.sources().ids() {
+            let outlet = &mut *self.outlet;
+            self.defined.forget(now, source, &self.sources, outlet);
+            self.sources.remove(source);
+        }
+    }
+
+    /// Ends a batch: counts what is staged and hands on what thresholds have fired.
+    fn settle(&mut self, now: Time) {
+        let (defined, mut around) = self.split();
+        defined.flush(now, &mut around);
         self.tell();
+    }
+
+    fn split(&mut self) -> (&mut AllDefined, Surroundings<'_>) {
+        let around = Surroundings {
+            sources: &self.sources,
+            store: &self.metrics,
+            thresholds: &mut self.thresholds,
+            outlet: &mut *self.outlet,
+        };
+        (&mut self.defined, around)
     }
 
     /// Hands on what thresholds have fired.
@@ -133,21 +227,6 @@ impl Shard {
                 self.thread.events_lost.bump();
             }
         }
-    }
-
-    /// What questions about metrics are answered from.
-    pub fn view(&self, now: Time) -> View<'_> {
-        View {
-            store: &self.metrics,
-            live: &NoLive,
-            topology: &self.plan.topology,
-            now,
-        }
-    }
-
-    /// What this shard knows of a question.
-    pub fn collect(&self, query: &Query, now: Time) -> Partial {
-        query.collect(&self.view(now))
     }
 
     /// Sets a metric, as if a counter sample had brought it.
@@ -164,10 +243,22 @@ impl Shard {
     }
 
     /// Does what `plan` says from now on.
-    pub fn follow(&mut self, _now: Time, plan: Arc<Plan>) {
+    pub fn follow(&mut self, now: Time, plan: Arc<Plan>) {
         let thresholds = plan.thresholds.iter().map(|(id, definition)| (id, &**definition));
         self.thresholds.replace(thresholds, self.metrics.names_mut());
         self.plan = plan;
+        self.learn_names(now);
+        let plan = Arc::clone(&self.plan);
+        let outlet = &mut *self.outlet;
+        self.defined.replace(now, &plan.flows, (&self.sources, outlet));
+        self.defined.watch(&self.metrics, &self.thresholds);
+    }
+
+    /// Takes the names of ports, groups and maps into use.
+    fn learn_names(&mut self, now: Time) {
+        self.named = now;
+        let lookup = names::lookup(&self.plan, &self.metrics, now);
+        self.defined.set_lookup(Arc::new(lookup));
     }
 
     /// Does what is due; to be called about every [`TICK`].
@@ -175,14 +266,29 @@ impl Shard {
         let outlet = &mut self.outlet;
         self.elephants.tick(now, &mut |notice| outlet.elephant(notice));
         self.metrics.sweep(now);
+        let mut forgotten = Vec::new();
+        self.agents.tick(now, |_, agent| forgotten.push(agent));
+        for agent in forgotten {
+            self.forget(now, &agent);
+        }
+        let (defined, mut around) = self.split();
+        defined.tick(now, &mut around);
+        if !self.defined.is_empty() && now.since(self.named) >= NAMES {
+            self.learn_names(now);
+        }
+        self.tell();
+        self.thread.agents.set_len(self.agents.len());
+        self.thread.defined_flows.set_len(self.defined.len());
+        self.thread.defined_bytes.set_len(self.defined.memory());
     }
 }
 
 impl Sink for Shard {
     fn batch(&mut self, now: Time, batch: &[Received<'_>]) {
         for received in batch {
-            self.datagram(now, received.bytes);
+            self.datagram(now, received);
         }
+        self.settle(now);
     }
 
     fn rest(&mut self, now: Time) {

@@ -28,7 +28,13 @@ fn shard(takes: bool) -> (Shard, Arc<Metrics>) {
     let config = Config::parse(Path::new("t"), text).unwrap();
     let metrics = Arc::new(Metrics::new(config.switches.iter().map(|s| s.agent), 1));
     let board = Arc::new(PortBoard::new(&config.switches));
-    let shard = Shard::new(&config, &metrics, 0, board, Box::new(Taker(takes)));
+    let shard = Shard::new(
+        &config,
+        &metrics,
+        0,
+        (board, &Common::new(&config)),
+        Box::new(Taker(takes)),
+    );
     (shard, metrics)
 }
 
@@ -50,7 +56,11 @@ fn at(seconds: u64) -> Time {
 fn elephants_are_those_detected_and_not_ended_delivered_or_not() {
     for takes in [true, false] {
         let (mut shard, metrics) = shard(takes);
-        shard.datagram(at(1), &sample());
+        let received = Received {
+            from: "10.0.0.1:6343".parse().unwrap(),
+            bytes: &sample(),
+        };
+        shard.batch(at(1), &[received]);
         let agent = Arc::clone(metrics.agents().next().unwrap());
         let counts = || {
             let counters = (agent.detected.get(), agent.ended.get());

@@ -11,10 +11,12 @@
 //!
 //! Evaluation happens with every update and costs one look-up for each threshold of that metric.
 
-mod definition;
+mod event;
 mod state;
+mod definition;
 
 pub use definition::{Definition, DefinitionError};
+pub use event::{Event, Numbered};
 pub use state::{Fired, FlowUpdate, Tally, Thresholds};
 
 #[cfg(test)]

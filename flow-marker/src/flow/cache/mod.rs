@@ -1,403 +1,397 @@
-//! The flows of one definition: a bounded table with the largest flows of every data source.
+//! The bounded table of the flows of one definition.
 //!
-//! Four-way set-associative, one cache line per flow. A key of up to 32 bytes, which two IPv4 addresses, protocol and
-//! ports need less than half of, is in the line; longer ones are beside it, within a bound. Keys are compared as a whole:
-//! no two flows are ever taken for one. A flow that finds its four places taken displaces the one with the smallest
-//! decayed value, or is turned away when all are larger than itself, so a flood of mice evicts no elephant. The hash is
-//! keyed: whoever chooses the keys cannot choose their places.
+//! A flow is found by its whole key, never by a hash alone. It has two sets of eight places; one byte a place says what
+//! may be there, so that a lookup touches one line of these bytes, which stay in the processor's cache, and one or two
+//! of the flow. Where both sets are full, a flow moves to its other set. The table grows by one set at a time (linear hashing: Litwin 1980), so that nothing ever stalls for a
+//! table to be copied, and an empty one costs nothing. When it has its full size, a flow that finds its sixteen places
+//! taken displaces the one that the caller ranks lowest, or is turned away.
 //!
-//! Samples come in batches: `Cache::hash` and `Cache::fetch` for all of them first, so that the memory of the whole batch
-//! is on its way at once, then `Cache::touch` for each.
+//! Hashes are keyed: whoever chooses the keys cannot choose their places.
 
-mod ending;
-mod listing;
-mod line;
-mod scale;
-mod top;
-mod ledger;
-mod long;
-
-use std::hash::{BuildHasher, RandomState};
-use std::time::Duration;
+mod grow;
+mod tail;
 
 use siphasher::sip::SipHasher13;
 
+use self::tail::Tails;
 use crate::clock::Time;
-use ledger::Ledger;
-use line::{Line, Lines, Place};
-use long::LongKeys;
-use scale::Scale;
-use top::Top;
 
-/// What the value of a flow is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// Weights per second, smoothed exponentially.
-    Rate,
-    /// The mean weight of its samples.
-    Average,
-    /// The smallest weight of its samples.
-    Minimum,
-    /// The largest weight of its samples.
-    Maximum,
+/// Places of a set.
+const WAYS: usize = 8;
+/// Sets that are allocated together: 24 KiB of flows.
+const SEGMENT: usize = 64;
+/// Sets of a new table; a power of two.
+const FIRST: usize = 8;
+/// Bytes of a key that are in the flow itself: five keys of IPv4 and ports have 18.
+const INLINE: usize = 26;
+/// The length of a key that goes on elsewhere. Then the first bytes say where, and how long it is.
+const LONG: u8 = u8::MAX;
+/// Bytes of such a key that are in the flow itself.
+const HEAD: usize = INLINE - 6;
+
+/// Most flows of a table: places are 32 bits, and hashes choose among 2²² sets.
+pub(super) const MAX_FLOWS: usize = 1 << 25;
+
+/// One flow: 48 bytes, of which neighbours share a cache line.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Flow {
+    /// Its value, in the scale of the generation in which it was touched last.
+    pub(super) value: f64,
+    /// When it was touched last.
+    pub(super) at: Time,
+    /// Which data source saw it.
+    pub(super) source: u32,
+    /// Whether it is among the largest of its data source.
+    pub(super) is_top: bool,
+    length: u8,
+    key: [u8; INLINE],
 }
 
-/// How flows of a definition are kept.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Shape {
-    /// What their value is.
-    pub kind: Kind,
-    /// Time constant of the smoothing.
-    pub t: Duration,
-    /// Largest flows listed for each data source, at most [`Cache::MAX_LISTED`].
-    pub listed: usize,
-    /// Flow records are made: `None` for none, else after how long a flow that goes on is recorded.
-    pub records: Option<Duration>,
-    /// Further values that are summed for the records.
-    pub values: usize,
-}
+const _: () = assert!(size_of::<Flow>() == 48);
 
-/// A flow record: what a flow was from its first sample to its last.
-#[derive(Debug)]
-pub struct Record<'a> {
-    /// The data source.
-    pub source: u32,
-    /// The flow's key.
-    pub key: &'a [u8],
-    /// First sample.
-    pub start: Time,
-    /// Last sample.
-    pub end: Time,
-    /// What its samples stand for, in all; for other kinds than rates, its value.
-    pub value: f64,
-    /// The further values, summed.
-    pub values: Vec<f64>,
-}
-
-/// What a sample did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
-    /// The flow was there.
-    Known,
-    /// The flow took a free place.
-    Added,
-    /// The flow took the place of a smaller one.
-    Displaced,
-    /// All places of the flow are taken by larger ones, or there is no room for so long a key.
-    Refused,
-}
-
-/// The state of a flow after a sample.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Touched {
-    /// What happened.
-    pub outcome: Outcome,
-    /// The flow's value now; 0 if it was refused.
-    pub value: f64,
-    /// This is the first sample of a flow record.
-    pub begins: bool,
-}
-
-/// One of the largest flows.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Largest<'a> {
-    /// Its key.
-    pub key: &'a [u8],
-    /// Its value now.
-    pub value: f64,
-    /// Its last sample, exact to a sixteenth of a second.
-    pub last: Time,
-}
-
-const WAYS: usize = 4;
-/// A line's clock: sixteenths of a second, so that 32 bits last for eight years.
-const TICKS: u64 = 16;
-
-/// The table.
-#[derive(Debug)]
-pub struct Cache {
-    shape: Shape,
-    hasher: SipHasher13,
-    lines: Lines,
-    sets: usize,
-    ledger: Option<Ledger>,
-    long: LongKeys,
-    tops: Vec<Option<Top>>,
-    scale: Scale,
-    now: Time,
-    len: usize,
-    /// Where the sweep goes on.
-    swept: usize,
-    /// Some list is stale.
-    stale: bool,
-    rebuilt: Time,
-    /// For one key at a time.
-    buffer: [u8; Line::KEY],
-}
-
-impl Cache {
-    /// The longest list of the largest flows of a data source.
-    pub const MAX_LISTED: usize = 1000;
-    /// Bytes that a tracked flow takes, keys beyond 32 bytes and flow records apart.
-    pub const FLOW_BYTES: usize = 64;
-    /// A flow without a sample for so many time constants is forgotten: e⁻¹⁰ is 45 ppm.
-    const FORGET: u32 = 10;
-    /// Long keys together, a flow of the table's capacity.
-    const LONG_BYTES: usize = 64;
-
-    /// A table for `capacity` flows, rounded up to a power of two, with a hash of the given seed.
-    pub fn new(shape: Shape, capacity: usize, seed: [u64; 2]) -> Self {
-        let sets = capacity.div_ceil(WAYS).clamp(1, 1 << 28).next_power_of_two();
-        let [k0, k1] = seed;
-        let needs_ledger = shape.records.is_some() || shape.kind != Kind::Rate;
-        let lines = sets * WAYS;
-        Self {
-            shape: Shape {
-                listed: shape.listed.clamp(1, Self::MAX_LISTED),
-                ..shape
-            },
-            hasher: SipHasher13::new_with_keys(k0, k1),
-            lines: Lines::new(lines),
-            sets,
-            ledger: needs_ledger.then(|| Ledger::new(lines, shape.values)),
-            long: LongKeys::default(),
-            tops: Vec::new(),
-            scale: Scale::at(Time::START, shape.t),
-            now: Time::START,
-            len: 0,
-            swept: 0,
-            stale: false,
-            rebuilt: Time::START,
-            buffer: [0; Line::KEY],
-        }
-    }
-
-    /// A seed from the system's random source.
-    pub fn seed() -> [u64; 2] {
-        [(); 2].map(|()| RandomState::new().hash_one(0_u64))
-    }
-
-    /// Flows in the table.
-    pub const fn len(&self) -> usize {
-        self.len
-    }
-
-    /// Whether there is no flow.
-    pub const fn is_empty(&self) -> bool {
-        self.len == 0
-    }
-
-    /// Flows that fit.
-    pub const fn capacity(&self) -> usize {
-        self.sets * WAYS
-    }
-
-    /// Sets the time of everything that follows; time that runs backwards stands still.
-    #[inline]
-    pub fn at(&mut self, now: Time) {
-        if now > self.now {
-            self.now = now;
-            self.scale = Scale::at(now, self.shape.t);
-        }
-    }
-
-    /// Where a flow is looked for.
-    #[inline]
-    pub fn hash(&self, source: u32, key: &[u8]) -> u64 {
-        use std::hash::Hasher as _;
-        let mut hasher = self.hasher;
-        hasher.write_u32(source);
-        hasher.write(key);
-        hasher.finish().max(1)
-    }
-
-    /// Brings the memory of a flow nearer. The result means nothing; using it keeps the reads from being left out.
-    #[inline]
-    pub fn fetch(&self, hash: u64) -> u64 {
-        let first = self.set(hash);
-        let lines = self.lines.all().get(first..first + WAYS).unwrap_or(&[]);
-        lines.iter().fold(0, |sum, [word, ..]| sum ^ word)
-    }
-
-    /// The first line of a flow's set.
-    #[inline]
-    #[expect(clippy::cast_possible_truncation, reason = "any bits choose a set")]
-    const fn set(&self, hash: u64) -> usize {
-        (hash as usize & (self.sets - 1)) * WAYS
-    }
-
-    /// A line's clock.
-    fn ticks(time: Time) -> u32 {
-        u32::try_from(time.as_nanos() / (1_000_000_000 / TICKS)).unwrap_or(u32::MAX)
-    }
-
-    /// Counts a sample of a flow. `hash` is that of source and key. `gone` gets the records that this ends.
-    #[inline]
-    pub fn touch(
-        &mut self,
-        (source, key, hash): (u32, &[u8], u64),
-        weight: f64,
-        values: &[f64],
-        gone: &mut impl FnMut(Record<'_>),
-    ) -> Touched {
-        let first = self.set(hash);
-        let (index, outcome) = match self.find(first, source, key, hash) {
-            Found::Here(index) => (index, Outcome::Known),
-            Found::Free(index) if self.insert(index, source, key, hash) => (index, Outcome::Added),
-            Found::Full(victim, value) if value <= self.first_value(weight) && self.has_room(key) => {
-                self.end(victim, gone);
-                if !self.insert(victim, source, key, hash) {
-                    return Touched::REFUSED;
-                }
-                (victim, Outcome::Displaced)
-            }
-            Found::Free(_) | Found::Full(..) => return Touched::REFUSED,
-        };
-        let begins = self.count(index, weight, values, gone);
-        let value = self.place(index);
-        Touched {
-            outcome,
-            value: self.shown(value),
-            begins,
-        }
-    }
-
-    /// Looks for a flow in its set.
-    #[inline]
-    fn find(&self, first: usize, source: u32, key: &[u8], hash: u64) -> Found {
-        let short = (key.len() <= Line::KEY).then(|| Line::new(hash, source, key, None));
-        let (mut free, mut smallest) = (None, (first, f64::INFINITY));
-        for index in first..first + WAYS {
-            let Some(line) = self.lines.get(index) else {
-                break;
-            };
-            if line.hash() == hash {
-                let same = match (&short, line.place()) {
-                    (Some(wanted), _) => line.is(wanted),
-                    (None, Place::Long(at)) => line.source() == source && self.long.get(at) == key,
-                    (None, Place::Here) => false,
-                };
-                if same {
-                    return Found::Here(index);
-                }
-            } else if line.hash() == 0 {
-                free = free.or(Some(index));
-                continue;
-            }
-            let value = self.standing(index, &line);
-            if value < smallest.1 {
-                smallest = (index, value);
-            }
-        }
-        free.map_or(Found::Full(smallest.0, smallest.1), Found::Free)
-    }
-
-    /// What a flow is worth when places are short: its value, in the unit of this epoch.
-    fn standing(&self, index: usize, line: &Line) -> f64 {
-        match self.shape.kind {
-            Kind::Rate => self.scale.carry(line.value(), line.epoch()),
-            // Values of other kinds do not decay, so that old ones would stay for ever: the older goes first.
-            _ => self
-                .ledger
-                .as_ref()
-                .and_then(|ledger| ledger.sums(index))
-                .map_or(0.0, |sums| sums.end.as_nanos() as f64),
-        }
-    }
-
-    /// What a flow is worth after its first sample.
-    fn first_value(&self, weight: f64) -> f64 {
-        match self.shape.kind {
-            Kind::Rate => self.scale.weight(weight),
-            _ => self.now.as_nanos() as f64,
-        }
-    }
-
-    fn has_room(&self, key: &[u8]) -> bool {
-        key.len() <= Line::KEY || self.long.bytes() + key.len() <= self.capacity() * Self::LONG_BYTES
-    }
-
-    fn insert(&mut self, index: usize, source: u32, key: &[u8], hash: u64) -> bool {
-        if !self.has_room(key) {
-            return false;
-        }
-        let long = (key.len() > Line::KEY).then(|| self.long.keep(key));
-        self.lines.set(index, Line::new(hash, source, key, long));
-        self.len += 1;
-        true
-    }
-
-    /// Adds a sample to a flow's sums; true when it is the first of a record.
-    #[inline]
-    fn count(
-        &mut self,
-        index: usize,
-        weight: f64,
-        values: &[f64],
-        gone: &mut impl FnMut(Record<'_>),
-    ) -> bool {
-        let Some(mut line) = self.lines.get(index) else {
-            return false;
-        };
-        line.set_last(Self::ticks(self.now));
-        let mut begins = false;
-        if self.ledger.is_some() {
-            self.record_if_long(index, &line, gone);
-            if let Some(ledger) = &mut self.ledger {
-                ledger.add(index, self.now, weight, values);
-                begins = ledger.sums(index).is_some_and(|sums| sums.samples == 1);
-            }
-        }
-        let old = line.value();
-        let is_first = line.hash() != 0 && line.epoch() == 0 && old == 0.0;
-        let value = match self.shape.kind {
-            Kind::Rate => self.scale.carry(old, line.epoch()) + self.scale.weight(weight),
-            Kind::Average => {
-                let sums = self.ledger.as_ref().and_then(|ledger| ledger.sums(index));
-                sums.map_or(weight, |sums| sums.total / sums.samples.max(1) as f64)
-            }
-            Kind::Minimum if !is_first => old.min(weight),
-            Kind::Maximum if !is_first => old.max(weight),
-            Kind::Minimum | Kind::Maximum => weight,
-        };
-        line.set_value(value, self.epoch());
-        self.lines.set(index, line);
-        begins
-    }
-
-    /// The epoch that values are of; those that do not decay are always of the same, which is never 0.
-    const fn epoch(&self) -> u32 {
-        match self.shape.kind {
-            Kind::Rate => self.scale.epoch,
-            _ => 1,
-        }
-    }
-
-    /// A value as clients see it.
-    fn shown(&self, value: f64) -> f64 {
-        match self.shape.kind {
-            Kind::Rate => self.scale.rate(value),
-            _ => value,
-        }
-    }
-}
-
-impl Touched {
-    const REFUSED: Self = Self {
-        outcome: Outcome::Refused,
+impl Flow {
+    const EMPTY: Self = Self {
         value: 0.0,
-        begins: false,
+        at: Time::START,
+        source: 0,
+        is_top: false,
+        length: 0,
+        key: [0; INLINE],
     };
 }
 
-/// Where a flow is, or could be.
-enum Found {
-    /// In this line.
-    Here(usize),
-    /// Nowhere, but this line is free.
-    Free(usize),
-    /// Nowhere, and the smallest in its place is this one, with this value.
-    Full(usize, f64),
+/// Where a flow is, until the next one is added or removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Slot(u32);
+
+impl Slot {
+    fn new(set: usize, way: usize) -> Self {
+        // Fewer than MAX_FLOWS.
+        Self(u32::try_from(set * WAYS + way).unwrap_or(u32::MAX))
+    }
+
+    fn index(self) -> usize {
+        usize::try_from(self.0).unwrap_or(usize::MAX)
+    }
+}
+
+/// Where a new flow can go.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Room {
+    /// Here nobody is.
+    Free(Slot),
+    /// Here is the flow of the lowest rank.
+    Taken(Slot),
+    /// Nowhere: there is no room for the rest of its key.
+    None,
+}
+
+/// The table. `wide` words of 64 bits go with every flow, for what a definition keeps beside the value.
+#[derive(Debug)]
+pub(super) struct Cache {
+    hasher: SipHasher13,
+    /// What is in each place: 0 nothing, else seven bits of the hash.
+    tags: Vec<[u8; WAYS]>,
+    flows: Vec<Box<[Flow]>>,
+    words: Vec<Box<[u64]>>,
+    wide: usize,
+    tails: Tails,
+    /// The smallest number of sets of this round of growth, less one: a mask.
+    mask: usize,
+    most: usize,
+    len: usize,
+    /// A key that is put together.
+    buffer: Vec<u8>,
+}
+
+impl Cache {
+    /// A table of at most `capacity` flows.
+    pub(super) fn new(capacity: usize, wide: usize, seed: [u64; 2]) -> Self {
+        let [k0, k1] = seed;
+        let capacity = capacity.clamp(FIRST * WAYS, MAX_FLOWS);
+        Self {
+            hasher: SipHasher13::new_with_keys(k0, k1),
+            tags: Vec::new(),
+            flows: Vec::new(),
+            words: Vec::new(),
+            wide,
+            tails: Tails::new(capacity),
+            mask: FIRST - 1,
+            most: capacity.div_ceil(WAYS),
+            len: 0,
+            buffer: Vec::new(),
+        }
+    }
+
+    /// Flows in the table.
+    pub(super) const fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Flows that fit.
+    pub(super) const fn capacity(&self) -> usize {
+        self.most * WAYS
+    }
+
+    /// Places at present.
+    pub(super) fn places(&self) -> usize {
+        self.tags.len() * WAYS
+    }
+
+    /// Bytes that are allocated.
+    pub(super) fn memory(&self) -> usize {
+        let segments = self.flows.len() * SEGMENT * WAYS;
+        segments * (size_of::<Flow>() + 8 * self.wide) + self.tags.capacity() * WAYS + self.tails.memory()
+    }
+
+    /// The hash of a key with its source in front.
+    #[inline]
+    pub(super) fn hash(&self, key: &[u8]) -> u64 {
+        self.hasher.hash(key)
+    }
+
+    /// The two sets of a hash.
+    #[inline]
+    fn sets(&self, hash: u64) -> [usize; 2] {
+        // Any bits of the hash choose a set.
+        #[expect(clippy::cast_possible_truncation, reason = "22 bits are used")]
+        let halves = [hash as usize, (hash >> 32) as usize];
+        halves.map(|half| {
+            let wide = half & (self.mask << 1 | 1);
+            if wide < self.tags.len() {
+                wide
+            } else {
+                half & self.mask
+            }
+        })
+    }
+
+    #[inline]
+    fn tag(hash: u64) -> u8 {
+        let [top, ..] = hash.to_be_bytes();
+        top | 0x80
+    }
+
+    /// Brings what a lookup will read into the processor's cache. The value says nothing; it keeps the reading from being
+    /// left out.
+    #[inline]
+    pub(super) fn touch(&self, hash: u64) -> u64 {
+        let tag = Self::tag(hash);
+        let mut seen = 0;
+        for set in self.sets(hash) {
+            let Some(tags) = self.tags.get(set) else { continue };
+            for (way, _) in tags.iter().enumerate().filter(|(_, other)| **other == tag) {
+                seen ^= self.get(Slot::new(set, way)).map_or(0, |flow| flow.at.as_nanos());
+            }
+        }
+        seen
+    }
+
+    /// Where the flow with this key is, which begins with its source.
+    #[inline]
+    pub(super) fn find(&self, hash: u64, key: &[u8]) -> Option<Slot> {
+        let tag = Self::tag(hash);
+        let [first, second] = self.sets(hash);
+        let found = self.find_in(first, tag, key);
+        if found.is_some() || first == second {
+            return found;
+        }
+        self.find_in(second, tag, key)
+    }
+
+    #[inline]
+    fn find_in(&self, set: usize, tag: u8, key: &[u8]) -> Option<Slot> {
+        let tags = self.tags.get(set)?;
+        let ways = tags.iter().enumerate().filter(|(_, other)| **other == tag);
+        ways.map(|(way, _)| Slot::new(set, way))
+            .find(|slot| self.get(*slot).is_some_and(|flow| self.is(flow, key)))
+    }
+
+    #[inline]
+    fn is(&self, flow: &Flow, key: &[u8]) -> bool {
+        let Some((source, key)) = key.split_first_chunk() else {
+            return false;
+        };
+        if flow.source != u32::from_le_bytes(*source) {
+            return false;
+        }
+        match flow.length {
+            LONG => {
+                let (start, length, head) = long(flow);
+                let (own, rest) = key.split_at_checked(HEAD).unwrap_or((key, &[]));
+                length == key.len() && *head == *own && self.tails.is(start, rest)
+            }
+            length => flow.key.get(..usize::from(length)) == Some(key),
+        }
+    }
+
+    #[inline]
+    pub(super) fn get(&self, slot: Slot) -> Option<&Flow> {
+        let index = slot.index();
+        self.flows
+            .get(index / (SEGMENT * WAYS))?
+            .get(index % (SEGMENT * WAYS))
+    }
+
+    #[inline]
+    pub(super) fn get_mut(&mut self, slot: Slot) -> Option<&mut Flow> {
+        let index = slot.index();
+        self.flows
+            .get_mut(index / (SEGMENT * WAYS))?
+            .get_mut(index % (SEGMENT * WAYS))
+    }
+
+    /// The words that go with a flow.
+    pub(super) fn words(&self, slot: Slot) -> &[u64] {
+        let (segment, at) = self.word(slot);
+        let words = self
+            .words
+            .get(segment)
+            .and_then(|words| words.get(at..at + self.wide));
+        words.unwrap_or(&[])
+    }
+
+    /// The words that go with a flow, to be changed.
+    pub(super) fn words_mut(&mut self, slot: Slot) -> &mut [u64] {
+        let (segment, at) = self.word(slot);
+        let wide = self.wide;
+        let words = self
+            .words
+            .get_mut(segment)
+            .and_then(|words| words.get_mut(at..at + wide));
+        words.unwrap_or(&mut [])
+    }
+
+    fn word(&self, slot: Slot) -> (usize, usize) {
+        let index = slot.index();
+        (index / (SEGMENT * WAYS), index % (SEGMENT * WAYS) * self.wide)
+    }
+
+    /// Adds the bytes of a flow's key to `out`.
+    pub(super) fn key(&self, flow: &Flow, out: &mut Vec<u8>) {
+        match flow.length {
+            LONG => {
+                let (start, length, head) = long(flow);
+                out.extend_from_slice(head);
+                self.tails.read(start, length.saturating_sub(HEAD), out);
+            }
+            length => out.extend_from_slice(flow.key.get(..usize::from(length)).unwrap_or(&[])),
+        }
+    }
+
+    /// Looks for a place for a new flow: a free one, or that of the lowest rank. Where there is no room for the rest of a
+    /// long key, only that of another long key helps.
+    pub(super) fn room(&self, hash: u64, key: &[u8], rank: impl Fn(&Flow) -> f64) -> Room {
+        let fits = self.tails.has_room(key.len().saturating_sub(4));
+        let sets = self.sets(hash);
+        let [first, second] = sets.map(|set| self.free_in(set));
+        let emptier = if second.1 > first.1 { second } else { first };
+        if let Some(slot) = emptier.0.filter(|_| fits) {
+            return Room::Free(slot);
+        }
+        let places = sets.into_iter().flat_map(|set| self.set(set));
+        let ranked = places.filter_map(|slot| {
+            let flow = self.get(slot).filter(|flow| fits || flow.length == LONG)?;
+            // Those that are shown go last, so that what is shown stays complete.
+            Some((flow.is_top, rank(flow), slot))
+        });
+        let lowest = ranked.min_by(|a, b| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)));
+        lowest.map_or(Room::None, |(_, _, slot)| Room::Taken(slot))
+    }
+
+    /// A free place of a set, and how many there are.
+    fn free_in(&self, set: usize) -> (Option<Slot>, usize) {
+        let tags = self.tags.get(set).copied().unwrap_or([1; WAYS]);
+        let mut free = tags.iter().enumerate().filter(|(_, tag)| **tag == 0);
+        let first = free.next().map(|(way, _)| Slot::new(set, way));
+        (first, usize::from(first.is_some()) + free.count())
+    }
+
+    /// Puts a flow into a place that is free, with a key that begins with its source. Its words are zero. `false` when
+    /// there is no room for the rest of a long key.
+    pub(super) fn fill(&mut self, slot: Slot, hash: u64, key: &[u8]) -> bool {
+        let Some((source, key)) = key.split_first_chunk() else {
+            return false;
+        };
+        let mut flow = Flow {
+            source: u32::from_le_bytes(*source),
+            ..Flow::EMPTY
+        };
+        if let Some(place) = flow.key.get_mut(..key.len()) {
+            place.copy_from_slice(key);
+            flow.length = u8::try_from(key.len()).unwrap_or(LONG);
+        } else {
+            let (head, rest) = key.split_at_checked(HEAD).unwrap_or((key, &[]));
+            let Some(start) = self.tails.store(rest) else {
+                return false;
+            };
+            flow.length = LONG;
+            let length = u16::try_from(key.len()).unwrap_or(u16::MAX);
+            let bytes = start.to_le_bytes().into_iter().chain(length.to_le_bytes());
+            for (place, byte) in flow.key.iter_mut().zip(bytes.chain(head.iter().copied())) {
+                *place = byte;
+            }
+        }
+        if let Some(tag) = self.tag_mut(slot) {
+            *tag = Self::tag(hash);
+            self.len += 1;
+        }
+        if let Some(place) = self.get_mut(slot) {
+            *place = flow;
+        }
+        self.words_mut(slot).fill(0);
+        true
+    }
+
+    fn tag_mut(&mut self, slot: Slot) -> Option<&mut u8> {
+        let index = slot.index();
+        self.tags.get_mut(index / WAYS)?.get_mut(index % WAYS)
+    }
+
+    /// Takes a flow out.
+    pub(super) fn remove(&mut self, slot: Slot) {
+        let Some(flow) = self.get(slot).copied() else {
+            return;
+        };
+        let Some(tag) = self.tag_mut(slot).filter(|tag| **tag != 0) else {
+            return;
+        };
+        *tag = 0;
+        self.len -= 1;
+        if flow.length == LONG {
+            let (start, ..) = long(&flow);
+            self.tails.free(start);
+        }
+    }
+
+    /// The flows of a set.
+    pub(super) fn set(&self, set: usize) -> impl Iterator<Item = Slot> + use<> {
+        let tags = self.tags.get(set).copied().unwrap_or_default();
+        tags.into_iter()
+            .enumerate()
+            .filter(|(_, tag)| *tag != 0)
+            .map(move |(way, _)| Slot::new(set, way))
+    }
+
+    /// Number of sets at present.
+    pub(super) fn set_count(&self) -> usize {
+        self.tags.len()
+    }
+
+    /// All flows.
+    pub(super) fn slots(&self) -> impl Iterator<Item = Slot> + '_ {
+        (0..self.tags.len()).flat_map(|set| self.set(set))
+    }
+}
+
+/// Where the rest of a long key is, how long the key is, and its first bytes.
+fn long(flow: &Flow) -> (u32, usize, &[u8]) {
+    let [a, b, c, d, l, h, head @ ..] = &flow.key;
+    (
+        u32::from_le_bytes([*a, *b, *c, *d]),
+        u16::from_le_bytes([*l, *h]).into(),
+        head,
+    )
 }
 
 #[cfg(test)]

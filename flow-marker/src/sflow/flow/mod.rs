@@ -32,7 +32,7 @@ use super::catalogue::catalogue;
 use super::error::DecodeError;
 use super::reader::Reader;
 use super::record::Decode;
-use super::structure::Body as _;
+use super::structure::{Body as _, Lazy};
 
 catalogue! {
     /// What a record of a flow sample is; displayed as `enterprise:number`.
@@ -46,10 +46,10 @@ catalogue! {
         IPV6 = 4 => Ipv6(Ipv6Packet), "IPv6";
         SWITCH = 1001 => Switch(Switch), "switch";
         ROUTER = 1002 => Router(Router), "router";
-        GATEWAY = 1003 => Gateway(Gateway<'a>), "gateway";
+        GATEWAY = 1003 => Gateway(Lazy<'a, Gateway<'a>>), "gateway";
         USER = 1004 => User(User<'a>), "user";
         URL = 1005 => Url(Url<'a>), "URL";
-        MPLS = 1006 => Mpls(Mpls<'a>), "MPLS";
+        MPLS = 1006 => Mpls(Lazy<'a, Mpls<'a>>), "MPLS";
         NAT = 1007 => Nat(Nat), "NAT addresses";
         MPLS_TUNNEL = 1008 => MplsTunnel(MplsTunnel<'a>), "MPLS tunnel";
         MPLS_VC = 1009 => MplsVc(MplsVc<'a>), "MPLS VC";
@@ -57,8 +57,8 @@ catalogue! {
         MPLS_LDP_FEC = 1011 => MplsLdpFec(MplsLdpFec), "MPLS LDP FEC";
         VLAN_TUNNEL = 1012 => VlanTunnel(VlanTunnel<'a>), "VLAN tunnel";
         WIRELESS_PAYLOAD = 1013 => WirelessPayload(WirelessPayload<'a>), "802.11 payload";
-        WIRELESS_RX = 1014 => WirelessRx(WirelessRx<'a>), "802.11 rx";
-        WIRELESS_TX = 1015 => WirelessTx(WirelessTx<'a>), "802.11 tx";
+        WIRELESS_RX = 1014 => WirelessRx(Lazy<'a, WirelessRx<'a>>), "802.11 rx";
+        WIRELESS_TX = 1015 => WirelessTx(Lazy<'a, WirelessTx<'a>>), "802.11 tx";
         AGGREGATION = 1016 => Aggregation(Aggregation<'a>), "802.11 aggregation";
         OPENFLOW = 1017 => OpenFlow(OpenFlow), "OpenFlow";
         FIBRE_CHANNEL = 1018 => FibreChannel(FibreChannel), "Fibre Channel";
@@ -74,8 +74,8 @@ catalogue! {
         DECAPSULATE_INGRESS = 1028 => DecapsulateIngress(Decapsulate), "decapsulate ingress";
         VNI_EGRESS = 1029 => VniEgress(Vni), "VNI egress";
         VNI_INGRESS = 1030 => VniIngress(Vni), "VNI ingress";
-        INFINIBAND_LRH = 1031 => InfiniBandLrh(InfiniBandLrh), "InfiniBand LRH";
-        INFINIBAND_GRH = 1032 => InfiniBandGrh(InfiniBandGrh), "InfiniBand GRH";
+        INFINIBAND_LRH = 1031 => InfiniBandLrh(Lazy<'a, InfiniBandLrh>), "InfiniBand LRH";
+        INFINIBAND_GRH = 1032 => InfiniBandGrh(Lazy<'a, InfiniBandGrh>), "InfiniBand GRH";
         INFINIBAND_BTH = 1033 => InfiniBandBth(InfiniBandBth), "InfiniBand BTH";
         VLAN_IN = 1034 => VlanIn(VlanIn<'a>), "VLAN stack in";
         VLAN_OUT = 1035 => VlanOut(VlanOut<'a>), "VLAN stack out";
@@ -87,23 +87,23 @@ catalogue! {
         HARDWARE_TRAP = 1041 => HardwareTrap(HardwareTrap<'a>), "hardware trap";
         LINUX_DROP_REASON = 1042 => LinuxDropReason(LinuxDropReason<'a>), "Linux drop reason";
         TIMESTAMP = 1043 => Timestamp(Timestamp), "timestamp";
-        TRANSACTION = 2000 => Transaction(Transaction), "transaction";
+        TRANSACTION = 2000 => Transaction(Lazy<'a, Transaction>), "transaction";
         NFS_TRANSACTION = 2001 => NfsTransaction(NfsTransaction<'a>), "NFS transaction";
         SCSI_TRANSACTION = 2002 => ScsiTransaction(ScsiTransaction), "SCSI transaction";
-        HTTP_TRANSACTION = 2003 => HttpTransaction(HttpTransaction<'a>), "HTTP transaction";
+        HTTP_TRANSACTION = 2003 => HttpTransaction(Lazy<'a, HttpTransaction<'a>>), "HTTP transaction";
         SOCKET_V4 = 2100 => SocketV4(SocketV4), "IPv4 socket";
         SOCKET_V6 = 2101 => SocketV6(SocketV6), "IPv6 socket";
         PROXY_SOCKET_V4 = 2102 => ProxySocketV4(SocketV4), "IPv4 proxy socket";
         PROXY_SOCKET_V6 = 2103 => ProxySocketV6(SocketV6), "IPv6 proxy socket";
-        MEMCACHE_OPERATION = 2200 => MemcacheOperation(MemcacheOperation<'a>), "memcache";
-        HTTP_OLD = 2201 => HttpOld(HttpOld<'a>), "HTTP request (old)";
-        APP_OPERATION = 2202 => AppOperation(AppOperation<'a>), "application operation";
-        APP_PARENT = 2203 => AppParent(AppParent<'a>), "application parent";
+        MEMCACHE_OPERATION = 2200 => MemcacheOperation(Lazy<'a, MemcacheOperation<'a>>), "memcache";
+        HTTP_OLD = 2201 => HttpOld(Lazy<'a, HttpOld<'a>>), "HTTP request (old)";
+        APP_OPERATION = 2202 => AppOperation(Lazy<'a, AppOperation<'a>>), "application operation";
+        APP_PARENT = 2203 => AppParent(Lazy<'a, AppParent<'a>>), "application parent";
         APP_INITIATOR = 2204 => AppInitiator(AppInitiator<'a>), "application initiator";
         APP_TARGET = 2205 => AppTarget(AppTarget<'a>), "application target";
-        HTTP_REQUEST = 2206 => HttpRequest(HttpRequest<'a>), "HTTP request";
+        HTTP_REQUEST = 2206 => HttpRequest(Lazy<'a, HttpRequest<'a>>), "HTTP request";
         PROXY_REQUEST = 2207 => ProxyRequest(ProxyRequest<'a>), "proxy request";
-        NAVIGATION_TIMING = 2208 => NavigationTiming(NavigationTiming), "navigation timing";
+        NAVIGATION_TIMING = 2208 => NavigationTiming(Lazy<'a, NavigationTiming>), "navigation timing";
         TCP_INFO = 2209 => TcpInfo(TcpInfo), "TCP info";
         ENTITIES = 2210 => Entities(Entities), "entities";
         BROADCOM_EGRESS_QUEUE = 4413 << 12 | 1 => BroadcomEgressQueue(BroadcomEgressQueue), "Broadcom egress queue";

@@ -1,6 +1,7 @@
 //! Encodes sFlow version 5 datagrams, just enough of it.
 
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 /// A TCP packet's place in the world.
 #[derive(Clone, Copy)]
@@ -149,7 +150,10 @@ impl Datagram {
                 bytes.extend(v6.octets());
             }
         }
-        for value in [0, 1, 1000, self.samples.len() as u32] {
+        // Every datagram of a test has a number of its own: two with the same would be one that came twice.
+        static SEQUENCE: AtomicU32 = AtomicU32::new(1);
+        let sequence = SEQUENCE.fetch_add(1, Ordering::Relaxed);
+        for value in [0, sequence, 1000, self.samples.len() as u32] {
             word(&mut bytes, value);
         }
         for sample in &self.samples {

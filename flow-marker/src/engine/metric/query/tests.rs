@@ -402,6 +402,23 @@ proptest! {
         }
     }
 
+    /// Whatever is asked is answered or refused with a word of it.
+    #[test]
+    fn no_question_breaks_it(
+        agents in "[A-Z0-9.;,: ]{0,20}", words in "[a-z0-9.:,;* -]{0,40}", name in "[a-z._]{0,8}", value in "\\PC{0,12}",
+    ) {
+        let [a, b] = fabric();
+        for query in [Query::metrics, Query::table, Query::dump] {
+            match query(&agents, &words, [(name.as_str(), value.as_str())]) {
+                Ok(query) => drop(ask(&query, &[&a, &b])),
+                Err(error) => {
+                    let places = [&agents, &words, &name, &value];
+                    prop_assert!(places.iter().any(|place| place.contains(&error.word)), "{error}");
+                }
+            }
+        }
+    }
+
     /// Statistics against a naive computation on the list of values.
     #[test]
     fn statistics_are_those_of_the_values(values in prop::collection::vec((0_u8..8, 0_u8..20, any::<i16>()), 1..60)) {
