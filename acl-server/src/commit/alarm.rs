@@ -31,7 +31,7 @@ impl Alarm {
         deprecated,
         reason = "what replaces it is unsafe; a `Timer` keeps its one descriptor as long as it lives, which is all that is asked for"
     )]
-    pub(super) fn new() -> Self {
+    pub fn unset() -> Self {
         let flags = TimerFlags::TFD_CLOEXEC | TimerFlags::TFD_NONBLOCK;
         let timer = TimerFd::new(ClockId::CLOCK_MONOTONIC, flags).map_err(io::Error::from);
         let timer = timer.and_then(|timer| AsyncFd::new(Timer(timer)));

@@ -31,6 +31,8 @@ pub mod due;
 pub mod timetable;
 /// Carries out one batch: files, journal, runs of the tool.
 pub mod carry;
+/// Verdicts, to everybody whom they concern.
+pub mod tell;
 /// What a batch means for the files, decided against the committed state.
 pub mod plan;
 /// What there is room for.

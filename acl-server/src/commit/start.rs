@@ -102,7 +102,7 @@ impl<T: Runner> Engine<T> {
             kept: parts.kept,
             receiver,
             queue: Queue::default(),
-            alarm: Alarm::new(),
+            alarm: Alarm::unset(),
             boot: parts.boot,
             stuck: None,
             shutdown: parts.shutdown,
