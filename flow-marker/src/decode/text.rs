@@ -205,7 +205,7 @@ fn entries<'a, V: Typed<'a> + Debug>(entries: Entries<'a, V>, out: &mut dyn Writ
     for entry in entries {
         match entry {
             Ok(Entry { name, value }) => {
-                writeln!(out, "    {:?} {value:?}", String::from_utf8_lossy(name.0))?
+                writeln!(out, "    {:?} {value:?}", String::from_utf8_lossy(name.0))?;
             }
             Err(error) => writeln!(out, "    DAMAGED {error}")?,
         }
