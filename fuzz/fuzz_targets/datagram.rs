@@ -14,7 +14,11 @@ use libfuzzer_sys::fuzz_target;
 fuzz_target!(|bytes: &[u8]| {
     let (items, first) = walk(bytes);
     // Every sample, record and entry takes four bytes at least; an error may end each level.
-    assert!(items <= bytes.len() / 4 + 3, "{items} items in {} bytes", bytes.len());
+    assert!(
+        items <= bytes.len() / 4 + 3,
+        "{items} items in {} bytes",
+        bytes.len()
+    );
     assert_eq!(first, walk(bytes).1);
     print(bytes);
 });

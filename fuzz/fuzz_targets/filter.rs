@@ -51,7 +51,11 @@ fn read_keys(text: &str) -> Vec<Expression> {
     match language::keys(text) {
         Ok(keys) => {
             let printed: Vec<String> = keys.iter().map(ToString::to_string).collect();
-            assert_eq!(language::keys(&printed.join(",")).as_ref(), Ok(&keys), "{printed:?}");
+            assert_eq!(
+                language::keys(&printed.join(",")).as_ref(),
+                Ok(&keys),
+                "{printed:?}"
+            );
             keys
         }
         Err(fault) => {
@@ -66,7 +70,11 @@ fn read_filter(text: &str) -> Option<Filter> {
         Ok(filter) => {
             if let Some(filter) = &filter {
                 let printed = filter.to_string();
-                assert_eq!(Filter::parse(&printed).as_ref(), Ok(&Some(filter.clone())), "{printed}");
+                assert_eq!(
+                    Filter::parse(&printed).as_ref(),
+                    Ok(&Some(filter.clone())),
+                    "{printed}"
+                );
                 if let Err(fault) = Program::new(&[], &[], Some(filter)) {
                     assert!(text.get(fault.at..).is_some(), "{fault}");
                 }

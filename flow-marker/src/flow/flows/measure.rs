@@ -3,7 +3,7 @@
 use super::decay::Decay;
 use super::sketch;
 use crate::clock::Time;
-use crate::flow::definition::MeasureKind;
+use crate::flow::measure::MeasureKind;
 
 /// What a sample counts.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -14,6 +14,16 @@ pub(super) enum Amount {
     Number(f64),
     /// A value that is counted as different or not, by its hash.
     Identity(u64),
+}
+
+impl Amount {
+    /// What a number stands for in so many packets; nothing for anything else.
+    pub(super) fn weight(self, scale: f64) -> f64 {
+        match self {
+            Self::Number(number) => number * scale,
+            _ => 0.0,
+        }
+    }
 }
 
 /// Where one measure keeps its words.

@@ -72,7 +72,7 @@ impl Flows {
     }
 
     fn is_rate(&self) -> bool {
-        self.definition.value.kind == crate::flow::definition::MeasureKind::Rate
+        self.definition.value.kind == crate::flow::measure::MeasureKind::Rate
     }
 
     /// The value of the flow whose key is shown as `key`: the largest that a source has which `select` takes. Few

@@ -6,7 +6,8 @@ use super::top::{Entered, Top};
 use super::{Completed, Ending, Limits, SourceId, Stats, Touched};
 use crate::clock::Time;
 use crate::flow::cache::{Cache, Flow, Room, Slot};
-use crate::flow::definition::{Definition, MeasureKind};
+use crate::flow::definition::Definition;
+use crate::flow::measure::MeasureKind;
 use crate::flow::program::KeyText;
 
 /// Words of the log: when the flow began, and what it has counted since.
@@ -201,7 +202,7 @@ impl State {
         }
         match own {
             Some(own) => {
-                let weight = weight(own, sample.scale);
+                let weight = own.weight(sample.scale);
                 let old = before.zip(self.cache.get(slot));
                 let old = old.map_or(0.0, |(at, flow)| self.decay.scaled(flow.value, at));
                 old + self.decay.rate(weight)
@@ -268,10 +269,7 @@ impl State {
         let slot = match room {
             Room::Free(slot) => slot,
             Room::Taken(slot) => {
-                let new = sample
-                    .amounts
-                    .first()
-                    .map_or(0.0, |own| weight(*own, sample.scale));
+                let new = sample.amounts.first().map_or(0.0, |own| own.weight(sample.scale));
                 let lowest = self.cache.get(slot).map_or(0.0, |flow| self.score(flow));
                 if self.is_rate && self.decay.rate(new) < lowest {
                     self.stats.refused += 1;
@@ -325,10 +323,7 @@ impl State {
             self.end(slot, ending, log);
         }
         let begins = begun.is_none() || ending.is_some();
-        let weight = sample
-            .amounts
-            .first()
-            .map_or(0.0, |own| weight(*own, sample.scale));
+        let weight = sample.amounts.first().map_or(0.0, |own| own.weight(sample.scale));
         if let [start, total, ..] = self.cache.words_mut(slot) {
             if begins {
                 (*start, *total) = (now.as_nanos(), 0.0_f64.to_bits());
@@ -434,13 +429,6 @@ impl State {
         let mut key = Vec::new();
         self.cache.key(flow, &mut key);
         Some(KeyText::new(&key, &self.separator).to_string())
-    }
-}
-
-fn weight(amount: Amount, scale: f64) -> f64 {
-    match amount {
-        Amount::Number(number) => number * scale,
-        _ => 0.0,
     }
 }
 
