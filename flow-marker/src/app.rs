@@ -221,7 +221,7 @@ fn announce(config: &Config, sflow: SocketAddr, http: &str) {
     tracing::info!(%sflow, %http, switches = config.switches.len(), mode, threshold = %config.mark.threshold, "running");
     if config.switches.is_empty() {
         tracing::warn!(
-            "there is no [[switch]] in the configuration, so every datagram is from an unknown agent"
+            "there is no [[switch]] in the configuration: agents are listened to, and nothing will be marked"
         );
     }
 }
