@@ -86,7 +86,7 @@ pub async fn run(config: Config, listeners: Vec<Listener>, shutdown: Shutdown, r
         .mode(0o700)
         .create(&config.state_dir)
         .with_context(|| format!("cannot make the state directory {}", config.state_dir.display()))?;
-    let _only_one = lock_state_dir(&config)?;
+    let _only_one = lock_state_dir(&config).await?;
     let store = Store::open(&config.policy_dir)
         .with_context(|| format!("cannot use the policy directory {}", config.policy_dir.display()))?;
     let tool = Tool::new(
@@ -235,7 +235,13 @@ fn boot() -> String {
 }
 
 /// Two daemons on one state directory would roll each other's batches back.
-fn lock_state_dir(config: &Config) -> Result<std::fs::File> {
+///
+/// A daemon that was killed may have left a child that has not become the tool yet; until it does, which takes a moment,
+/// it holds all locks of its parent.
+async fn lock_state_dir(config: &Config) -> Result<std::fs::File> {
+    const POLL: Duration = Duration::from_millis(20);
+    /// A busy machine may let a process wait that long for its turn; a second daemon hears of the first soon enough.
+    const POLLS: u32 = 100;
     let path = config.state_dir.join("server.lock");
     let file = std::fs::OpenOptions::new()
         .create(true)
@@ -245,14 +251,23 @@ fn lock_state_dir(config: &Config) -> Result<std::fs::File> {
         .custom_flags(nix::libc::O_NOFOLLOW)
         .open(&path)
         .with_context(|| format!("cannot use {}", path.display()))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(std::fs::TryLockError::WouldBlock) => Err(anyhow!(
-            "another acl-server runs with the state directory {}",
-            config.state_dir.display()
-        )),
-        Err(std::fs::TryLockError::Error(error)) => {
-            Err(error).with_context(|| format!("cannot lock {}", path.display()))
+    for poll in 0..=POLLS {
+        match file.try_lock() {
+            Ok(()) => {
+                if poll > 0 {
+                    // That child is closing its other files, the locks of directories among them, at this moment.
+                    tokio::time::sleep(POLL).await;
+                }
+                return Ok(file);
+            }
+            Err(std::fs::TryLockError::WouldBlock) => tokio::time::sleep(POLL).await,
+            Err(std::fs::TryLockError::Error(error)) => {
+                return Err(error).with_context(|| format!("cannot lock {}", path.display()));
+            }
         }
     }
+    Err(anyhow!(
+        "another acl-server runs with the state directory {}",
+        config.state_dir.display()
+    ))
 }

@@ -2,7 +2,7 @@
 //! instead of one that changes the kernel.
 
 use std::fs;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -28,6 +28,7 @@ pub struct LocalAclServer {
 #[derive(Debug)]
 pub struct Home {
     directory: PathBuf,
+    host: Ipv4Addr,
 }
 
 impl Home {
@@ -38,10 +39,17 @@ impl Home {
     pub fn new(directory: &Path) -> Result<Self> {
         let home = Self {
             directory: directory.to_owned(),
+            host: Ipv4Addr::LOCALHOST,
         };
         reaper::watch_directory(directory);
         fs::create_dir_all(home.policy_dir()).context("the policy directory")?;
         Ok(home)
+    }
+
+    /// Listens on another address of this machine from now on: the port of a server that was killed may be the next
+    /// server's of somebody else, but only on the same address.
+    pub const fn listen_on(&mut self, host: Ipv4Addr) {
+        self.host = host;
     }
 
     /// The policy directory.
@@ -79,7 +87,7 @@ impl Home {
     pub fn command_with(&self, tool: &str, tool_args: &str) -> Result<Command> {
         let mut server = command(binaries::binary("acl-server")?);
         server
-            .args(["--listen", "127.0.0.1:0", "--policy-dir"])
+            .args(["--listen", &format!("{}:0", self.host), "--policy-dir"])
             .arg(self.policy_dir());
         server.arg("--state-dir").arg(self.state_dir());
         server

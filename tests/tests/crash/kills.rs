@@ -1,6 +1,6 @@
 use std::fs;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::ops::AddAssign;
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
@@ -93,10 +93,14 @@ struct Lane {
 
 impl Lane {
     fn new(number: u64, chance: Chance) -> Self {
+        let mut site = Site::new();
+        // A client that does not know yet that its server is dead must not find the next one of another lane.
+        let lane = u8::try_from(number).unwrap();
+        site.home.listen_on(Ipv4Addr::new(127, 7, 7, lane + 1));
         Self {
             number,
             chance,
-            site: Site::new(),
+            site,
             acls: Acls::new(),
             counts: Counts::default(),
         }
