@@ -77,7 +77,9 @@ pub(super) fn classify<'a>(
 fn characters(line: &str) -> Result<(), Fault> {
     if line.len() > MAX_LINE {
         let message = format!("the line has {} bytes; expected at most {MAX_LINE}", line.len());
-        return Err(Fault::new(position(MAX_LINE + 1), message));
+        // A column counts characters, of which such a line may have fewer than bytes.
+        let within = line.char_indices().take_while(|(at, _)| *at < MAX_LINE).count();
+        return Err(Fault::new(position(within + 1), message));
     }
     let odd = line.chars().enumerate().find(|(_, c)| !matches!(c, ' '..='~'));
     odd.map_or(Ok(()), |(at, c)| {

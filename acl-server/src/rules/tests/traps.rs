@@ -596,3 +596,14 @@ fn an_acl_needs_a_section_a_file_of_others_does_not() {
     );
     assert!(parse_file(&["-A FORWARD -j DROP"]).is_err());
 }
+
+#[test]
+fn the_column_of_a_line_that_is_too_long_is_one_of_its_characters() {
+    let long = "x".repeat(4097);
+    refused(&["[iptables]", &long], 2, 4097, &["4097 bytes", "at most 4096"]);
+    // Two bytes each: 2,049 characters, of which the last begins at byte 4,097.
+    let wide = "é".repeat(2049);
+    refused(&["[iptables]", &wide], 2, 2049, &["4098 bytes", "at most 4096"]);
+    let crossing = format!("x{}", "é".repeat(2048));
+    refused(&["[iptables]", &crossing], 2, 2050, &["4097 bytes", "at most 4096"]);
+}
