@@ -30,15 +30,18 @@ impl Store {
         sample.finish(watch);
     }
 
-    /// Takes the metrics that an agent has named itself, up to the first that cannot be read.
+    /// Takes the metrics that an agent has named itself, up to the first that cannot be read; false when there is one.
     pub fn rtmetric(
         &mut self,
         agent: std::net::IpAddr,
         sample: &RtMetric<'_>,
         now: Time,
         watch: &mut impl Watch,
-    ) {
-        for entry in sample.entries().map_while(Result::ok) {
+    ) -> bool {
+        for entry in sample.entries() {
+            let Ok(entry) = entry else {
+                return false;
+            };
             let value = match entry.value {
                 MetricValue::Text(text) => Named::Text(text.0),
                 MetricValue::Counter32(count) => Named::Counter32(count),
@@ -50,6 +53,7 @@ impl Store {
             };
             self.named((agent, sample.source.0), entry.name.0, value, now, watch);
         }
+        true
     }
 }
 

@@ -8,7 +8,7 @@ use super::sources::{AgentSources, Sources};
 use crate::clock::Time;
 use crate::engine::doctor::{AgentDoctor, CountersSeen, FlowSeen, HeaderSeen};
 use crate::engine::elephants::Elephants;
-use crate::engine::metric::{Field, Named, Origin, Seen, Store};
+use crate::engine::metric::{Origin, Seen, Store};
 use crate::engine::outlet::Outlet;
 use crate::engine::threshold::Thresholds;
 use crate::flow::language::Needs;
@@ -17,8 +17,8 @@ use crate::ingest::loss::{Arrival, Kind, Loss};
 use crate::metrics;
 use crate::packet::{Header, Layer, Stop};
 use crate::sflow::{
-    CounterRecord, CounterSample, Datagram, DecodeError, DiscardSample, FlowRecord, FlowSample, Interface,
-    MetricValue, RawHeader, RtMetric, Sample, Value,
+    CounterRecord, CounterSample, Datagram, DecodeError, DiscardSample, FlowRecord, FlowSample,
+    GenericInterface, Interface, RawHeader, Sample,
 };
 
 /// Data sources of one agent whose samples are accounted for, kind by kind: 4,800 ports in two kinds of samples.
@@ -143,7 +143,8 @@ impl Agent {
                 }
                 Ok(Sample::RtMetric(sample)) => {
                     self.counts.samples_other.bump();
-                    damaged |= self.rtmetric(now, &sample, around);
+                    let (metrics, watch) = (&mut *around.metrics, &mut *around.thresholds);
+                    damaged |= !metrics.rtmetric(self.address, &sample, now, watch);
                 }
                 Ok(Sample::RtFlow(_) | Sample::Other { .. }) => self.counts.samples_other.bump(),
                 Err(_) => {
@@ -273,7 +274,7 @@ impl Agent {
     ) -> bool {
         self.loss
             .sample(Kind::Counters, sample.source, sample.sequence, None);
-        let mut writer = around.metrics.counters(Origin {
+        let origin = Origin {
             agent: self.address,
             sub_agent: datagram.sub_agent,
             source: sample.source,
@@ -282,46 +283,24 @@ impl Agent {
                 uptime_ms: datagram.uptime_ms,
                 at: now,
             },
-        });
+        };
         // The interface that a port name belongs to is the one whose counters stand beside it, or else the source.
         let mut port = CountersSeen {
             if_index: sample.source.if_index().unwrap_or_default(),
             ..CountersSeen::default()
         };
-        let mut fields = Vec::new();
         let mut damaged = false;
-        for record in sample.records() {
+        let records = sample.records().inspect(|record| {
             self.counts.records_counters.bump();
-            let Ok(record) = record else {
-                damaged = true;
-                continue;
-            };
-            match &record {
-                CounterRecord::GenericInterface(counters) => {
-                    let frames = |parts: [u32; 3]| Some(parts.into_iter().fold(0, u32::wrapping_add));
-                    port = CountersSeen {
-                        if_index: counters.if_index,
-                        speed: Some(counters.speed_bps),
-                        is_up: Some(counters.is_up()),
-                        frames_in: frames([
-                            counters.in_unicast,
-                            counters.in_multicast,
-                            counters.in_broadcast,
-                        ]),
-                        frames_out: frames([
-                            counters.out_unicast,
-                            counters.out_multicast,
-                            counters.out_broadcast,
-                        ]),
-                        name: port.name,
-                    };
+            match record {
+                Ok(CounterRecord::GenericInterface(counters)) => {
+                    port = port_counters(counters, port.name);
                     if let Some(id) = self.id {
-                        around
-                            .elephants
-                            .learn_speed(id, counters.if_index, counters.speed_bps);
+                        let elephants = &mut *around.elephants;
+                        elephants.learn_speed(id, counters.if_index, counters.speed_bps);
                     }
                 }
-                CounterRecord::PortName(name) => {
+                Ok(CounterRecord::PortName(name)) => {
                     port.name = name.as_str();
                     if let (Some(id), Some(name)) = (self.id, port.name)
                         && port.if_index != 0
@@ -329,45 +308,33 @@ impl Agent {
                         around.elephants.learn_name(id, port.if_index, name);
                     }
                 }
-                CounterRecord::Other { .. } => self.counts.records_skipped.bump(),
-                _ => {}
+                Ok(CounterRecord::Other { .. }) => self.counts.records_skipped.bump(),
+                Ok(_) => {}
+                Err(_) => damaged = true,
             }
-            fields.clear();
-            record.fields(&mut |name, value| fields.push((name, field(&value))));
-            writer.record(record.format(), &fields);
-        }
-        writer.finish(around.thresholds);
+        });
+        around.metrics.counter_sample(origin, records, around.thresholds);
         if port.if_index != 0 {
             self.doctor.observe_counters(&port, now);
         }
         damaged
     }
+}
 
-    /// Takes metrics that somebody has defined; true when not all of them could be read.
-    fn rtmetric(&self, now: Time, sample: &RtMetric<'_>, around: &mut Around<'_>) -> bool {
-        for entry in sample.entries() {
-            let Ok(entry) = entry else {
-                return true;
-            };
-            let value = match entry.value {
-                MetricValue::Text(text) => Named::Text(text.0),
-                MetricValue::Counter32(count) => Named::Counter32(count),
-                MetricValue::Counter64(count) => Named::Counter64(count),
-                MetricValue::Gauge32(number) => Named::Gauge(f64::from(number)),
-                MetricValue::Gauge64(number) => Named::Gauge(number as f64),
-                MetricValue::Float(number) => Named::Gauge(f64::from(number)),
-                MetricValue::Double(number) => Named::Gauge(number),
-            };
-            // What is refused is in the store's own count.
-            around.metrics.named(
-                (self.address, sample.source.0),
-                entry.name.0,
-                value,
-                now,
-                around.thresholds,
-            );
-        }
-        false
+/// What the doctor wants to know of the counters of a port.
+fn port_counters<'a>(counters: &GenericInterface, name: Option<&'a str>) -> CountersSeen<'a> {
+    let frames = |parts: [u32; 3]| Some(parts.into_iter().fold(0, u32::wrapping_add));
+    CountersSeen {
+        if_index: counters.if_index,
+        speed: Some(counters.speed_bps),
+        is_up: Some(counters.is_up()),
+        frames_in: frames([counters.in_unicast, counters.in_multicast, counters.in_broadcast]),
+        frames_out: frames([
+            counters.out_unicast,
+            counters.out_multicast,
+            counters.out_broadcast,
+        ]),
+        name,
     }
 }
 
@@ -384,9 +351,6 @@ fn needs(now: Time, around: &Around<'_>) -> Needs {
 fn flow_seen(sample: &FlowSample<'_>, packet: Option<&(RawHeader<'_>, Header)>) -> FlowSeen {
     let header = match packet {
         None => HeaderSeen::Missing,
-        Some((_, header)) if header.stop == Stop::Cut(Layer::Transport) && header.transport.is_none() => {
-            HeaderSeen::CutBeforePorts
-        }
         Some((_, header)) if matches!(header.stop, Stop::Cut(_)) && header.transport.is_none() => {
             HeaderSeen::CutBeforePorts
         }
@@ -403,21 +367,6 @@ fn flow_seen(sample: &FlowSample<'_>, packet: Option<&(RawHeader<'_>, Header)>) 
         frame_bytes: packet.map(|(raw, _)| raw.frame_length),
         header_bytes: packet.map_or(0, |(raw, _)| u32::try_from(raw.header.len()).unwrap_or(u32::MAX)),
         header,
-    }
-}
-
-/// A field of a counter record, as metrics are made of it.
-fn field<'a>(value: &Value<'a>) -> Field<'a> {
-    match *value {
-        Value::Counter32(count) => Field::Count32(count),
-        Value::Counter64(count) => Field::Count64(count),
-        Value::Byte(number) => Field::U32(u32::from(number)),
-        Value::Gauge32(number) | Value::Percent(number) => Field::U32(number),
-        Value::Gauge64(number) | Value::Hex64(number) => Field::U64(number),
-        Value::Signed(number) => Field::I32(number),
-        Value::Float(number) => Field::F32(number),
-        Value::Text(text) => Field::Bytes(text.0),
-        _ => Field::Unknown,
     }
 }
 
