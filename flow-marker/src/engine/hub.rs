@@ -156,6 +156,8 @@ impl Engine {
         let _one_at_a_time = self.0.changing.lock().unwrap_or_else(PoisonError::into_inner);
         let mut plan = Plan::clone(&self.0.plans.present());
         let result = change(&mut plan)?;
+        // Here, and not in every shard: a group may have a hundred thousand prefixes.
+        plan.complete();
         self.0.plans.publish(plan);
         Ok(result)
     }

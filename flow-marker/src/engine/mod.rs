@@ -15,6 +15,7 @@ mod shard;
 mod outlet;
 mod elephants;
 mod plan;
+mod names;
 mod settings;
 mod forward;
 mod ask;

@@ -6,10 +6,12 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
+use super::names;
 use super::settings::{Forwarding, Group, Map, Named};
 use super::threshold;
 use super::topology::Topology;
 use crate::flow::Definition;
+use crate::flow::lookup::Lookup;
 
 /// What every shard does.
 #[derive(Debug, Clone)]
@@ -26,6 +28,8 @@ pub struct Plan {
     pub groups: Named<Group>,
     /// Names of values.
     pub maps: Named<Map>,
+    /// Groups, maps and nodes, as flow keys look them up; follows from them.
+    pub(super) tables: Arc<Lookup>,
 }
 
 impl Plan {
@@ -39,6 +43,13 @@ impl Plan {
     pub const MAX_TABLES: usize = 100;
 }
 
+impl Plan {
+    /// Puts together what follows from the rest.
+    pub(super) fn complete(&mut self) {
+        self.tables = Arc::new(names::tables(&self.groups, &self.maps, &self.topology));
+    }
+}
+
 impl Default for Plan {
     fn default() -> Self {
         Self {
@@ -48,6 +59,7 @@ impl Default for Plan {
             flows: Named::new(Self::MAX_FLOWS),
             groups: Named::new(Self::MAX_TABLES),
             maps: Named::new(Self::MAX_TABLES),
+            tables: Arc::default(),
         }
     }
 }

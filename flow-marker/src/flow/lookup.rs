@@ -22,7 +22,7 @@ pub const MAX_PORTS: usize = 1 << 20;
 pub struct TooMany(pub usize);
 
 /// A snapshot of groups, maps and topology.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Lookup {
     groups: HashMap<Arc<str>, Arc<Group>>,
     maps: HashMap<Arc<str>, Arc<Labels>>,
@@ -125,7 +125,8 @@ impl Lookup {
         self.ports.get(&(agent, if_index))
     }
 
-    pub(super) fn node_of(&self, agent: IpAddr) -> Option<&str> {
+    /// What the switch with this agent address is called.
+    pub fn node_of(&self, agent: IpAddr) -> Option<&str> {
         self.nodes.get(&agent).map(|name| &**name)
     }
 }

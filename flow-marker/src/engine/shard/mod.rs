@@ -4,7 +4,6 @@
 mod answers;
 mod agent;
 mod defined;
-mod names;
 mod sources;
 
 use std::collections::HashMap;
@@ -17,6 +16,7 @@ use super::elephants::Elephants;
 #[cfg(test)]
 use super::metric::SourceName;
 use super::metric::{Limits, Store};
+use super::names;
 use super::outlet::Outlet;
 use super::plan::Plan;
 use super::threshold::Thresholds;
@@ -257,7 +257,8 @@ impl Shard {
     /// Takes the names of ports, groups and maps into use.
     fn learn_names(&mut self, now: Time) {
         self.named = now;
-        let lookup = names::lookup(&self.plan, &self.metrics, now);
+        let Plan { tables, topology, .. } = &*self.plan;
+        let lookup = names::with_ports(tables, topology, &self.metrics, now);
         self.defined.set_lookup(Arc::new(lookup));
     }
 
