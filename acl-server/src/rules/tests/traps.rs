@@ -605,5 +605,10 @@ fn the_column_of_a_line_that_is_too_long_is_one_of_its_characters() {
     let wide = "é".repeat(2049);
     refused(&["[iptables]", &wide], 2, 2049, &["4098 bytes", "at most 4096"]);
     let crossing = format!("x{}", "é".repeat(2048));
-    refused(&["[iptables]", &crossing], 2, 2050, &["4097 bytes", "at most 4096"]);
+    refused(
+        &["[iptables]", &crossing],
+        2,
+        2050,
+        &["4097 bytes", "at most 4096"],
+    );
 }

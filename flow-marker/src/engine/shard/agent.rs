@@ -173,10 +173,11 @@ impl Agent {
         let (packet, damaged) = self.records(sample.records(), &mut view, needs);
         self.doctor.observe_flow(&flow_seen(sample, packet.as_ref()), now);
         if let Some(id) = self.id {
-            let outlet = &mut *around.outlet;
-            let mut deliver = |notice| outlet.elephant(notice);
             let elephants = &mut *around.elephants;
-            elephants.flow_sample(now, id, &self.counts, sample, packet.as_ref(), &mut deliver);
+            if elephants.stage(id, &self.counts, sample, packet.as_ref()) {
+                let outlet = &mut *around.outlet;
+                elephants.flush(now, &mut |notice| outlet.elephant(notice));
+            }
         }
         self.define(now, (&mut view, packet, false), needs, around);
         damaged

@@ -136,7 +136,7 @@ impl Shard {
     }
 
     /// Takes one datagram, whoever sent it.
-    pub fn datagram(&mut self, now: Time, received: &Received<'_>) {
+    fn datagram(&mut self, now: Time, received: &Received<'_>) {
         let datagram = match Datagram::parse(received.bytes) {
             Ok(datagram) => datagram,
             Err(error) => {
@@ -205,6 +205,8 @@ impl Shard {
 
     /// Ends a batch: counts what is staged and hands on what thresholds have fired.
     fn settle(&mut self, now: Time) {
+        let outlet = &mut *self.outlet;
+        self.elephants.flush(now, &mut |notice| outlet.elephant(notice));
         let (defined, mut around) = self.split();
         defined.flush(now, &mut around);
         self.tell();
