@@ -7,12 +7,12 @@
 #![expect(clippy::print_stdout, reason = "it prints what it measures")]
 #![expect(clippy::disallowed_methods, reason = "it measures")]
 
-use std::process::ExitCode;
-
+use anyhow::Result;
 use clap::Parser;
 
 mod report;
 mod stage;
+mod real;
 mod workload;
 
 use workload::Workload;
@@ -40,21 +40,21 @@ struct Arguments {
     seconds: u64,
 }
 
-fn main() -> ExitCode {
+fn main() -> Result<()> {
     let arguments = Arguments::parse();
     if let Some(only) = arguments.only {
         let flows = arguments.flows.first().copied().unwrap_or(1);
         let mut workload = Workload::new(arguments.seed, arguments.datagrams, flows);
-        let samples = stage::repeat(only, &mut workload, arguments.seconds);
+        let samples = stage::repeat(only, &mut workload, arguments.seconds)?;
         println!("{samples} samples");
-        return ExitCode::SUCCESS;
+        return Ok(());
     }
     report::head(arguments.datagrams, arguments.rounds);
     for &flows in &arguments.flows {
         let mut workload = Workload::new(arguments.seed, arguments.datagrams, flows);
-        let figures = stage::measure(&mut workload, arguments.rounds);
+        let figures = stage::measure(&mut workload, arguments.rounds)?;
         report::line(flows, &figures);
     }
     report::foot();
-    ExitCode::SUCCESS
+    Ok(())
 }

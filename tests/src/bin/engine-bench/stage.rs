@@ -4,13 +4,16 @@ use std::hint::black_box;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::{Duration, Instant};
 
+use anyhow::{Context, Result};
 use flow_marker::clock::Time;
 use flow_marker::detect::{Detector, Observation, Outcome};
-use flow_marker::flow::{AgentId, Fingerprint, FiveTuple, FlowHasher, FlowKey, Table};
+use flow_marker::engine::Shard;
+use flow_marker::flow::{AgentId, Fingerprint, FiveTuple, FlowHasher, FlowKey, Flows, Table};
 use flow_marker::packet::{Header, IpProtocol, Stack};
 use flow_marker::sflow::{DataSource, Datagram, FlowRecord, FlowSample, HeaderProtocol, RawHeader, Sample};
 use shared::units::BitRate;
 
+use crate::real;
 use crate::workload::{DESTINATION, SAMPLES, Workload, source};
 
 /// What is timed by itself.
@@ -32,9 +35,22 @@ pub(crate) enum Stage {
     Single,
     /// The same in batches
     Together,
+    /// From a sampled header's bytes to the new rate of its flow in a flow definition
+    Defined,
+    /// From a datagram's bytes to all that the daemon does with it without definitions
+    Shard,
+    /// The same with a flow definition
+    ShardDefined,
 }
 
-pub(crate) const STAGES: [Stage; 8] = [
+impl Stage {
+    /// Whether datagrams that come a second time are other work than the first time.
+    const fn looks_at_numbers(self) -> bool {
+        matches!(self, Self::Shard | Self::ShardDefined)
+    }
+}
+
+pub(crate) const STAGES: [Stage; 11] = [
     Stage::Decode,
     Stage::Header,
     Stage::Stack,
@@ -43,6 +59,9 @@ pub(crate) const STAGES: [Stage; 8] = [
     Stage::Batched,
     Stage::Single,
     Stage::Together,
+    Stage::Defined,
+    Stage::Shard,
+    Stage::ShardDefined,
 ];
 
 /// Samples whose places are loaded together: enough misses to keep a core's memory system busy (10 to 16 at a time),
@@ -56,6 +75,8 @@ pub(crate) struct Figures {
     pub(crate) nanoseconds: [f64; STAGES.len()],
     /// Bytes that the table of flows added to the process, by flow.
     pub(crate) bytes_a_flow: f64,
+    /// Bytes that the flows of a definition take, by flow.
+    pub(crate) bytes_a_defined_flow: f64,
 }
 
 /// Above what any flow here reaches: what is measured is the way of the mice, which nearly all samples go.
@@ -74,11 +95,14 @@ struct Bench {
     now: Time,
     batch: Vec<Observation>,
     fingerprints: Vec<Fingerprint>,
+    flows: Flows,
+    shard: Shard,
+    defining: Shard,
 }
 
 impl Bench {
-    /// Both tables with every flow in them.
-    fn new(flows: u32) -> Self {
+    /// All tables with every flow in them; `header` is a sampled header of the workload.
+    fn new(flows: u32, header: &[u8]) -> Result<Self> {
         let hasher = FlowHasher::with_seed([1, 2]);
         let capacity = usize::try_from(flows).unwrap_or(usize::MAX);
         let mut bench = Self {
@@ -88,6 +112,9 @@ impl Bench {
             now: Time::START,
             batch: Vec::with_capacity(BATCH),
             fingerprints: Vec::with_capacity(BATCH),
+            flows: real::flows(flows, header, Time::START)?,
+            shard: real::shard(false)?,
+            defining: real::shard(true)?,
         };
         for n in 0..flows {
             let tuple = FiveTuple {
@@ -99,7 +126,7 @@ impl Bench {
             let fingerprint = bench.hasher.fingerprint(&key);
             bench.table.touch(fingerprint, bench.now, 1500, 0.0);
         }
-        bench
+        Ok(bench)
     }
 
     fn step(&mut self) {
@@ -169,6 +196,9 @@ impl Bench {
                 }
                 self.flush();
             }
+            Stage::Defined => real::count(&mut self.flows, self.now, &prepared.headers),
+            Stage::Shard => real::receive(&mut self.shard, self.now, &prepared.datagrams),
+            Stage::ShardDefined => real::receive(&mut self.defining, self.now, &prepared.datagrams),
         }
     }
 }
@@ -241,11 +271,15 @@ fn raw_headers<'a>(bytes: &'a [u8], mut each: impl FnMut(&FlowSample<'a>, &RawHe
 }
 
 /// Median nanoseconds a sample of every stage.
-pub(crate) fn measure(workload: &mut Workload, rounds: usize) -> Figures {
+pub(crate) fn measure(workload: &mut Workload, rounds: usize) -> Result<Figures> {
+    let flows = f64::from(workload.flows());
+    let hasher = FlowHasher::with_seed([1, 2]);
+    let header = first_header(workload, &hasher)?;
     let before = resident();
-    let mut bench = Bench::new(workload.flows());
-    // Two tables of the same size.
-    let bytes_a_flow = (resident() - before) / 2.0 / f64::from(workload.flows());
+    let mut bench = Bench::new(workload.flows(), &header)?;
+    let defined = bench.flows.memory() as f64;
+    // Two tables of the same size beside the flows of the definition.
+    let bytes_a_flow = (resident() - before - defined) / 2.0 / flows;
     let samples = f64::from(u32::try_from(workload.samples()).unwrap_or(u32::MAX));
     let mut rounds: Vec<[f64; STAGES.len()]> = (0..rounds.max(1))
         .map(|_| {
@@ -265,24 +299,37 @@ pub(crate) fn measure(workload: &mut Workload, rounds: usize) -> Figures {
         rounds.sort_by(|a, b| of(a).total_cmp(&of(b)));
         *median = rounds.get(rounds.len() / 2).map_or(0.0, of);
     }
-    Figures {
+    Ok(Figures {
         nanoseconds,
         bytes_a_flow,
-    }
+        bytes_a_defined_flow: defined / flows,
+    })
 }
 
 /// Repeats one stage for a profiler; says how many samples went through it.
-pub(crate) fn repeat(stage: Stage, workload: &mut Workload, seconds: u64) -> usize {
-    let mut bench = Bench::new(workload.flows());
-    let prepared = Prepared::new(workload, &bench.hasher);
+pub(crate) fn repeat(stage: Stage, workload: &mut Workload, seconds: u64) -> Result<usize> {
+    let hasher = FlowHasher::with_seed([1, 2]);
+    let header = first_header(workload, &hasher)?;
+    let mut bench = Bench::new(workload.flows(), &header)?;
     let end = Instant::now() + Duration::from_secs(seconds);
     let mut samples = 0;
     // With as many flows as samples in a round, all is in the cache: then it is the instructions that show.
     while Instant::now() < end {
-        bench.run(stage, &prepared);
-        samples += workload.samples();
+        if stage.looks_at_numbers() {
+            workload.draw();
+        }
+        let prepared = Prepared::new(workload, &bench.hasher);
+        for _ in 0..if stage.looks_at_numbers() { 1 } else { 100 } {
+            bench.run(stage, &prepared);
+            samples += workload.samples();
+        }
     }
-    samples
+    Ok(samples)
+}
+
+fn first_header(workload: &Workload, hasher: &FlowHasher) -> Result<Vec<u8>> {
+    let prepared = Prepared::new(workload, hasher);
+    Ok(prepared.headers.first().context("a workload with samples")?.to_vec())
 }
 
 const SOURCE: DataSource = DataSource::interface(1);

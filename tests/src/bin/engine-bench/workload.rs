@@ -44,7 +44,11 @@ pub(crate) struct Workload {
     sources: Vec<usize>,
     flows: u32,
     random: Random,
+    rounds: u32,
 }
+
+/// The agent address in all datagrams.
+pub(crate) const AGENT: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 99);
 
 /// The source address of flow `n`: up to 16 million flows differ in it.
 pub(crate) fn source(n: u32) -> Ipv4Addr {
@@ -56,7 +60,7 @@ pub(crate) const DESTINATION: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
 impl Workload {
     /// `datagrams` datagrams whose samples belong to `flows` flows.
     pub(crate) fn new(seed: u64, datagrams: usize, flows: u32) -> Self {
-        let mut agent = Agent::new(Ipv4Addr::new(192, 0, 2, 99).into());
+        let mut agent = Agent::new(AGENT.into());
         let mut random = Random::new(seed);
         let mut workload = Self {
             bytes: Vec::new(),
@@ -64,6 +68,7 @@ impl Workload {
             sources: Vec::new(),
             flows,
             random: random.clone(),
+            rounds: 0,
         };
         for n in 0..datagrams {
             let mut places = Vec::new();
@@ -97,8 +102,15 @@ impl Workload {
         workload
     }
 
-    /// Gives each sample a flow at random.
+    /// Gives each sample a flow at random, and numbers datagrams and samples on: the same once more would be duplicates.
     pub(crate) fn draw(&mut self) {
+        let datagrams = u32::try_from(self.datagrams.len()).unwrap_or(u32::MAX);
+        for (n, range) in (0..).zip(&self.datagrams) {
+            if let Some(datagram) = self.bytes.get_mut(range.clone()) {
+                number(datagram, self.rounds.wrapping_mul(datagrams).wrapping_add(n));
+            }
+        }
+        self.rounds = self.rounds.wrapping_add(1);
         for &at in &self.sources {
             let flow = source(self.random.below(self.flows));
             if let Some(place) = self.bytes.get_mut(at..at + 4) {
@@ -122,5 +134,30 @@ impl Workload {
     /// Flows that the samples belong to.
     pub(crate) const fn flows(&self) -> u32 {
         self.flows
+    }
+}
+
+/// Numbers a datagram of an agent with an IPv4 address, and its samples (sFlow v5 §5).
+fn number(datagram: &mut [u8], n: u32) {
+    const SEQUENCE: usize = 16;
+    const FIRST_SAMPLE: usize = 28;
+    let samples = n.wrapping_mul(u32::try_from(SAMPLES).unwrap_or(1));
+    let mut put = |at: usize, value: u32| {
+        let place = datagram.get_mut(at..at + 4)?;
+        let before = <[u8; 4]>::try_from(&*place).ok()?;
+        place.copy_from_slice(&value.to_be_bytes());
+        Some(u32::from_be_bytes(before))
+    };
+    put(SEQUENCE, n);
+    // Milliseconds since the agent's start.
+    put(SEQUENCE + 4, n);
+    let mut at = FIRST_SAMPLE;
+    for sample in 0.. {
+        let Some(length) = put(at + 4, 0) else {
+            return;
+        };
+        put(at + 4, length);
+        put(at + 8, samples.wrapping_add(sample));
+        at += 8 + usize::try_from(length).unwrap_or(usize::MAX / 2);
     }
 }
