@@ -51,5 +51,8 @@ pub mod config;
 /// Counters of everything that moves.
 pub mod metrics;
 
+/// A hash for keys that senders choose.
+mod keyed;
+
 /// Instants as numbers; the one place that reads a clock.
 pub mod clock;

@@ -13,6 +13,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use crate::clock::Time;
+use crate::keyed::Keyed;
 
 /// An agent that has said nothing for so long may be forgotten. Agents tell their counters every 20 or 30 seconds.
 pub const SILENT: Duration = Duration::from_secs(3600);
@@ -61,7 +62,7 @@ pub enum Refused {
 /// The agents of one thread, each with what is kept of it.
 #[derive(Debug)]
 pub struct Roll<T> {
-    agents: HashMap<IpAddr, Entry<T>>,
+    agents: HashMap<IpAddr, Entry<T>, Keyed>,
     inventory: Arc<[IpAddr]>,
     prefixes: Option<Vec<IpNet>>,
     places: Arc<Places>,
@@ -89,7 +90,7 @@ impl<T> Roll<T> {
         let mut inventory: Vec<_> = inventory.into_iter().map(|agent| agent.to_canonical()).collect();
         inventory.sort_unstable();
         Self {
-            agents: HashMap::new(),
+            agents: HashMap::default(),
             inventory: inventory.into(),
             prefixes,
             places,

@@ -6,13 +6,14 @@ use std::hash::Hash;
 use super::port::{CountersSeen, Port};
 use super::sampler::{FlowSeen, Sampler};
 use crate::clock::Time;
+use crate::keyed::Keyed;
 use crate::sflow::DataSource;
 
 /// Values by key, up to a limit. The one that was used last is found at once: samples of one data source come together.
 #[derive(Debug)]
 pub(super) struct Places<K, V> {
     values: Vec<(K, V)>,
-    index: HashMap<K, usize>,
+    index: HashMap<K, usize, Keyed>,
     last: usize,
 }
 
@@ -20,7 +21,7 @@ impl<K, V> Default for Places<K, V> {
     fn default() -> Self {
         Self {
             values: Vec::new(),
-            index: HashMap::new(),
+            index: HashMap::default(),
             last: 0,
         }
     }

@@ -162,15 +162,18 @@ impl Agent {
     fn flow(&mut self, now: Time, sample: &FlowSample<'_>, around: &mut Around<'_>) -> bool {
         self.loss
             .sample(Kind::Flow, sample.source, sample.sequence, Some(sample.drops));
-        let mut view = View::new(
-            self.address,
-            sample.source,
-            sample.input,
-            sample.output,
-            sample.sampling_rate,
-        );
         let needs = needs(now, around);
-        let (packet, damaged) = self.records(sample.records(), &mut view, needs);
+        let mut view = needs.map(|_| {
+            View::new(
+                self.address,
+                sample.source,
+                sample.input,
+                sample.output,
+                sample.sampling_rate,
+            )
+        });
+        let (raw, damaged) = self.records(sample.records(), view.as_mut().zip(needs));
+        let packet = raw.map(|raw| (raw, self.header(&raw)));
         self.doctor.observe_flow(&flow_seen(sample, packet.as_ref()), now);
         if let Some(id) = self.id {
             let elephants = &mut *around.elephants;
@@ -179,7 +182,9 @@ impl Agent {
                 elephants.flush(now, &mut |notice| outlet.elephant(notice));
             }
         }
-        self.define(now, (&mut view, packet, false), needs, around);
+        if let Some((mut view, needs)) = view.zip(needs) {
+            self.define(now, (&mut view, packet, false), needs, around);
+        }
         damaged
     }
 
@@ -196,20 +201,22 @@ impl Agent {
         let mut view = View::new(self.address, sample.source, input, output, 1);
         view.reason = Some(sample.reason);
         let needs = needs(now, around);
-        let (packet, damaged) = self.records(sample.records(), &mut view, needs);
-        self.define(now, (&mut view, packet, true), needs, around);
+        let (raw, damaged) = self.records(sample.records(), needs.map(|needs| (&mut view, needs)));
+        let packet = raw.map(|raw| (raw, self.header(&raw)));
+        if let Some(needs) = needs {
+            self.define(now, (&mut view, packet, true), needs, around);
+        }
         damaged
     }
 
-    /// Reads records: the first raw header as far as it goes, and what definitions need of the others.
+    /// Reads records: the first raw header, and what definitions need of the others. True when one is damaged.
     #[inline]
     fn records<'a>(
         &self,
         records: impl Iterator<Item = Result<FlowRecord<'a>, DecodeError>>,
-        view: &mut View<'a>,
-        needs: Needs,
-    ) -> (Option<(RawHeader<'a>, Header)>, bool) {
-        let mut raw: Option<RawHeader<'a>> = None;
+        mut view: Option<(&mut View<'a>, Needs)>,
+    ) -> (Option<RawHeader<'a>>, bool) {
+        let mut raw = None;
         let mut damaged = false;
         for record in records {
             self.counts.records_flow.bump();
@@ -218,17 +225,23 @@ impl Agent {
                     raw.get_or_insert(header);
                 }
                 Ok(FlowRecord::Other { .. }) => self.counts.records_skipped.bump(),
-                Ok(record) if needs != Needs::NONE => view.add(&record, needs),
-                Ok(_) => {}
+                Ok(record) => {
+                    if let Some((view, needs)) = &mut view {
+                        view.add(&record, *needs);
+                    }
+                }
                 Err(_) => damaged = true,
             }
         }
-        let packet = raw.map(|raw| {
-            let header = Header::parse(raw.protocol, raw.header);
-            count_stop(&self.counts, header.stop);
-            (raw, header)
-        });
-        (packet, damaged)
+        (raw, damaged)
+    }
+
+    /// Reads a sampled header as far as it goes.
+    #[inline]
+    fn header(&self, raw: &RawHeader<'_>) -> Header {
+        let header = Header::parse(raw.protocol, raw.header);
+        count_stop(&self.counts, header.stop);
+        header
     }
 
     /// Hands a sample to the flow definitions.
@@ -240,15 +253,11 @@ impl Agent {
         needs: Needs,
         around: &mut Around<'_>,
     ) {
-        let is_due = around.seen.is_due(now);
-        if around.defined.is_empty() && !is_due {
-            return;
-        }
         if let Some((raw, header)) = packet {
             view.set_header(raw, Some(header));
         }
         view.prepare(needs);
-        if is_due {
+        if around.seen.is_due(now) {
             around.seen.look(now, view);
         }
         let Some(source) = self.sources.id(self.address, view.source, around.sources) else {
@@ -339,13 +348,12 @@ fn port_counters<'a>(counters: &GenericInterface, name: Option<&'a str>) -> Coun
     }
 }
 
-/// What samples are to be read for at this moment.
-fn needs(now: Time, around: &Around<'_>) -> Needs {
+/// What samples are to be read for at this moment; `None`: nobody looks at them.
+fn needs(now: Time, around: &Around<'_>) -> Option<Needs> {
     if around.seen.is_due(now) {
-        flow::Seen::NEEDS
-    } else {
-        around.defined.needs()
+        return Some(flow::Seen::NEEDS);
     }
+    (!around.defined.is_empty()).then(|| around.defined.needs())
 }
 
 /// What the doctor wants to know of a sample.

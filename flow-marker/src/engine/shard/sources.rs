@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use crate::engine::metric::SourceName;
 use crate::flow::SourceId;
+use crate::keyed::Keyed;
 use crate::sflow::DataSource;
 
 /// Where flows were sampled. Positions are used again when their agent is forgotten.
@@ -59,7 +60,7 @@ impl Sources {
 pub(super) struct AgentSources {
     /// The one that was used last is found at once: samples of one data source come together.
     last: Option<(DataSource, SourceId)>,
-    ids: HashMap<DataSource, SourceId>,
+    ids: HashMap<DataSource, SourceId, Keyed>,
 }
 
 impl AgentSources {

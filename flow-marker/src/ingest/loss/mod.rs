@@ -9,14 +9,13 @@
 //! counted as received and otherwise not accounted for (`untracked`). Without clock: `uptime` and numbers are all it needs.
 
 mod sequence;
-mod hash;
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
-use hash::Keyed;
 pub use sequence::{Arrival, Counts, Sequence};
 
+use crate::keyed::Keyed;
 use crate::sflow::DataSource;
 
 /// Sub-agents of one address that are told apart. A chassis has one for each line card.

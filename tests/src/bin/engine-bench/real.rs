@@ -112,7 +112,7 @@ pub(crate) fn flows(count: u32, header: &[u8], now: Time) -> Result<Flows> {
     Ok(flows)
 }
 
-/// Counts sampled headers in the flows of the definition, from their bytes on.
+/// Counts sampled headers in the flows of the definition, from their bytes on; all of one data source.
 pub(crate) fn count(flows: &mut Flows, now: Time, headers: &[&[u8]]) {
     for header in headers {
         count_in(flows, now, header);
@@ -129,7 +129,13 @@ fn count_in(flows: &mut Flows, now: Time, header: &[u8]) {
         header,
     };
     let port = DataSource::interface(1);
-    let mut view = View::new(IpAddr::V4(AGENT), port, Interface::Index(1), Interface::Index(2), 1000);
+    let mut view = View::new(
+        IpAddr::V4(AGENT),
+        port,
+        Interface::Index(1),
+        Interface::Index(2),
+        1000,
+    );
     view.set_header(raw, Some(Header::parse(raw.protocol, black_box(raw.header))));
     view.prepare(needs);
     if flows.stage(SourceId(0), &view) {

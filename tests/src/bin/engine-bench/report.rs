@@ -19,7 +19,10 @@ pub(crate) fn head(datagrams: usize, rounds: usize) {
     for stage in STAGES {
         print!("{:>13}", format!("{stage:?}").to_lowercase());
     }
-    println!("{:>10}{:>10}{:>14}{:>10}", "share", "of target", "bytes a flow", "defined");
+    println!(
+        "{:>10}{:>10}{:>14}{:>10}",
+        "share", "of target", "bytes a flow", "defined"
+    );
 }
 
 /// One number of flows.

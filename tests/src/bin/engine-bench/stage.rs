@@ -14,7 +14,7 @@ use flow_marker::sflow::{DataSource, Datagram, FlowRecord, FlowSample, HeaderPro
 use shared::units::BitRate;
 
 use crate::real;
-use crate::workload::{DESTINATION, SAMPLES, Workload, source};
+use crate::workload::{DESTINATION, SAMPLES, Workload, port, source};
 
 /// What is timed by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -121,7 +121,7 @@ impl Bench {
                 source: source(n).into(),
                 ..TUPLE
             };
-            let key = flow_key(tuple, SOURCE);
+            let key = flow_key(tuple, DataSource::interface(port(n)));
             bench.observe(observation(key));
             let fingerprint = bench.hasher.fingerprint(&key);
             bench.table.touch(fingerprint, bench.now, 1500, 0.0);
@@ -163,9 +163,9 @@ impl Bench {
             Stage::Stack => prepared.headers.iter().for_each(|bytes| {
                 black_box(Stack::parse(HeaderProtocol::ETHERNET, black_box(bytes)));
             }),
-            Stage::Key => prepared.parsed.iter().for_each(|header| {
+            Stage::Key => prepared.parsed.iter().for_each(|(port, header)| {
                 if let Some(tuple) = FiveTuple::of(black_box(header)) {
-                    black_box(self.hasher.fingerprint(&flow_key(tuple, SOURCE)));
+                    black_box(self.hasher.fingerprint(&flow_key(tuple, *port)));
                 }
             }),
             Stage::Table => prepared.fingerprints.iter().for_each(|fingerprint| {
@@ -207,25 +207,24 @@ impl Bench {
 struct Prepared<'a> {
     datagrams: Vec<&'a [u8]>,
     headers: Vec<&'a [u8]>,
-    parsed: Vec<Header>,
+    parsed: Vec<(DataSource, Header)>,
     fingerprints: Vec<Fingerprint>,
 }
 
 impl<'a> Prepared<'a> {
     fn new(workload: &'a Workload, hasher: &FlowHasher) -> Self {
         let datagrams: Vec<_> = workload.datagrams().collect();
-        let mut headers = Vec::new();
+        let (mut headers, mut parsed) = (Vec::new(), Vec::new());
         for datagram in &datagrams {
-            raw_headers(datagram, |_, raw| headers.push(raw.header));
+            raw_headers(datagram, |sample, raw| {
+                headers.push(raw.header);
+                parsed.push((sample.source, Header::parse(raw.protocol, raw.header)));
+            });
         }
-        let parsed: Vec<_> = headers
+        let keys = parsed
             .iter()
-            .map(|bytes| Header::parse(HeaderProtocol::ETHERNET, bytes))
-            .collect();
-        let tuples = parsed.iter().filter_map(FiveTuple::of);
-        let fingerprints: Vec<_> = tuples
-            .map(|tuple| hasher.fingerprint(&flow_key(tuple, SOURCE)))
-            .collect();
+            .filter_map(|(port, header)| Some(flow_key(FiveTuple::of(header)?, *port)));
+        let fingerprints: Vec<_> = keys.map(|key| hasher.fingerprint(&key)).collect();
         // A stage that lost samples would look fast.
         assert_eq!(
             (headers.len(), fingerprints.len()),
@@ -329,10 +328,12 @@ pub(crate) fn repeat(stage: Stage, workload: &mut Workload, seconds: u64) -> Res
 
 fn first_header(workload: &Workload, hasher: &FlowHasher) -> Result<Vec<u8>> {
     let prepared = Prepared::new(workload, hasher);
-    Ok(prepared.headers.first().context("a workload with samples")?.to_vec())
+    Ok(prepared
+        .headers
+        .first()
+        .context("a workload with samples")?
+        .to_vec())
 }
-
-const SOURCE: DataSource = DataSource::interface(1);
 
 const TUPLE: FiveTuple = FiveTuple {
     source: IpAddr::V4(Ipv4Addr::UNSPECIFIED),

@@ -9,7 +9,7 @@ use tests::agent::{Agent, FlowSample, Packet, Sample};
 /// Samples that fit a datagram of 1400 bytes with headers of 128 bytes and a switch record.
 pub(crate) const SAMPLES: usize = 6;
 
-/// Ports that the packets leave by.
+/// Ports of the switch. Every flow comes in by one of them.
 const PORTS: u32 = 32;
 
 /// A small generator (`SplitMix64`, Steele, Lea, Flood 2014): what is measured must not depend on a crate's choice.
@@ -45,6 +45,7 @@ pub(crate) struct Workload {
     flows: u32,
     random: Random,
     rounds: u32,
+    samples_drawn: u32,
 }
 
 /// The agent address in all datagrams.
@@ -53,6 +54,11 @@ pub(crate) const AGENT: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 99);
 /// The source address of flow `n`: up to 16 million flows differ in it.
 pub(crate) fn source(n: u32) -> Ipv4Addr {
     Ipv4Addr::from(10 << 24 | n)
+}
+
+/// The ifIndex of the port that flow `n` comes in by.
+pub(crate) const fn port(n: u32) -> u32 {
+    1 + n % PORTS
 }
 
 pub(crate) const DESTINATION: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
@@ -69,6 +75,7 @@ impl Workload {
             flows,
             random: random.clone(),
             rounds: 0,
+            samples_drawn: 0,
         };
         for n in 0..datagrams {
             let mut places = Vec::new();
@@ -79,10 +86,9 @@ impl Workload {
                     SocketAddr::new(placeholder.into(), 40_000),
                     SocketAddr::new(DESTINATION.into(), 443),
                 );
-                // All enter by one port, so that there are as many flow keys as flows.
                 Sample::Flow(FlowSample {
                     switch: Some((10, 10)),
-                    ..FlowSample::new(packet, 1000, 1, 2 + random.below(PORTS))
+                    ..FlowSample::new(packet, 1000, 1, 1 + random.below(PORTS))
                 })
             });
             let uptime = Duration::from_millis(n.try_into().unwrap_or(u64::MAX));
@@ -105,18 +111,26 @@ impl Workload {
     /// Gives each sample a flow at random, and numbers datagrams and samples on: the same once more would be duplicates.
     pub(crate) fn draw(&mut self) {
         let datagrams = u32::try_from(self.datagrams.len()).unwrap_or(u32::MAX);
-        for (n, range) in (0..).zip(&self.datagrams) {
-            if let Some(datagram) = self.bytes.get_mut(range.clone()) {
-                number(datagram, self.rounds.wrapping_mul(datagrams).wrapping_add(n));
+        let first = self.rounds.wrapping_mul(datagrams);
+        let places = self.sources.chunks(SAMPLES);
+        let mut number = self.samples_drawn;
+        for ((n, range), places) in (first..).zip(&self.datagrams).zip(places) {
+            let Some(datagram) = self.bytes.get_mut(range.clone()) else {
+                continue;
+            };
+            let mut datagram = Encoded(datagram);
+            datagram.number(n);
+            let mut sample = Encoded::FIRST_SAMPLE;
+            for place in places {
+                let flow = self.random.below(self.flows);
+                number = number.wrapping_add(1);
+                datagram.sample(sample, number, port(flow));
+                datagram.put(place - range.start, u32::from(source(flow)));
+                sample = datagram.next(sample);
             }
         }
         self.rounds = self.rounds.wrapping_add(1);
-        for &at in &self.sources {
-            let flow = source(self.random.below(self.flows));
-            if let Some(place) = self.bytes.get_mut(at..at + 4) {
-                place.copy_from_slice(&flow.octets());
-            }
-        }
+        self.samples_drawn = number;
     }
 
     /// The datagrams, as they came from a socket.
@@ -137,27 +151,35 @@ impl Workload {
     }
 }
 
-/// Numbers a datagram of an agent with an IPv4 address, and its samples (sFlow v5 §5).
-fn number(datagram: &mut [u8], n: u32) {
-    const SEQUENCE: usize = 16;
+/// A datagram of an agent with an IPv4 address, with compact flow samples (sFlow v5 §5).
+struct Encoded<'a>(&'a mut [u8]);
+
+impl Encoded<'_> {
     const FIRST_SAMPLE: usize = 28;
-    let samples = n.wrapping_mul(u32::try_from(SAMPLES).unwrap_or(1));
-    let mut put = |at: usize, value: u32| {
-        let place = datagram.get_mut(at..at + 4)?;
-        let before = <[u8; 4]>::try_from(&*place).ok()?;
-        place.copy_from_slice(&value.to_be_bytes());
-        Some(u32::from_be_bytes(before))
-    };
-    put(SEQUENCE, n);
-    // Milliseconds since the agent's start.
-    put(SEQUENCE + 4, n);
-    let mut at = FIRST_SAMPLE;
-    for sample in 0.. {
-        let Some(length) = put(at + 4, 0) else {
-            return;
-        };
-        put(at + 4, length);
-        put(at + 8, samples.wrapping_add(sample));
-        at += 8 + usize::try_from(length).unwrap_or(usize::MAX / 2);
+
+    fn put(&mut self, at: usize, value: u32) {
+        if let Some(place) = self.0.get_mut(at..at + 4) {
+            place.copy_from_slice(&value.to_be_bytes());
+        }
+    }
+
+    fn number(&mut self, n: u32) {
+        self.put(16, n);
+        // Milliseconds since the agent's start.
+        self.put(20, n);
+    }
+
+    /// The sample that begins at `at` gets a number, and a port that the packet came in by and was sampled at.
+    fn sample(&mut self, at: usize, number: u32, port: u32) {
+        self.put(at + 8, number);
+        self.put(at + 12, port);
+        self.put(at + 28, port);
+    }
+
+    /// Where the next sample begins.
+    fn next(&self, at: usize) -> usize {
+        let length = self.0.get(at + 4..at + 8).and_then(|bytes| bytes.first_chunk());
+        let length = length.map_or(0, |bytes| u32::from_be_bytes(*bytes));
+        at + 8 + usize::try_from(length).unwrap_or(0)
     }
 }

@@ -1,20 +1,26 @@
-//! A hash for short keys of integers that senders choose.
+//! A hash for short keys of integers and addresses that senders choose.
 //!
 //! Each word is mixed by a multiplication with a secret odd number, whose upper half is folded into the lower. Who does
-//! not know the secret cannot prepare keys that fall together; SipHash would take longer than all else that is done for
-//! a sample's number. The table behind it is bounded besides.
+//! not know the secret cannot prepare keys that fall together; SipHash would take longer than what is then done
+//! with the value. The tables behind it are bounded besides.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 
 /// Makes hashers with one secret.
 #[derive(Debug, Clone)]
-pub(super) struct Keyed([u64; 2]);
+pub(crate) struct Keyed([u64; 2]);
 
 impl Keyed {
     /// A secret from the system's random source.
-    pub(super) fn random() -> Self {
+    pub(crate) fn random() -> Self {
         let [start, factor] = [(); 2].map(|()| RandomState::new().hash_one(0_u64));
         Self([start, factor | 1])
+    }
+}
+
+impl Default for Keyed {
+    fn default() -> Self {
+        Self::random()
     }
 }
 
@@ -29,7 +35,7 @@ impl BuildHasher for Keyed {
 
 /// Hashes one key.
 #[derive(Debug)]
-pub(super) struct Mixer {
+pub(crate) struct Mixer {
     state: u64,
     factor: u64,
 }
