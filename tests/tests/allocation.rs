@@ -1,0 +1,124 @@
+//! Once a receiving thread knows an agent and its ports, samples allocate nothing: not for flows that are new to the
+//! detector, and not for flows that a definition knows.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use flow_marker::clock::Time;
+use flow_marker::config::Config;
+use flow_marker::engine::threshold::Fired;
+use flow_marker::engine::{Common, FlowRecord, Notice, Outlet, Plan, Shard};
+use flow_marker::flow::Definition;
+use flow_marker::ingest::{Received, Sink as _};
+use flow_marker::inventory::PortBoard;
+use flow_marker::metrics::Metrics;
+use serde_json::json;
+use tests::agent::{Agent, FlowSample, Packet, Sample};
+
+const SWITCH: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1));
+const SAMPLES: u32 = 6;
+
+struct Nowhere;
+
+impl Outlet for Nowhere {
+    fn elephant(&mut self, _: Notice) -> bool {
+        true
+    }
+
+    fn fired(&mut self, _: Fired) -> bool {
+        true
+    }
+
+    fn flow(&mut self, _: FlowRecord) -> bool {
+        true
+    }
+}
+
+/// A shard with the switch in its inventory, and its metrics.
+fn shard(definition: Option<Definition>) -> (Shard, Metrics) {
+    let text = format!(
+        "[[switch]]\nagent = \"{SWITCH}\"\nacl = \"http://{SWITCH}\"\n[mark]\nthreshold = \"1000G\"\n"
+    );
+    let config = Config::parse(Path::new("test"), &text).unwrap();
+    let metrics = Metrics::new([SWITCH], 1);
+    let board = Arc::new(PortBoard::new(&config.switches));
+    let mut shard = Shard::new(
+        &config,
+        &metrics,
+        0,
+        (board, &Common::new(&config)),
+        Box::new(Nowhere),
+    );
+    let mut plan = Plan::default();
+    if let Some(definition) = definition {
+        plan.flows.put("tcp", definition).unwrap();
+    }
+    shard.follow(Time::START, Arc::new(plan));
+    (shard, metrics)
+}
+
+/// Datagrams of samples of flows with these numbers, on four ports.
+fn datagrams(agent: &mut Agent, flows: std::ops::Range<u32>) -> Vec<Vec<u8>> {
+    let samples: Vec<Sample> = flows
+        .map(|n| {
+            let source = Ipv4Addr::from(10 << 24 | n);
+            let packet = Packet::tcp(
+                SocketAddr::new(source.into(), 40_000),
+                SocketAddr::new([192, 0, 2, 1].into(), 443),
+            );
+            Sample::Flow(FlowSample::new(packet, 1000, 1 + n % 4, 9))
+        })
+        .collect();
+    let datagrams = samples.chunks(SAMPLES as usize);
+    datagrams
+        .map(|samples| agent.datagram(Duration::from_secs(1), samples))
+        .collect()
+}
+
+fn receive_without_allocating(shard: &mut Shard, now: Time, datagrams: &[Vec<u8>]) {
+    let from = SocketAddr::new(SWITCH, 6343);
+    let received = datagrams.iter().map(|bytes| Received { from, bytes });
+    let received: Vec<_> = received.collect();
+    let allocated = allocation_counter::measure(|| shard.batch(now, &received));
+    assert_eq!(allocated.count_total, 0, "{allocated:?}");
+}
+
+/// Lets it learn what it allocates for: the agent, its ports, room for a batch, a look at the keys of a sample.
+fn learn(shard: &mut Shard, now: Time, datagrams: &[Vec<u8>]) {
+    let from = SocketAddr::new(SWITCH, 6343);
+    let received: Vec<_> = datagrams.iter().map(|bytes| Received { from, bytes }).collect();
+    shard.batch(now, &received);
+}
+
+#[test]
+fn what_allocates_is_seen() {
+    let allocated = allocation_counter::measure(|| drop(std::hint::black_box(vec![1_u8])));
+    assert_eq!(allocated.count_total, 1);
+}
+
+#[test]
+fn new_flows_allocate_nothing() {
+    let (mut shard, metrics) = shard(None);
+    let mut agent = Agent::new(SWITCH);
+    let now = Time::START + Duration::from_secs(1);
+    learn(&mut shard, now, &datagrams(&mut agent, 0..1000));
+    receive_without_allocating(&mut shard, now, &datagrams(&mut agent, 1000..7000));
+    let counted: u64 = metrics.agents().map(|agent| agent.flow_counted.get()).sum();
+    assert_eq!(counted, 7000);
+}
+
+#[test]
+fn known_flows_of_a_definition_allocate_nothing() {
+    let definition = Definition::from_json(&json!({
+        "keys": "ipsource,ipdestination,tcpsourceport,tcpdestinationport", "value": "bytes",
+    }));
+    let (mut shard, metrics) = shard(Some(definition.unwrap()));
+    let mut agent = Agent::new(SWITCH);
+    let now = Time::START + Duration::from_secs(1);
+    learn(&mut shard, now, &datagrams(&mut agent, 0..3000));
+    receive_without_allocating(&mut shard, now, &datagrams(&mut agent, 0..3000));
+    shard.tick(now);
+    assert_eq!(metrics.threads()[0].defined_flows.get(), 3000);
+}
