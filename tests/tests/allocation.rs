@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use anyhow::Result;
 use flow_marker::clock::Time;
 use flow_marker::config::Config;
 use flow_marker::engine::threshold::Fired;
@@ -37,11 +38,11 @@ impl Outlet for Nowhere {
 }
 
 /// A shard with the switch in its inventory, and its metrics.
-fn shard(definition: Option<Definition>) -> (Shard, Metrics) {
+fn shard(definition: Option<Definition>) -> Result<(Shard, Metrics)> {
     let text = format!(
         "[[switch]]\nagent = \"{SWITCH}\"\nacl = \"http://{SWITCH}\"\n[mark]\nthreshold = \"1000G\"\n"
     );
-    let config = Config::parse(Path::new("test"), &text).unwrap();
+    let config = Config::parse(Path::new("test"), &text)?;
     let metrics = Metrics::new([SWITCH], 1);
     let board = Arc::new(PortBoard::new(&config.switches));
     let mut shard = Shard::new(
@@ -53,10 +54,10 @@ fn shard(definition: Option<Definition>) -> (Shard, Metrics) {
     );
     let mut plan = Plan::default();
     if let Some(definition) = definition {
-        plan.flows.put("tcp", definition).unwrap();
+        plan.flows.put("tcp", definition)?;
     }
     shard.follow(Time::START, Arc::new(plan));
-    (shard, metrics)
+    Ok((shard, metrics))
 }
 
 /// Datagrams of samples of flows with these numbers, on four ports.
@@ -99,26 +100,33 @@ fn what_allocates_is_seen() {
 }
 
 #[test]
-fn new_flows_allocate_nothing() {
-    let (mut shard, metrics) = shard(None);
+fn new_flows_allocate_nothing() -> Result<()> {
+    let (mut shard, metrics) = shard(None)?;
     let mut agent = Agent::new(SWITCH);
     let now = Time::START + Duration::from_secs(1);
     learn(&mut shard, now, &datagrams(&mut agent, 0..1000));
     receive_without_allocating(&mut shard, now, &datagrams(&mut agent, 1000..7000));
     let counted: u64 = metrics.agents().map(|agent| agent.flow_counted.get()).sum();
     assert_eq!(counted, 7000);
+    Ok(())
 }
 
 #[test]
-fn known_flows_of_a_definition_allocate_nothing() {
+fn known_flows_of_a_definition_allocate_nothing() -> Result<()> {
     let definition = Definition::from_json(&json!({
         "keys": "ipsource,ipdestination,tcpsourceport,tcpdestinationport", "value": "bytes",
-    }));
-    let (mut shard, metrics) = shard(Some(definition.unwrap()));
+    }))?;
+    let (mut shard, metrics) = shard(Some(definition))?;
     let mut agent = Agent::new(SWITCH);
     let now = Time::START + Duration::from_secs(1);
     learn(&mut shard, now, &datagrams(&mut agent, 0..3000));
     receive_without_allocating(&mut shard, now, &datagrams(&mut agent, 0..3000));
     shard.tick(now);
-    assert_eq!(metrics.threads()[0].defined_flows.get(), 3000);
+    let counted: u64 = metrics
+        .threads()
+        .iter()
+        .map(|thread| thread.defined_flows.get())
+        .sum();
+    assert_eq!(counted, 3000);
+    Ok(())
 }

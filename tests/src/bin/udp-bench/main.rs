@@ -151,28 +151,33 @@ fn pin() -> Result<()> {
     Ok(())
 }
 
+#[expect(clippy::cast_precision_loss, reason = "fewer than 2^53 datagrams")]
 fn table(title: &str, rows: &[(Collector, Measured)]) {
     println!("\n{title}");
     println!(
         "{:<12} {:>12} {:>9} {:>7} {:>16} {:>12} {:>9} {:>8}",
         "", "datagrams/s", "lost", "CPU %", "samples/CPU-s", "ns/datagram", "softirq %", "ratio"
     );
+    // One that loses has less to do: it is not compared.
+    let whole = |measured: &Measured| (measured.lost == 0).then(|| measured.samples_per_cpu_second());
     let reference = rows
         .iter()
         .find(|(collector, _)| *collector == Collector::Sfcapd)
-        .map(|(_, measured)| measured.samples_per_cpu_second());
+        .and_then(|(_, measured)| whole(measured));
     for (collector, measured) in rows {
-        let ratio = reference.map_or(f64::NAN, |reference| {
-            measured.samples_per_cpu_second() / reference
-        });
+        let ratio = match (whole(measured), reference) {
+            (None, _) => "lossy".to_owned(),
+            (Some(_), None) => "-".to_owned(),
+            (Some(own), Some(reference)) => format!("{:.2}", own / reference),
+        };
         println!(
-            "{:<12} {:>12.0} {:>9} {:>7.1} {:>16.0} {:>12.0} {:>9.1} {:>8.2}",
+            "{:<12} {:>12.0} {:>9} {:>7.1} {:>16.0} {:>12.0} {:>9.1} {:>8}",
             collector.to_string(),
             measured.rate,
             measured.lost,
             100.0 * measured.cpu / measured.seconds,
             measured.samples_per_cpu_second(),
-            1e9 * measured.cpu / (measured.rate * measured.seconds),
+            1e9 * measured.cpu / measured.received as f64,
             100.0 * measured.softirq / measured.seconds,
             ratio
         );

@@ -16,6 +16,8 @@ pub(crate) struct Measured {
     pub(crate) rate: f64,
     /// Datagrams that the kernel dropped at its socket.
     pub(crate) lost: u64,
+    /// Datagrams that it received.
+    pub(crate) received: u64,
     /// Processor time of all of its processes, in seconds.
     pub(crate) cpu: f64,
     /// Time in software interrupts meanwhile, on all cores, in seconds.
@@ -28,9 +30,10 @@ pub(crate) struct Measured {
 }
 
 impl Measured {
-    #[expect(clippy::cast_precision_loss, reason = "a small number")]
+    /// Of those samples that it received.
+    #[expect(clippy::cast_precision_loss, reason = "fewer than 2^53 datagrams")]
     pub(crate) fn samples_per_cpu_second(&self) -> f64 {
-        self.rate * self.seconds * self.samples as f64 / self.cpu
+        self.received as f64 * self.samples as f64 / self.cpu
     }
 }
 
@@ -64,6 +67,7 @@ pub(crate) fn measure(running: &Running, arguments: &Arguments, rate: f64) -> Re
     let measured = Measured {
         rate: sent as f64 / seconds,
         lost,
+        received: sent - lost,
         cpu: used,
         softirq: softirq.as_secs_f64(),
         seconds,
