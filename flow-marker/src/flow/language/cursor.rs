@@ -43,6 +43,12 @@ impl<'a> Cursor<'a> {
         self.advance(blank);
     }
 
+    /// What has been taken since the text was at `before`.
+    pub(super) fn since(&self, before: &Self) -> &'a str {
+        let taken = self.at.saturating_sub(before.at);
+        before.rest.get(..taken).unwrap_or_default()
+    }
+
     /// Takes `text` away if the rest begins with it.
     pub(super) fn take(&mut self, text: &str) -> bool {
         let found = self.starts_with(text);

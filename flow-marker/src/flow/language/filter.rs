@@ -44,6 +44,24 @@ pub struct Word {
     pub at: usize,
     /// The text itself.
     pub text: String,
+    /// The text as it stands in the filter: with its quotes, if it has any.
+    written: String,
+}
+
+impl Word {
+    #[cfg(test)]
+    pub(super) fn somewhere(text: String) -> Self {
+        Self {
+            at: 0,
+            written: text.clone(),
+            text,
+        }
+    }
+
+    /// Says what is wrong with it.
+    pub(crate) fn fault(&self, reason: impl Into<String>) -> Fault {
+        Fault::new(self.at, self.written.as_str(), reason)
+    }
 }
 
 /// Where a word stands does not change what a filter means.
@@ -215,12 +233,13 @@ impl Reader<'_> {
         Ok(Word {
             at,
             text: text.to_owned(),
+            written: text.to_owned(),
         })
     }
 
     /// A text in quotes; `\"` and `\\` stand for a quote and a backslash, any other backslash for itself.
     fn quoted(&mut self) -> Result<Word, Fault> {
-        let at = self.cursor.at();
+        let start = self.cursor;
         self.cursor.take("\"");
         let mut text = String::new();
         loop {
@@ -229,12 +248,17 @@ impl Reader<'_> {
             } else if self.cursor.take("\\\\") {
                 text.push('\\');
             } else if self.cursor.take("\"") {
+                let written = self.cursor.since(&start).to_owned();
                 self.cursor.blank();
-                return Ok(Word { at, text });
+                return Ok(Word {
+                    at: start.at(),
+                    text,
+                    written,
+                });
             } else if let Some(c) = self.cursor.next() {
                 text.push(c);
             } else {
-                return Err(Fault::new(at, "\"", "this quote is never closed"));
+                return Err(Fault::new(start.at(), "\"", "this quote is never closed"));
             }
         }
     }

@@ -205,7 +205,7 @@ fn filter_strategy() -> impl Strategy<Value = Filter> {
         Operator::MatchesNot,
     ]);
     let test = (expression_strategy(), operator, words).prop_map(|(key, operator, words)| {
-        let values = words.into_iter().map(|text| Word { at: 0, text }).collect();
+        let values = words.into_iter().map(Word::somewhere).collect();
         Filter::Test(Test {
             key,
             operator,

@@ -29,7 +29,7 @@ impl Literals {
             let kinds = literals.add(&word.text);
             let possible = key.kinds();
             if word.text != "null" && possible != Kinds::NONE && !kinds.intersects(possible) {
-                return Err(Fault::new(word.at, &word.text, wanted(key)));
+                return Err(word.fault(wanted(key)));
             }
         }
         literals.sort();

@@ -66,9 +66,10 @@ impl Decision {
         let is = match test.operator.is_pattern() {
             false => Is::OneOf(Literals::of(&test.key, &test.values)?),
             true => {
-                let patterns = test.values.iter().map(|word| {
-                    pattern(&word.text).map_err(|reason| Fault::new(word.at, &word.text, reason))
-                });
+                let patterns = test
+                    .values
+                    .iter()
+                    .map(|word| pattern(&word.text).map_err(|reason| word.fault(reason)));
                 Is::Like(patterns.collect::<Result<_, _>>()?)
             }
         };
