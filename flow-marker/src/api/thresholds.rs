@@ -154,3 +154,35 @@ pub(super) async fn events(
             .collect(),
     ))
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::clock::Time;
+
+    #[test]
+    fn an_event_of_a_flow_says_which_flow() {
+        let fired = Fired {
+            threshold_id: "elephant".into(),
+            metric: "pair".into(),
+            threshold: 125_000.0,
+            value: 150_000.5,
+            agent: [10, 0, 0, 1].into(),
+            source: SourceName::parse("4"),
+            flow_key: Some("10.0.0.1,10.0.0.2".to_owned()),
+            at: Time::START,
+        };
+        let clock = Clock::start();
+        let timestamp = clock.unix_ns(Time::START) / 1_000_000;
+        assert_eq!(
+            json!(Event::new(&clock, 7, fired)),
+            json!({
+                "eventID": 7, "timestamp": timestamp, "thresholdID": "elephant", "metric": "pair",
+                "threshold": 125_000, "value": 150_000.5, "agent": "10.0.0.1", "dataSource": "4",
+                "flowKey": "10.0.0.1,10.0.0.2"
+            })
+        );
+    }
+}
