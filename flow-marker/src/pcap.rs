@@ -60,7 +60,7 @@ pub enum PcapError {
         what: &'static str,
     },
     /// Reading failed.
-    #[error("{0}")]
+    #[error(transparent)]
     Io(#[from] io::Error),
 }
 

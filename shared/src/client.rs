@@ -67,7 +67,7 @@ impl fmt::Debug for Token {
 #[derive(Debug, thiserror::Error)]
 pub enum SetupError {
     /// The URL is neither `http` nor `https`, or has no host.
-    #[error("{0}: an ACL server's URL is http://HOST:PORT or https://HOST:PORT")]
+    #[error("{0}: the URL of a server is http://HOST:PORT or https://HOST:PORT")]
     Url(Url),
     /// A token would travel unprotected.
     #[error(

@@ -8,6 +8,7 @@ use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use shared::name::NameError;
+use shared::serve::access::Refusal;
 use shared::{AclName, Problem, problem};
 
 use crate::commit::id::{CommitId, NoCommitId};
@@ -110,26 +111,6 @@ impl ApiError {
     pub fn reserved_name() -> Self {
         let detail = "`lasterror` is what GET shows after a failed commit; choose another name";
         Self::new(&kinds::RESERVED, detail)
-    }
-
-    /// Somebody who would have to show credentials.
-    pub fn credentials_needed(objection: &str) -> Self {
-        let detail = format!(
-            "{objection}; show a token, with curl: -u NAME:TOKEN or -H 'Authorization: Bearer TOKEN', or a client certificate"
-        );
-        Self::unauthorized(&kinds::CREDENTIALS, detail)
-    }
-
-    /// Somebody whose credentials are not known, or not understood.
-    pub fn wrong_credentials() -> Self {
-        let detail = "these credentials are not known here, or the name that comes with them is not theirs";
-        Self::unauthorized(&kinds::WRONG_CREDENTIALS, detail)
-    }
-
-    fn unauthorized(kind: &Kind, detail: impl Into<String>) -> Self {
-        // Not Basic, although that is understood: browsers would ask for a password, keep it, and send it along with the
-        // requests of every page.
-        Self::new(kind, detail).with(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))
     }
 
     /// Somebody who is known and may not do this.
@@ -250,6 +231,19 @@ impl ApiError {
     pub fn too_many_watchers(most: usize) -> Self {
         let detail = format!("at most {most} may watch events at a time");
         Self::later(&kinds::TOO_MANY_WATCHERS, detail, 30)
+    }
+}
+
+impl From<Refusal> for ApiError {
+    fn from(refusal: Refusal) -> Self {
+        let kind = match refusal {
+            Refusal::Needed(_) => &kinds::CREDENTIALS,
+            Refusal::Wrong => &kinds::WRONG_CREDENTIALS,
+        };
+        // Not Basic, although that is understood: browsers would ask for a password, keep it, and send it along with the
+        // requests of every page.
+        let bearer = HeaderValue::from_static("Bearer");
+        Self::new(kind, refusal.to_string()).with(WWW_AUTHENTICATE, bearer)
     }
 }
 

@@ -7,15 +7,15 @@ use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
 
+use super::defined::known;
 use super::error::{ApiError, WrongMember};
 use super::parameters::{Parameters, Path};
-use super::{Api, known, metrics, number};
+use super::{Api, metrics, number};
 use crate::engine::ActiveFlow;
 use crate::engine::metric::SourceName;
 use crate::engine::metric::query::Agents;
 use crate::flow::{Aggregation, Definition};
 
-const KIND: &str = "flow";
 /// Flows in one answer, unless it is said; and the most.
 const FLOWS: (usize, usize) = (100, 10_000);
 
@@ -73,7 +73,7 @@ pub(super) async fn flows(
     parameters: Parameters,
 ) -> Result<Json<Vec<Active>>, ApiError> {
     let name = path.name()?;
-    let definition = known(&api.engine.flows(), KIND, name)?;
+    let definition = known(&api.engine.flows(), name)?;
     let agents = Agents::parse(path.part("agents"))?;
     let most = parameters.most("maxFlows", FLOWS.0, FLOWS.1)?;
     let least = parameters.number("minValue")?.unwrap_or(0.0);
@@ -105,7 +105,7 @@ pub(super) async fn value(
     let defined = api.engine.flows();
     let text = path.part("name");
     let Some((source, name)) = split(text, |name| defined.get(name).is_some()) else {
-        known(&defined, KIND, text)?;
+        known(&defined, text)?;
         let why = "the data source of the flow is missing, as in 4.NAME";
         return Err(ApiError::wrong_member("path", WrongMember::new(text, why)));
     };

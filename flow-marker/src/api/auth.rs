@@ -12,20 +12,17 @@ use std::sync::Arc;
 use axum::extract::{FromRequestParts, Request, State};
 use axum::http::request::Parts;
 use axum::http::uri::Authority;
-use axum::http::{HeaderMap, Method, header};
+use axum::http::{HeaderMap, header};
 use axum::middleware::Next;
 use axum::response::Response;
 use shared::serve::Peer;
-use shared::serve::access::{self, Identity, Refusal};
+use shared::serve::access::{self, Admitted, Identity, Refusal, Wish};
 
 use super::error::ApiError;
 use crate::config::http::Scopes;
 
 /// Decides who is calling.
 pub type Access = access::Access<Scopes>;
-
-/// What everybody who can connect may ask.
-const OPEN: [&str; 3] = ["/healthz", "/readyz", "/version"];
 
 /// Who is calling, from where, and what he may.
 #[derive(Debug, Clone)]
@@ -119,36 +116,21 @@ pub async fn check(
     mut request: Request,
     next: Next,
 ) -> Result<Response, ApiError> {
-    // Nobody knows where a request without a peer comes from, so it is from nowhere near.
-    let peer = request
-        .extensions()
-        .get::<Arc<Peer>>()
-        .cloned()
-        .unwrap_or_default();
+    let wish = Wish::of(&request);
     let authority = request.uri().authority().map(Authority::as_str);
-    let reads = [Method::GET, Method::HEAD].contains(request.method());
-    if !reads && let Some(why) = foreign_page(request.headers(), authority) {
+    if wish == Wish::Change
+        && let Some(why) = foreign_page(request.headers(), authority)
+    {
         return Err(ApiError::foreign_page(&why));
     }
-    let open = reads && OPEN.contains(&request.uri().path());
-    match access.caller(&peer, request.headers(), authority) {
-        Err(Refusal::Needed(_)) if open => {}
-        Err(refusal) => {
-            access.turned_away(&peer, &refusal);
-            return Err(match refusal {
-                Refusal::Needed(why) => ApiError::credentials_needed(&why),
-                Refusal::Wrong => ApiError::wrong_credentials(),
-            });
+    if let Some(Admitted { identity, peer }) = access.admit(&request)? {
+        let caller = Caller::new(identity, peer);
+        match wish {
+            Wish::Open => {}
+            Wish::Read => caller.may_read()?,
+            Wish::Change => caller.may_write()?,
         }
-        Ok(identity) => {
-            let caller = Caller::new(identity, peer);
-            match (open, reads) {
-                (true, _) => {}
-                (false, true) => caller.may_read()?,
-                (false, false) => caller.may_write()?,
-            }
-            request.extensions_mut().insert(caller);
-        }
+        request.extensions_mut().insert(caller);
     }
     Ok(next.run(request).await)
 }
@@ -160,7 +142,7 @@ impl<S: Sync> FromRequestParts<S> for Caller {
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
         // Only a route that everybody may ask has no caller, and none of those takes one.
         let caller = parts.extensions.get::<Self>().cloned();
-        caller.ok_or_else(|| ApiError::credentials_needed("this request has no caller"))
+        caller.ok_or_else(|| Refusal::Needed("this request has no caller".to_owned()).into())
     }
 }
 

@@ -7,6 +7,7 @@ use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use shared::problem::MEDIA_TYPE;
+use shared::serve::access::Refusal;
 use shared::serve::body::BodyError;
 
 /// The kinds of problems that there are.
@@ -151,26 +152,6 @@ impl ApiError {
         Self::new(&kinds::NO_SUCH_THING, detail)
     }
 
-    /// Somebody who would have to show credentials.
-    pub fn credentials_needed(objection: &str) -> Self {
-        let detail = format!(
-            "{objection}; show a token, with curl: -u NAME:TOKEN or -H 'Authorization: Bearer TOKEN', or a client certificate"
-        );
-        Self::unauthorized(&kinds::CREDENTIALS, detail)
-    }
-
-    /// Somebody whose credentials are not known, or not understood.
-    pub fn wrong_credentials() -> Self {
-        let detail = "these credentials are not known here, or the name that comes with them is not theirs";
-        Self::unauthorized(&kinds::WRONG_CREDENTIALS, detail)
-    }
-
-    fn unauthorized(kind: &Kind, detail: impl Into<String>) -> Self {
-        // Not Basic, although that is understood: browsers would ask for a password, keep it, and send it along with the
-        // requests of every page.
-        Self::new(kind, detail).with(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))
-    }
-
     /// Somebody who is known and may not do this.
     pub fn forbidden(why: impl Into<String>) -> Self {
         Self::new(&kinds::FORBIDDEN, why)
@@ -267,6 +248,19 @@ impl From<WrongMember> for ApiError {
 impl From<Unanswered> for ApiError {
     fn from(error: Unanswered) -> Self {
         Self::later(&kinds::BUSY, error.to_string(), 1)
+    }
+}
+
+impl From<Refusal> for ApiError {
+    fn from(refusal: Refusal) -> Self {
+        let kind = match refusal {
+            Refusal::Needed(_) => &kinds::CREDENTIALS,
+            Refusal::Wrong => &kinds::WRONG_CREDENTIALS,
+        };
+        // Not Basic, although that is understood: browsers would ask for a password, keep it, and send it along with the
+        // requests of every page.
+        let bearer = HeaderValue::from_static("Bearer");
+        Self::new(kind, refusal.to_string()).with(WWW_AUTHENTICATE, bearer)
     }
 }
 

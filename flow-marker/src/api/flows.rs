@@ -1,27 +1,23 @@
 //! `/flow` and `/flows`: definitions of flows, and those that are over.
 
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::Json;
-use axum::body::Body;
 use axum::extract::State;
-use axum::http::StatusCode;
 use serde::Serialize;
+use serde_json::Value;
 
-use super::auth::Caller;
-use super::body::{self, MAX_BODY};
+use super::defined::Defined;
 use super::error::{ApiError, WrongWord};
-use super::parameters::{Parameters, Path};
-use super::{Api, audit, known, number};
+use super::parameters::Parameters;
+use super::{Api, number};
 use crate::clock::Clock;
-use crate::engine::FlowRecord;
 use crate::engine::event::Query;
 use crate::engine::metric::SourceName;
+use crate::engine::{Engine, FlowRecord, Named};
 use crate::flow::{Definition, Wrong};
 
-const KIND: &str = "flow";
 /// Flows in one answer, unless it is said; and the most.
 const FLOWS: (usize, usize) = (100, 10_000);
 
@@ -47,52 +43,31 @@ impl From<Wrong> for ApiError {
     }
 }
 
-/// `GET /flow/json`
-pub(super) async fn list(State(api): State<Api>) -> Json<BTreeMap<Arc<str>, Arc<Definition>>> {
-    Json(api.engine.flows().copies().into_iter().collect())
-}
+impl Defined for Definition {
+    const KIND: &'static str = "flow";
+    type Shown = Arc<Self>;
 
-/// `GET /flow/{name}/json`
-///
-/// # Errors
-/// 404
-pub(super) async fn read(State(api): State<Api>, path: Path) -> Result<Json<Arc<Definition>>, ApiError> {
-    known(&api.engine.flows(), KIND, path.name()?).map(Json)
-}
-
-/// `PUT /flow/{name}/json`
-///
-/// # Errors
-/// 400, 413, 507
-pub(super) async fn put(
-    State(api): State<Api>,
-    caller: Caller,
-    path: Path,
-    body: Body,
-) -> Result<StatusCode, ApiError> {
-    let name = path.name()?;
-    let definition = Definition::from_json(&body::json(body, MAX_BODY).await?)?;
-    let set = api.engine.set_flow(name, definition);
-    set.map_err(|error| ApiError::no_room("flows", error.most))?;
-    audit(&caller, "PUT", KIND, name);
-    Ok(StatusCode::NO_CONTENT)
-}
-
-/// `DELETE /flow/{name}/json`
-///
-/// # Errors
-/// 404
-pub(super) async fn delete(
-    State(api): State<Api>,
-    caller: Caller,
-    path: Path,
-) -> Result<StatusCode, ApiError> {
-    let name = path.name()?;
-    if !api.engine.clear_flow(name) {
-        known(&api.engine.flows(), KIND, name)?;
+    fn read(json: &Value) -> Result<Self, ApiError> {
+        Ok(Definition::from_json(json)?)
     }
-    audit(&caller, "DELETE", KIND, name);
-    Ok(StatusCode::NO_CONTENT)
+
+    fn shown(self: Arc<Self>) -> Arc<Self> {
+        self
+    }
+
+    fn all(engine: &Engine) -> Named<Self> {
+        engine.flows()
+    }
+
+    fn set(self, engine: &Engine, name: &str) -> Result<(), ApiError> {
+        let set = engine.set_flow(name, self);
+        set.map(drop)
+            .map_err(|error| ApiError::no_room("flows", error.most))
+    }
+
+    fn clear(engine: &Engine, name: &str) -> bool {
+        engine.clear_flow(name)
+    }
 }
 
 /// A flow that is over, or that has begun where its definition says `flowStart`.

@@ -1,26 +1,18 @@
 //! `/forwarding`: collectors that every datagram is sent on to.
 
-use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
-use axum::Json;
-use axum::body::Body;
-use axum::extract::State;
-use axum::http::StatusCode;
 use serde::Serialize;
 use serde_json::Value;
 
 use super::auth::Caller;
-use super::body::{self, MAX_BODY};
+use super::defined::Defined;
 use super::error::{ApiError, WrongMember};
-use super::parameters::Path;
-use super::{Api, audit, known};
-use crate::engine::NotForwarded;
+use crate::engine::{Engine, Named, NotForwarded};
 
 /// Where sFlow collectors listen (IANA).
 const SFLOW_PORT: u16 = 6343;
-
-const KIND: &str = "target of forwarding";
 
 /// A collector.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -42,62 +34,37 @@ impl From<SocketAddr> for Target {
     }
 }
 
-/// `GET /forwarding/json`
-pub(super) async fn list(State(api): State<Api>) -> Json<BTreeMap<String, Target>> {
-    let targets = api.engine.forwarding();
-    let named = targets
-        .iter()
-        .map(|(name, target)| (name.to_string(), (**target).into()));
-    Json(named.collect())
-}
+impl Defined for SocketAddr {
+    const KIND: &'static str = "target of forwarding";
+    type Shown = Target;
 
-/// `GET /forwarding/{name}/json`
-///
-/// # Errors
-/// 404
-pub(super) async fn read(State(api): State<Api>, path: Path) -> Result<Json<Target>, ApiError> {
-    let target = known(&api.engine.forwarding(), KIND, path.name()?)?;
-    Ok(Json((*target).into()))
-}
-
-/// `PUT /forwarding/{name}/json`
-///
-/// # Errors
-/// 400, 403, 413, 507
-pub(super) async fn put(
-    State(api): State<Api>,
-    caller: Caller,
-    path: Path,
-    body: Body,
-) -> Result<StatusCode, ApiError> {
-    caller.may_forward()?;
-    let name = path.name()?;
-    let target = target(&body::json(body, MAX_BODY).await?)?;
-    let refused = |error: NotForwarded| match error {
-        NotForwarded::Circle(_) => WrongMember::new("address", error.to_string()).into(),
-        NotForwarded::TooMany(too_many) => ApiError::no_room("targets of forwarding", too_many.most),
-    };
-    api.engine.forward(name, target).map_err(refused)?;
-    audit(&caller, "PUT", KIND, name);
-    Ok(StatusCode::NO_CONTENT)
-}
-
-/// `DELETE /forwarding/{name}/json`
-///
-/// # Errors
-/// 403, 404
-pub(super) async fn delete(
-    State(api): State<Api>,
-    caller: Caller,
-    path: Path,
-) -> Result<StatusCode, ApiError> {
-    caller.may_forward()?;
-    let name = path.name()?;
-    if !api.engine.stop_forwarding(name) {
-        known(&api.engine.forwarding(), KIND, name)?;
+    fn read(json: &Value) -> Result<Self, ApiError> {
+        Ok(target(json)?)
     }
-    audit(&caller, "DELETE", KIND, name);
-    Ok(StatusCode::NO_CONTENT)
+
+    fn shown(self: Arc<Self>) -> Target {
+        (*self).into()
+    }
+
+    fn all(engine: &Engine) -> Named<Self> {
+        engine.forwarding()
+    }
+
+    fn set(self, engine: &Engine, name: &str) -> Result<(), ApiError> {
+        let refused = |error: NotForwarded| match error {
+            NotForwarded::Circle(_) => WrongMember::new("address", error.to_string()).into(),
+            NotForwarded::TooMany(too_many) => ApiError::no_room("targets of forwarding", too_many.most),
+        };
+        engine.forward(name, self).map(drop).map_err(refused)
+    }
+
+    fn clear(engine: &Engine, name: &str) -> bool {
+        engine.stop_forwarding(name)
+    }
+
+    fn may_change(caller: &Caller) -> Result<(), ApiError> {
+        caller.may_forward()
+    }
 }
 
 fn target(json: &Value) -> Result<SocketAddr, WrongMember> {

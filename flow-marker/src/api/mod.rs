@@ -12,8 +12,8 @@ use shared::life::Readiness;
 use crate::clock::Clock;
 use crate::config::Mark;
 use crate::control::switch::{History, Switch};
+use crate::engine::Engine;
 use crate::engine::metric::serialize_number;
-use crate::engine::{Engine, Named};
 use crate::inventory::PortBoard;
 use crate::metrics::Metrics;
 
@@ -35,6 +35,8 @@ mod thresholds;
 mod tables;
 /// Collectors that datagrams are sent on to.
 mod forwarding;
+/// What users define by name.
+mod defined;
 /// The daemon itself.
 mod service;
 /// The bodies of controls and switches.
@@ -95,15 +97,6 @@ pub fn router(api: Api, access: Arc<Access>) -> Router {
         .method_not_allowed_fallback(|| async { ApiError::method_not_allowed() })
         .layer(middleware::from_fn_with_state(access, auth::check))
         .with_state(api)
-}
-
-/// The thing of this name.
-///
-/// # Errors
-/// 404, with the names that there are.
-fn known<T>(named: &Named<T>, kind: &str, name: &str) -> Result<Arc<T>, ApiError> {
-    let found = named.get(name).map(Arc::clone);
-    found.ok_or_else(|| ApiError::no_such_thing(kind, name, named.iter().map(|(name, _)| &**name)))
 }
 
 /// A number as JSON: whole ones without a fraction.

@@ -12,110 +12,68 @@ use ipnet::IpNet;
 use serde_json::{Map as Members, Value};
 
 use super::auth::Caller;
-use super::body::{self, MAX_BODY, MAX_TOPOLOGY};
+use super::body::{self, MAX_TOPOLOGY};
+use super::defined::Defined;
 use super::error::{ApiError, WrongMember};
-use super::parameters::Path;
-use super::{Api, audit, known};
+use super::{Api, audit};
 use crate::engine::topology::Topology;
-use crate::engine::{Group, Map};
+use crate::engine::{Engine, Group, Map, Named};
 
 /// Longest label, and longest value of a map.
 const MAX_LABEL: usize = 100;
 
-/// `GET /group/json`
-pub(super) async fn groups(State(api): State<Api>) -> Json<BTreeMap<Arc<str>, Arc<Group>>> {
-    Json(api.engine.groups().copies().into_iter().collect())
-}
+impl Defined for Group {
+    const KIND: &'static str = "group";
+    type Shown = Arc<Self>;
 
-/// `GET /group/{name}/json`
-///
-/// # Errors
-/// 404
-pub(super) async fn group(State(api): State<Api>, path: Path) -> Result<Json<Arc<Group>>, ApiError> {
-    known(&api.engine.groups(), "group", path.name()?).map(Json)
-}
-
-/// `PUT /group/{name}/json`
-///
-/// # Errors
-/// 400, 413, 507
-pub(super) async fn put_group(
-    State(api): State<Api>,
-    caller: Caller,
-    path: Path,
-    body: Body,
-) -> Result<StatusCode, ApiError> {
-    let name = path.name()?;
-    let group = read_group(&body::json(body, MAX_BODY).await?)?;
-    let set = api.engine.set_group(name, group);
-    set.map_err(|error| ApiError::no_room("groups", error.most))?;
-    audit(&caller, "PUT", "group", name);
-    Ok(StatusCode::NO_CONTENT)
-}
-
-/// `DELETE /group/{name}/json`
-///
-/// # Errors
-/// 404
-pub(super) async fn delete_group(
-    State(api): State<Api>,
-    caller: Caller,
-    path: Path,
-) -> Result<StatusCode, ApiError> {
-    let name = path.name()?;
-    if !api.engine.clear_group(name) {
-        known(&api.engine.groups(), "group", name)?;
+    fn read(json: &Value) -> Result<Self, ApiError> {
+        Ok(read_group(json)?)
     }
-    audit(&caller, "DELETE", "group", name);
-    Ok(StatusCode::NO_CONTENT)
-}
 
-/// `GET /map/json`
-pub(super) async fn maps(State(api): State<Api>) -> Json<BTreeMap<Arc<str>, Arc<Map>>> {
-    Json(api.engine.maps().copies().into_iter().collect())
-}
-
-/// `GET /map/{name}/json`
-///
-/// # Errors
-/// 404
-pub(super) async fn map(State(api): State<Api>, path: Path) -> Result<Json<Arc<Map>>, ApiError> {
-    known(&api.engine.maps(), "map", path.name()?).map(Json)
-}
-
-/// `PUT /map/{name}/json`
-///
-/// # Errors
-/// 400, 413, 507
-pub(super) async fn put_map(
-    State(api): State<Api>,
-    caller: Caller,
-    path: Path,
-    body: Body,
-) -> Result<StatusCode, ApiError> {
-    let name = path.name()?;
-    let map = read_map(&body::json(body, MAX_BODY).await?)?;
-    let set = api.engine.set_map(name, map);
-    set.map_err(|error| ApiError::no_room("maps", error.most))?;
-    audit(&caller, "PUT", "map", name);
-    Ok(StatusCode::NO_CONTENT)
-}
-
-/// `DELETE /map/{name}/json`
-///
-/// # Errors
-/// 404
-pub(super) async fn delete_map(
-    State(api): State<Api>,
-    caller: Caller,
-    path: Path,
-) -> Result<StatusCode, ApiError> {
-    let name = path.name()?;
-    if !api.engine.clear_map(name) {
-        known(&api.engine.maps(), "map", name)?;
+    fn shown(self: Arc<Self>) -> Arc<Self> {
+        self
     }
-    audit(&caller, "DELETE", "map", name);
-    Ok(StatusCode::NO_CONTENT)
+
+    fn all(engine: &Engine) -> Named<Self> {
+        engine.groups()
+    }
+
+    fn set(self, engine: &Engine, name: &str) -> Result<(), ApiError> {
+        let set = engine.set_group(name, self);
+        set.map(drop)
+            .map_err(|error| ApiError::no_room("groups", error.most))
+    }
+
+    fn clear(engine: &Engine, name: &str) -> bool {
+        engine.clear_group(name)
+    }
+}
+
+impl Defined for Map {
+    const KIND: &'static str = "map";
+    type Shown = Arc<Self>;
+
+    fn read(json: &Value) -> Result<Self, ApiError> {
+        Ok(read_map(json)?)
+    }
+
+    fn shown(self: Arc<Self>) -> Arc<Self> {
+        self
+    }
+
+    fn all(engine: &Engine) -> Named<Self> {
+        engine.maps()
+    }
+
+    fn set(self, engine: &Engine, name: &str) -> Result<(), ApiError> {
+        let set = engine.set_map(name, self);
+        set.map(drop)
+            .map_err(|error| ApiError::no_room("maps", error.most))
+    }
+
+    fn clear(engine: &Engine, name: &str) -> bool {
+        engine.clear_map(name)
+    }
 }
 
 /// `GET /topology/json`: what was PUT, or an empty object.

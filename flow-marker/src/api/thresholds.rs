@@ -1,77 +1,52 @@
 //! `/threshold` and `/events`.
 
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::Json;
-use axum::body::Body;
 use axum::extract::State;
-use axum::http::StatusCode;
 use serde::Serialize;
+use serde_json::Value;
 
-use super::auth::Caller;
-use super::body::{self, MAX_BODY};
+use super::defined::Defined;
 use super::error::{ApiError, WrongMember};
-use super::parameters::{Parameters, Path};
-use super::{Api, audit, known, number};
+use super::parameters::Parameters;
+use super::{Api, number};
 use crate::clock::Clock;
 use crate::engine::event::Query;
 use crate::engine::metric::SourceName;
 use crate::engine::threshold::{Definition, Fired};
+use crate::engine::{Engine, Named};
 
-const KIND: &str = "threshold";
 /// Events in one answer, unless it is said; and the most.
 const EVENTS: (usize, usize) = (100, 10_000);
 
-/// `GET /threshold/json`
-pub(super) async fn list(State(api): State<Api>) -> Json<BTreeMap<Arc<str>, Arc<Definition>>> {
-    Json(api.engine.thresholds().copies().into_iter().collect())
-}
+impl Defined for Definition {
+    const KIND: &'static str = "threshold";
+    type Shown = Arc<Self>;
 
-/// `GET /threshold/{name}/json`
-///
-/// # Errors
-/// 404
-pub(super) async fn read(State(api): State<Api>, path: Path) -> Result<Json<Arc<Definition>>, ApiError> {
-    known(&api.engine.thresholds(), KIND, path.name()?).map(Json)
-}
-
-/// `PUT /threshold/{name}/json`
-///
-/// # Errors
-/// 400, 413, 507
-pub(super) async fn put(
-    State(api): State<Api>,
-    caller: Caller,
-    path: Path,
-    body: Body,
-) -> Result<StatusCode, ApiError> {
-    let name = path.name()?;
-    let json = body::json(body, MAX_BODY).await?;
-    let definition =
-        Definition::parse(&json).map_err(|error| WrongMember::new(error.member, error.problem))?;
-    let set = api.engine.set_threshold(name, definition);
-    set.map_err(|error| ApiError::no_room("thresholds", error.most))?;
-    audit(&caller, "PUT", KIND, name);
-    Ok(StatusCode::NO_CONTENT)
-}
-
-/// `DELETE /threshold/{name}/json`
-///
-/// # Errors
-/// 404
-pub(super) async fn delete(
-    State(api): State<Api>,
-    caller: Caller,
-    path: Path,
-) -> Result<StatusCode, ApiError> {
-    let name = path.name()?;
-    if !api.engine.clear_threshold(name) {
-        known(&api.engine.thresholds(), KIND, name)?;
+    fn read(json: &Value) -> Result<Self, ApiError> {
+        let definition = Definition::parse(json);
+        Ok(definition.map_err(|error| WrongMember::new(error.member, error.problem))?)
     }
-    audit(&caller, "DELETE", KIND, name);
-    Ok(StatusCode::NO_CONTENT)
+
+    fn shown(self: Arc<Self>) -> Arc<Self> {
+        self
+    }
+
+    fn all(engine: &Engine) -> Named<Self> {
+        engine.thresholds()
+    }
+
+    fn set(self, engine: &Engine, name: &str) -> Result<(), ApiError> {
+        let set = engine.set_threshold(name, self);
+        set.map(drop)
+            .map_err(|error| ApiError::no_room("thresholds", error.most))
+    }
+
+    fn clear(engine: &Engine, name: &str) -> bool {
+        engine.clear_threshold(name)
+    }
 }
 
 /// A threshold was passed.
@@ -153,4 +128,36 @@ pub(super) async fn events(
             .map(|(id, fired)| Event::new(&api.clock, id, fired))
             .collect(),
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::clock::Time;
+
+    #[test]
+    fn an_event_of_a_flow_says_which_flow() {
+        let fired = Fired {
+            threshold_id: "elephant".into(),
+            metric: "pair".into(),
+            threshold: 125_000.0,
+            value: 150_000.5,
+            agent: [10, 0, 0, 1].into(),
+            source: SourceName::parse("4"),
+            flow_key: Some("10.0.0.1,10.0.0.2".to_owned()),
+            at: Time::START,
+        };
+        let clock = Clock::start();
+        let timestamp = clock.unix_ns(Time::START) / 1_000_000;
+        assert_eq!(
+            json!(Event::new(&clock, 7, fired)),
+            json!({
+                "eventID": 7, "timestamp": timestamp, "thresholdID": "elephant", "metric": "pair",
+                "threshold": 125_000, "value": 150_000.5, "agent": "10.0.0.1", "dataSource": "4",
+                "flowKey": "10.0.0.1,10.0.0.2"
+            })
+        );
+    }
 }

@@ -3,11 +3,11 @@
 use std::io::Write;
 use std::path::PathBuf;
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, anyhow, bail};
 use clap::Args;
 use reqwest::Url;
 use serde_json::Value;
-use shared::client::{ClientConfig, Token, http_client};
+use shared::client::{ClientConfig, SetupError, Token, http_client};
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
@@ -58,7 +58,11 @@ async fn ask(args: &DoctorArgs, config: &ClientConfig) -> anyhow::Result<String>
     let path = if args.json { "doctor/json" } else { "doctor/txt" };
     let mut url = args.url.clone();
     url.set_path(&format!("{}/{path}", url.path().trim_end_matches('/')));
-    let asked = http_client(config)?.get(url.clone()).timeout(config.read_timeout);
+    let client = http_client(config).map_err(|error| match error {
+        SetupError::CleartextToken(url) => anyhow!("{url}: the token would travel in clear text; use https"),
+        other => other.into(),
+    })?;
+    let asked = client.get(url.clone()).timeout(config.read_timeout);
     let reply = asked.send().await.with_context(|| url.to_string())?;
     let status = reply.status();
     let body = reply.text().await.with_context(|| url.to_string())?;

@@ -15,7 +15,6 @@
 //! The log does not wait: whoever waits for entries asks again when `version` has changed.
 
 use std::collections::VecDeque;
-use std::time::Duration;
 
 /// What has a name by which it is filtered.
 pub trait Named {
@@ -32,75 +31,6 @@ pub struct Query {
     pub after: Option<i64>,
     /// At most so many.
     pub max: Option<usize>,
-}
-
-/// A parameter that makes no sense.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{name}={value}: {problem}")]
-pub struct ParameterError {
-    /// The parameter.
-    pub name: String,
-    /// What it was.
-    pub value: String,
-    /// What is expected.
-    pub problem: &'static str,
-}
-
-/// A question, and how long to wait when there is nothing yet.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Poll {
-    /// The question.
-    pub query: Query,
-    /// Zero: do not wait.
-    pub timeout: Duration,
-}
-
-impl Poll {
-    /// Whoever waits longer than an hour has gone.
-    pub const MAX_TIMEOUT: Duration = Duration::from_secs(3600);
-
-    /// The parameters of `/events/json`: name, number and last id.
-    pub const EVENTS: [&str; 3] = ["thresholdID", "maxEvents", "eventID"];
-    /// The parameters of `/flows/json`.
-    pub const FLOWS: [&str; 3] = ["name", "maxFlows", "flowID"];
-
-    /// Reads the parameters of a request; others than these and `timeout` (seconds) are not looked at.
-    ///
-    /// # Errors
-    /// [`ParameterError`]
-    pub fn parse<'a>(
-        [name, max, id]: [&str; 3],
-        parameters: impl IntoIterator<Item = (&'a str, &'a str)>,
-    ) -> Result<Self, ParameterError> {
-        let mut poll = Self {
-            query: Query::default(),
-            timeout: Duration::ZERO,
-        };
-        for (parameter, value) in parameters {
-            let wrong = |problem| ParameterError {
-                name: parameter.chars().take(40).collect(),
-                value: value.chars().take(40).collect(),
-                problem,
-            };
-            if parameter == name {
-                poll.query.name = Some(value.to_owned());
-            } else if parameter == max {
-                let max = value
-                    .parse()
-                    .map_err(|_| wrong("a number of entries is expected"))?;
-                poll.query.max = Some(max);
-            } else if parameter == id {
-                let id = value.parse().map_err(|_| wrong("an id is expected, or -1"))?;
-                poll.query.after = Some(id);
-            } else if parameter == "timeout" {
-                let seconds: f64 = value.parse().map_err(|_| wrong("seconds are expected"))?;
-                let timeout = Duration::try_from_secs_f64(seconds);
-                let timeout = timeout.map_err(|_| wrong("seconds are expected, 0 or more"))?;
-                poll.timeout = timeout.min(Self::MAX_TIMEOUT);
-            }
-        }
-        Ok(poll)
-    }
 }
 
 /// What a log has for a question.
@@ -289,33 +219,6 @@ mod tests {
             "never given: as if none was seen"
         );
         assert_eq!(ids(&log, None, Some(i64::MAX), 1), [101]);
-    }
-
-    #[test]
-    fn parameters_are_read_or_refused_with_their_name() {
-        let parse = |pairs: &[(&'static str, &'static str)]| Poll::parse(Poll::EVENTS, pairs.iter().copied());
-        let poll = parse(&[
-            ("thresholdID", "high"),
-            ("maxEvents", "10"),
-            ("eventID", "-1"),
-            ("timeout", "60"),
-            ("_", "17"),
-        ]);
-        let poll = poll.unwrap();
-        assert_eq!((poll.query.after, poll.query.max), (Some(-1), Some(10)));
-        assert_eq!(
-            (poll.query.name.as_deref(), poll.timeout.as_secs()),
-            (Some("high"), 60)
-        );
-        assert_eq!(parse(&[("timeout", "1e9")]).unwrap().timeout, Poll::MAX_TIMEOUT);
-        for (name, value) in [
-            ("maxEvents", "-1"),
-            ("eventID", "last"),
-            ("timeout", "-1"),
-            ("timeout", "NaN"),
-        ] {
-            assert_eq!(parse(&[(name, value)]).unwrap_err().name, name);
-        }
     }
 
     proptest! {

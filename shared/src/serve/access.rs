@@ -4,12 +4,16 @@
 //! a proxy that reaches loopback on somebody else's behalf is not: requests that show such a detour, or are meant for
 //! another host, need credentials. Credentials that are shown and wrong are refused everywhere, also where none are needed:
 //! a client that believes it is known must not be anonymous by mistake.
+//!
+//! Whoever can connect may ask `/healthz`, `/readyz` and `/version`, which tell nothing of what is served.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use axum::http::{HeaderMap, header};
+use axum::extract::Request;
+use axum::http::uri::Authority;
+use axum::http::{HeaderMap, Method, header};
 
 use super::authorization;
 use super::credentials::Credentials;
@@ -117,13 +121,51 @@ struct Known<S> {
     required: bool,
 }
 
-/// Why a request has no caller.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Why a request has no caller, for the client.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// Nothing is shown, and this is why something would have to be.
+    #[error(
+        "{0}; show a token, with curl: -u NAME:TOKEN or -H 'Authorization: Bearer TOKEN', or a client certificate"
+    )]
     Needed(String),
     /// What is shown is wrong; the client is not told how.
+    #[error("these credentials are not known here, or the name that comes with them is not theirs")]
     Wrong,
+}
+
+/// What a request wants, as far as its method and path tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wish {
+    /// What everybody who can connect may ask.
+    Open,
+    /// To read: `GET` and `HEAD`.
+    Read,
+    /// To change something: every other method.
+    Change,
+}
+
+impl Wish {
+    /// What everybody who can connect may ask.
+    const OPEN: [&str; 3] = ["/healthz", "/readyz", "/version"];
+
+    /// What a request wants.
+    pub fn of(request: &Request) -> Self {
+        match *request.method() {
+            Method::GET | Method::HEAD if Self::OPEN.contains(&request.uri().path()) => Self::Open,
+            Method::GET | Method::HEAD => Self::Read,
+            _ => Self::Change,
+        }
+    }
+}
+
+/// Somebody whom we know, on a connection.
+#[derive(Debug)]
+pub struct Admitted<S> {
+    /// By what he is known.
+    pub identity: Identity<S>,
+    /// The connection.
+    pub peer: Arc<Peer>,
 }
 
 /// Headers that a proxy or a browser adds, and curl does not.
@@ -152,9 +194,27 @@ impl<S> Access<S> {
         }));
     }
 
-    /// Says in the log that a request was turned away, but not for ever.
-    pub fn turned_away(&self, peer: &Peer, refusal: &Refusal) {
-        self.doorman.turned_away(peer, refusal);
+    /// Who sends a request; nobody when it comes without credentials and asks what everybody may. What he may besides is
+    /// for the daemon to say. Whoever is turned away is in the log, but not for ever.
+    ///
+    /// # Errors
+    /// Nobody whom we serve.
+    pub fn admit(&self, request: &Request) -> Result<Option<Admitted<S>>, Refusal> {
+        // Nobody knows where a request without a peer comes from, so it is from nowhere near.
+        let peer = request
+            .extensions()
+            .get::<Arc<Peer>>()
+            .cloned()
+            .unwrap_or_default();
+        let authority = request.uri().authority().map(Authority::as_str);
+        match self.caller(&peer, request.headers(), authority) {
+            Ok(identity) => Ok(Some(Admitted { identity, peer })),
+            Err(Refusal::Needed(_)) if Wish::of(request) == Wish::Open => Ok(None),
+            Err(refusal) => {
+                self.doorman.turned_away(&peer, &refusal);
+                Err(refusal)
+            }
+        }
     }
 
     /// Who is calling. `authority` is that of the request's target: HTTP/2 has it there instead of in `Host`.

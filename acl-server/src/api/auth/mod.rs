@@ -12,13 +12,10 @@
 use std::sync::Arc;
 
 use axum::extract::{FromRequestParts, Request, State};
-use axum::http::Method;
 use axum::http::request::Parts;
-use axum::http::uri::Authority;
 use axum::middleware::Next;
 use axum::response::Response;
-use shared::serve::Peer;
-use shared::serve::access::{self, Refusal};
+use shared::serve::access::{self, Admitted, Refusal, Wish};
 
 use super::error::ApiError;
 use crate::config::access::Scopes;
@@ -33,9 +30,6 @@ pub use caller::{Caller, Denied};
 /// Decides who is calling.
 pub type Access = access::Access<Scopes>;
 
-/// What everybody who can connect may ask.
-const OPEN: [&str; 3] = ["/healthz", "/readyz", "/version"];
-
 /// Puts the caller among the extensions of a request, or turns it away.
 ///
 /// # Errors
@@ -45,35 +39,14 @@ pub async fn check(
     mut request: Request,
     next: Next,
 ) -> Result<Response, ApiError> {
-    // Nobody knows where a request without a peer comes from, so it is from nowhere near.
-    let peer = request
-        .extensions()
-        .get::<Arc<Peer>>()
-        .cloned()
-        .unwrap_or_default();
-    let authority = request.uri().authority().map(Authority::as_str);
-    let reads = [Method::GET, Method::HEAD].contains(request.method());
-    let open = reads && OPEN.contains(&request.uri().path());
-    match access.caller(&peer, request.headers(), authority) {
-        Err(Refusal::Needed(_)) if open => {}
-        Err(refusal) => {
-            access.turned_away(&peer, &refusal);
-            return Err(match refusal {
-                Refusal::Needed(why) => ApiError::credentials_needed(&why),
-                Refusal::Wrong => ApiError::wrong_credentials(),
-            });
+    if let Some(Admitted { identity, peer }) = access.admit(&request)? {
+        let caller = Caller::new(identity, &peer);
+        match Wish::of(&request) {
+            Wish::Open => {}
+            Wish::Read => caller.may_read()?,
+            Wish::Change => caller.may_write()?,
         }
-        Ok(identity) => {
-            let caller = Caller::new(identity, &peer);
-            let may = match reads {
-                true => caller.may_read(),
-                false => caller.may_write(),
-            };
-            if !open {
-                may?;
-            }
-            request.extensions_mut().insert(caller);
-        }
+        request.extensions_mut().insert(caller);
     }
     Ok(next.run(request).await)
 }
@@ -91,7 +64,7 @@ impl<S: Sync> FromRequestParts<S> for Caller {
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
         // Only a route that everybody may ask has no caller, and none of those takes one.
         let caller = parts.extensions.get::<Self>().cloned();
-        caller.ok_or_else(|| ApiError::credentials_needed("this request has no caller"))
+        caller.ok_or_else(|| Refusal::Needed("this request has no caller".to_owned()).into())
     }
 }
 

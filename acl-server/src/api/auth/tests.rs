@@ -4,9 +4,9 @@ use axum::body::Body;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::routing::get;
 use axum::{Router, middleware};
-use shared::serve::Credentials;
 use shared::serve::peer::{CertificateInfo, UnixPeer};
 use shared::serve::token::TokenHash;
+use shared::serve::{Credentials, Peer};
 use tower::ServiceExt as _;
 
 use super::*;

@@ -1,10 +1,12 @@
 //! The rows of forwarding, of the daemon itself, and of switches.
 
+use std::net::SocketAddr;
+
 use axum::routing::{delete, get, put};
 use shared::serve::routes::good;
 
 use super::super::error::{ApiError, kinds};
-use super::super::{forwarding, service};
+use super::super::{defined, service};
 use super::Operation;
 use super::common::{BODY, NAME};
 
@@ -13,7 +15,7 @@ pub(super) const FORWARDING: &[Operation] = &[
     Operation {
         method: "GET",
         path: "/forwarding/json",
-        handler: || get(forwarding::list),
+        handler: || get(defined::list::<SocketAddr>),
         id: "forwardings",
         summary: "The collectors that every datagram is sent on to",
         takes: &[],
@@ -24,7 +26,7 @@ pub(super) const FORWARDING: &[Operation] = &[
     Operation {
         method: "GET",
         path: "/forwarding/{name}/json",
-        handler: || get(forwarding::read),
+        handler: || get(defined::read::<SocketAddr>),
         id: "getForwarding",
         summary: "One of them",
         takes: &[NAME],
@@ -35,7 +37,7 @@ pub(super) const FORWARDING: &[Operation] = &[
     Operation {
         method: "PUT",
         path: "/forwarding/{name}/json",
-        handler: || put(forwarding::put),
+        handler: || put(defined::put::<SocketAddr>),
         id: "putForwarding",
         summary: "Sends every datagram on to a collector, from now on",
         takes: &[NAME],
@@ -46,7 +48,7 @@ pub(super) const FORWARDING: &[Operation] = &[
     Operation {
         method: "DELETE",
         path: "/forwarding/{name}/json",
-        handler: || delete(forwarding::delete),
+        handler: || delete(defined::delete::<SocketAddr>),
         id: "deleteForwarding",
         summary: "Sends nothing more to it",
         takes: &[NAME],

@@ -4,9 +4,11 @@ use axum::routing::{delete, get, put};
 use shared::serve::routes::{Parameter, good, needs, takes};
 
 use super::super::error::kinds;
-use super::super::{flows, metrics, prometheus, service, tables, thresholds};
+use super::super::{defined, flows, metrics, prometheus, service, tables, thresholds};
 use super::Operation;
 use super::common::{AGENT, AGENTS, BODY, NAME};
+use crate::engine::{Group, Map, threshold};
+use crate::flow;
 
 const METRICS: Parameter = needs(
     "path",
@@ -119,7 +121,7 @@ pub(super) const FLOW: &[Operation] = &[
     Operation {
         method: "GET",
         path: "/flow/json",
-        handler: || get(flows::list),
+        handler: || get(defined::list::<flow::Definition>),
         id: "flowDefinitions",
         summary: "All flow definitions",
         takes: &[],
@@ -130,7 +132,7 @@ pub(super) const FLOW: &[Operation] = &[
     Operation {
         method: "GET",
         path: "/flow/{name}/json",
-        handler: || get(flows::read),
+        handler: || get(defined::read::<flow::Definition>),
         id: "getFlow",
         summary: "One of them",
         takes: &[NAME],
@@ -141,7 +143,7 @@ pub(super) const FLOW: &[Operation] = &[
     Operation {
         method: "PUT",
         path: "/flow/{name}/json",
-        handler: || put(flows::put),
+        handler: || put(defined::put::<flow::Definition>),
         id: "putFlow",
         summary: "Defines a flow, which is then also a metric of its name",
         takes: &[NAME],
@@ -152,7 +154,7 @@ pub(super) const FLOW: &[Operation] = &[
     Operation {
         method: "DELETE",
         path: "/flow/{name}/json",
-        handler: || delete(flows::delete),
+        handler: || delete(defined::delete::<flow::Definition>),
         id: "deleteFlow",
         summary: "Removes a definition; its completed flows stay",
         takes: &[NAME],
@@ -188,7 +190,7 @@ pub(super) const THRESHOLD: &[Operation] = &[
     Operation {
         method: "GET",
         path: "/threshold/json",
-        handler: || get(thresholds::list),
+        handler: || get(defined::list::<threshold::Definition>),
         id: "thresholds",
         summary: "All thresholds",
         takes: &[],
@@ -199,7 +201,7 @@ pub(super) const THRESHOLD: &[Operation] = &[
     Operation {
         method: "GET",
         path: "/threshold/{name}/json",
-        handler: || get(thresholds::read),
+        handler: || get(defined::read::<threshold::Definition>),
         id: "getThreshold",
         summary: "One of them",
         takes: &[NAME],
@@ -210,7 +212,7 @@ pub(super) const THRESHOLD: &[Operation] = &[
     Operation {
         method: "PUT",
         path: "/threshold/{name}/json",
-        handler: || put(thresholds::put),
+        handler: || put(defined::put::<threshold::Definition>),
         id: "putThreshold",
         summary: "Sets a threshold on a metric or a flow",
         takes: &[NAME],
@@ -221,7 +223,7 @@ pub(super) const THRESHOLD: &[Operation] = &[
     Operation {
         method: "DELETE",
         path: "/threshold/{name}/json",
-        handler: || delete(thresholds::delete),
+        handler: || delete(defined::delete::<threshold::Definition>),
         id: "deleteThreshold",
         summary: "Removes a threshold; its events stay",
         takes: &[NAME],
@@ -257,7 +259,7 @@ pub(super) const TABLES: &[Operation] = &[
     Operation {
         method: "GET",
         path: "/group/json",
-        handler: || get(tables::groups),
+        handler: || get(defined::list::<Group>),
         id: "groups",
         summary: "All groups",
         takes: &[],
@@ -268,7 +270,7 @@ pub(super) const TABLES: &[Operation] = &[
     Operation {
         method: "GET",
         path: "/group/{name}/json",
-        handler: || get(tables::group),
+        handler: || get(defined::read::<Group>),
         id: "getGroup",
         summary: "One of them",
         takes: &[NAME],
@@ -279,7 +281,7 @@ pub(super) const TABLES: &[Operation] = &[
     Operation {
         method: "PUT",
         path: "/group/{name}/json",
-        handler: || put(tables::put_group),
+        handler: || put(defined::put::<Group>),
         id: "putGroup",
         summary: "Names address ranges, for group:ipsource:NAME",
         takes: &[NAME],
@@ -290,7 +292,7 @@ pub(super) const TABLES: &[Operation] = &[
     Operation {
         method: "DELETE",
         path: "/group/{name}/json",
-        handler: || delete(tables::delete_group),
+        handler: || delete(defined::delete::<Group>),
         id: "deleteGroup",
         summary: "Removes a group",
         takes: &[NAME],
@@ -301,7 +303,7 @@ pub(super) const TABLES: &[Operation] = &[
     Operation {
         method: "GET",
         path: "/map/json",
-        handler: || get(tables::maps),
+        handler: || get(defined::list::<Map>),
         id: "maps",
         summary: "All maps",
         takes: &[],
@@ -312,7 +314,7 @@ pub(super) const TABLES: &[Operation] = &[
     Operation {
         method: "GET",
         path: "/map/{name}/json",
-        handler: || get(tables::map),
+        handler: || get(defined::read::<Map>),
         id: "getMap",
         summary: "One of them",
         takes: &[NAME],
@@ -323,7 +325,7 @@ pub(super) const TABLES: &[Operation] = &[
     Operation {
         method: "PUT",
         path: "/map/{name}/json",
-        handler: || put(tables::put_map),
+        handler: || put(defined::put::<Map>),
         id: "putMap",
         summary: "Names values of a key, for map:KEY:NAME",
         takes: &[NAME],
@@ -334,7 +336,7 @@ pub(super) const TABLES: &[Operation] = &[
     Operation {
         method: "DELETE",
         path: "/map/{name}/json",
-        handler: || delete(tables::delete_map),
+        handler: || delete(defined::delete::<Map>),
         id: "deleteMap",
         summary: "Removes a map",
         takes: &[NAME],

@@ -57,7 +57,7 @@ impl<K: Copy + Eq + Hash + Ord, V: Default> Places<K, V> {
     }
 }
 
-/// The accumulator of one agent, for owners that keep their agents themselves.
+/// The accumulator of one agent.
 #[derive(Debug, Default)]
 pub struct AgentDoctor {
     pub(super) samplers: Places<DataSource, Sampler>,

@@ -11,12 +11,10 @@
 //!
 //! Evaluation happens with every update and costs one look-up for each threshold of that metric.
 
-mod event;
 mod state;
 mod definition;
 
 pub use definition::{Definition, DefinitionError};
-pub use event::{Event, Numbered};
 pub use state::{Fired, FlowUpdate, Tally, Thresholds};
 
 #[cfg(test)]

@@ -238,8 +238,9 @@ pub(super) fn formats() -> impl Iterator<Item = CounterFormat> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::HashSet;
+    use std::collections::{HashMap, HashSet};
 
+    use super::super::derive::{Known, derive};
     use super::*;
 
     #[test]
@@ -251,6 +252,65 @@ mod tests {
             let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
             assert!(name.chars().all(plain), "{name}");
         }
+    }
+
+    /// Every number is known.
+    struct All;
+
+    impl Known for All {
+        fn get(&self, _: &str) -> Option<f64> {
+            Some(1.0)
+        }
+
+        fn host_cpus(&self) -> Option<f64> {
+            Some(1.0)
+        }
+    }
+
+    /// Whether a unit of the page is one that the kind of a field can have.
+    fn fits(kind: Kind, unit: &str) -> bool {
+        match kind {
+            Kind::Rate => unit.ends_with("/s"),
+            Kind::Share | Kind::Within => unit == "%",
+            Kind::Text | Kind::Uuid | Kind::Mac | Kind::Words(_) | Kind::Status => unit == "text",
+            Kind::Plain => unit == "number",
+            Kind::Gauge(_) => unit != "text" && (unit == "bits/s" || !unit.ends_with("/s")),
+            Kind::Skip => false,
+        }
+    }
+
+    #[test]
+    fn the_page_of_the_api_names_every_metric_with_its_structure_and_no_other() {
+        let page = include_str!("../../../../../docs/API.md");
+        let (_, page) = page.split_once("### Every metric").unwrap();
+        let (page, _) = page.split_once("\n## ").unwrap();
+        let mut shown = HashMap::new();
+        for row in page.lines().filter(|line| line.starts_with("| ")).skip(1) {
+            let [_, structure, unit, names, _] = row.split('|').map(str::trim).collect::<Vec<_>>()[..] else {
+                panic!("{row}");
+            };
+            for name in names.split('`').skip(1).step_by(2) {
+                assert!(shown.insert(name, (structure, unit)).is_none(), "{name} twice");
+            }
+        }
+        let mut take = |record: &Record, name: &str, kind: Option<Kind>| {
+            let (structure, unit) = shown.remove(name).unwrap_or_else(|| panic!("{name} is missing"));
+            let expected = format!("{} ({})", record.format.name().unwrap(), record.format);
+            assert!(structure.starts_with(&expected), "{name}: {structure}");
+            assert!(kind.is_none_or(|kind| fits(kind, unit)), "{name}: {unit}");
+        };
+        for record in RECORDS.iter().chain([&host::VIRTUAL_HOST]) {
+            for entry in record.fields.iter().chain(record.group) {
+                if !entry.name.is_empty() {
+                    take(record, entry.name, Some(entry.kind));
+                }
+                if let Kind::Status = entry.kind {
+                    take(record, "ifoperstatus", Some(entry.kind));
+                }
+            }
+            derive(record.derived, &All, |name, _| take(record, name, None));
+        }
+        assert_eq!(shown, HashMap::new(), "there is none of this name");
     }
 
     #[test]
