@@ -9,7 +9,7 @@ use shared::units::BitRate;
 use crate::clock::Time;
 use crate::config::{Config, Interface, Role, Threshold, is_interface_name};
 use crate::detect::{Detector, Event, Observation, Outcome};
-use crate::flow::{AgentId, Direction, FiveTuple, FlowHasher, FlowKey, direction};
+use crate::flow::{AgentId, Direction, FiveTuple, FlowHasher, FlowKey, Lags};
 use crate::inventory::{Inventory, Port, PortBoard, Switch, TooManyPorts};
 use crate::metrics::{self, Metrics};
 use crate::packet::Header;
@@ -99,6 +99,12 @@ impl Elephants {
         self.inventory.find(agent)
     }
 
+    /// What the configuration says of a switch's LAGs.
+    pub(super) fn lags(&self, agent: Option<AgentId>) -> Lags {
+        let switch = agent.and_then(|id| self.inventory.switch(id));
+        switch.map_or_else(Lags::default, Switch::lags)
+    }
+
     /// To be called about ten times a second: offers again what was not delivered, finds ends, shows what was learned.
     pub(super) fn tick(&mut self, now: Time, deliver: &mut impl FnMut(Notice) -> bool) {
         let Self {
@@ -141,11 +147,11 @@ impl Elephants {
         now: Time,
         agent: AgentId,
         metrics: &metrics::Agent,
-        sample: &FlowSample<'_>,
+        (sample, direction): (&FlowSample<'_>, Direction),
         packet: Option<&(RawHeader<'_>, Header)>,
         deliver: &mut impl FnMut(Notice) -> bool,
     ) {
-        let port = match direction(sample.source, sample.input, sample.output) {
+        let port = match direction {
             Direction::Ingress(port) => port,
             Direction::Egress => return metrics.flow_egress.bump(),
             Direction::OtherPort => return metrics.flow_other_port.bump(),

@@ -6,6 +6,7 @@ use std::hash::Hash;
 use super::port::{CountersSeen, Port};
 use super::sampler::{FlowSeen, Sampler};
 use crate::clock::Time;
+use crate::flow::Direction;
 use crate::sflow::DataSource;
 
 /// Values by key, up to a limit. The one that was used last is found at once: samples of one data source come together.
@@ -93,7 +94,7 @@ impl AgentDoctor {
         if changed {
             port.restart();
         }
-        port.sampled(seen.input.if_index() == Some(if_index));
+        port.sampled(matches!(seen.direction, Direction::Ingress(_)));
     }
 
     /// Takes what a counter sample says of a port.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
+use crate::flow::Direction;
 use crate::sflow::{DataSource, Interface, SourceClass};
 
 fn at(seconds: f64) -> Time {
@@ -26,7 +27,7 @@ fn sample(n: u32) -> FlowSeen {
         sample_pool: n * 1000 + n * 37 % 400,
         drops: 0,
         input: Interface::Index(1),
-        output: Interface::Index(2),
+        direction: Direction::Ingress(1),
         frame_bytes: Some(1514),
         header_bytes: 128,
         header: HeaderSeen::Whole,
@@ -219,7 +220,7 @@ fn each_illness_is_found() {
             |_, seen| {
                 Some(FlowSeen {
                     input: Interface::Index(100),
-                    output: Interface::Index(101),
+                    direction: Direction::OtherPort,
                     ..seen
                 })
             },
