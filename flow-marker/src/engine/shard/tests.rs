@@ -151,6 +151,37 @@ fn a_flow_that_a_lag_spreads_over_its_members_is_one_elephant_of_the_lag() {
 }
 
 #[test]
+fn a_flow_record_has_all_values() {
+    let taker = Taker {
+        takes: true,
+        ..Taker::default()
+    };
+    let (mut shard, _) = shard("", &taker);
+    define(
+        &mut shard,
+        "pair",
+        &json!({ "keys": "ipsource", "log": true, "t": 1, "value": "frames", "values": "bytes,max:bytes" }),
+    );
+    for n in 0..10_u32 {
+        send(
+            &mut shard,
+            n,
+            Time::START + Duration::from_millis(u64::from(n)),
+            &[sample(1, 1, 9)],
+        );
+    }
+    for n in 0..100 {
+        shard.tick(at(10) + Duration::from_millis(n * 100));
+    }
+    let flows = taker.flows.lock().unwrap();
+    let [record] = flows.as_slice() else {
+        panic!("{flows:?}");
+    };
+    assert_eq!((&*record.key, record.value), ("10.1.0.1", 2000.0));
+    assert_eq!(record.values, [Some(3_036_000.0), Some(1518.0)]);
+}
+
+#[test]
 fn what_enters_and_leaves_by_a_lag_is_told_apart() {
     let (mut shard, _) = shard("", &Taker::default());
     define(
