@@ -92,6 +92,10 @@ enum Command {
         port: u16,
     },
     /// Run the engine on a capture file, in the capture's own time; contacts nobody.
+    ///
+    /// Prints elephants, passed thresholds and completed flows with the capture's time, then the largest flows of each
+    /// definition and what every agent sent and lost.
+    #[command(after_long_help = replay::EXAMPLES)]
     Replay(replay::ReplayArgs),
 }
 
