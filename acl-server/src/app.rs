@@ -34,20 +34,11 @@ const LAST_REPLIES: Duration = Duration::from_secs(5);
 /// # Errors
 /// An address is in use or not ours, or it may not be listened on with these settings.
 pub async fn bind(config: &Config, passed: Vec<Passed>) -> Result<Vec<Listener>> {
-    let mut listeners = Vec::new();
     if !passed.is_empty() {
-        for socket in passed {
-            let address = match &socket {
-                Passed::Tcp(listener) => Some(listener.local_addr()?),
-                Passed::Unix(_) => None,
-            };
-            let tls = address.is_some_and(|address| config.is_passed_for_tls(address));
-            let listener = Listener::passed(socket, tls).context("a socket that was passed")?;
-            listeners.push(listener);
-        }
-        tracing::info!("listening on the sockets that were passed, and not on those of the settings");
-        return Ok(listeners);
+        let listeners = Listener::all_passed(passed, |address| config.is_passed_for_tls(address));
+        return listeners.context("a socket that was passed");
     }
+    let mut listeners = Vec::new();
     for (address, tls) in config.endpoints() {
         config.may_listen(address, tls)?;
         let listener = Listener::tcp(address, tls).await;

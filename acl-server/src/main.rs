@@ -28,7 +28,7 @@ fn main() -> ExitCode {
 
 fn run(args: &DaemonArgs) -> anyhow::Result<()> {
     // Before there are threads, since it changes the environment.
-    let passed = listener::take_passed()?;
+    let passed = listener::take_passed()?.only_streams()?;
     let config = args.settings.settings()?;
     config.validate()?;
     telemetry::init(args.log_format, &args.log)

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use shared::life::{self, Readiness, Shutdown};
+use shared::serve::listener::PassedSockets;
 use shared::serve::{Listener, Reload, Server};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -43,14 +44,19 @@ pub struct Sockets {
 }
 
 impl Sockets {
-    /// Binds all of them, the one for sFlow with as many threads and as much buffer as `config` says.
+    /// Binds all of them, the one for sFlow with as many threads and as much buffer as `config` says. What systemd has
+    /// `passed` takes the place of what is configured, for the API and for sFlow each by itself.
     ///
     /// # Errors
     /// An address cannot be bound, or the API would be open by accident.
-    pub async fn bind(sflow: SocketAddr, config: &Config) -> anyhow::Result<Self> {
-        let http = serving::bind(&config.http).await?;
-        let sflow = ingest::bind(sflow, config.sflow.threads, config.sflow.receive_buffer)
-            .with_context(|| format!("--sflow {sflow} cannot be bound"))?;
+    pub async fn bind(sflow: SocketAddr, config: &Config, passed: PassedSockets) -> anyhow::Result<Self> {
+        let http = serving::bind(&config.http, passed.streams).await?;
+        let (threads, buffer) = (config.sflow.threads, config.sflow.receive_buffer);
+        let sflow = match ingest::adopt(passed.datagrams, buffer).context("a socket that was passed")? {
+            Some(sockets) => sockets,
+            None => ingest::bind(sflow, threads, buffer)
+                .with_context(|| format!("--sflow {sflow} cannot be bound"))?,
+        };
         Ok(Self { sflow, http })
     }
 
@@ -134,6 +140,7 @@ pub async fn run(config: Config, sockets: Sockets, shutdown: Shutdown, reload: R
     let seats = seats.into_iter().zip(metrics.threads().iter().map(Arc::clone));
     let agents = (inventory(), config.sflow.max_agents);
     let mut workers = ingest::spawn(sockets.sflow, seats.collect(), agents, clock, receiving)?;
+    let watchdog = tokio::spawn(life::watchdog(workers.progress()));
     let dispatcher = Dispatcher::new(config.id.clone(), config.mark.clone(), switches.clone(), clock);
     let dispatcher = tokio::spawn(dispatcher.run(notices));
     let api = Api {
@@ -166,6 +173,7 @@ pub async fn run(config: Config, sockets: Sockets, shutdown: Shutdown, reload: R
         () = workers.ended() => Err(anyhow::anyhow!("a receiving thread has ended")),
     };
     life::notify_stopping();
+    watchdog.abort();
     // First nothing new, then what is on the switches, last the window through which one can watch.
     tokio::task::spawn_blocking(move || workers.stop()).await?;
     // What is still on its way to the switches is not wanted any more, however much it is.

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use shared::units::BitRate;
 
 use crate::config::{self, Role};
-use crate::flow::AgentId;
+use crate::flow::{AgentId, Lags};
 
 /// What is known of a port.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -29,6 +29,7 @@ pub struct Switch {
     /// The agent address.
     pub agent: IpAddr,
     ports: HashMap<u32, Known>,
+    lags: Lags,
 }
 
 /// A port and which of its facts the configuration has fixed.
@@ -63,7 +64,18 @@ impl Switch {
         Self {
             agent: switch.agent,
             ports: ports.collect(),
+            lags: Lags::new(
+                switch
+                    .ports
+                    .iter()
+                    .filter_map(|(&port, known)| Some((port, known.lag?))),
+            ),
         }
+    }
+
+    /// The members of its LAGs, as far as the configuration says.
+    pub fn lags(&self) -> Lags {
+        self.lags.clone()
     }
 
     /// What is known of the port with this ifIndex.

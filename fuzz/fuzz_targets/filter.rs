@@ -5,10 +5,10 @@
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
-use flow_marker::flow::View;
 use flow_marker::flow::language::{self, Expression, Fault, Filter, Needs};
 use flow_marker::flow::lookup::Lookup;
 use flow_marker::flow::program::{KeyText, Program};
+use flow_marker::flow::{Direction, View};
 use flow_marker::sflow::{DataSource, HeaderProtocol, Interface, RawHeader};
 use libfuzzer_sys::fuzz_target;
 
@@ -26,8 +26,8 @@ fuzz_target!(|data: &[u8]| {
     let mut view = View::new(
         Ipv4Addr::LOCALHOST.into(),
         DataSource::interface(1),
-        Interface::Index(1),
-        Interface::Unknown,
+        (Interface::Index(1), Interface::Unknown),
+        Direction::Ingress(1),
         100,
     );
     let raw = RawHeader {

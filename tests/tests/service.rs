@@ -4,15 +4,15 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, UdpSocket};
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use nix::sys::signal::Signal;
 use serde_json::json;
+use tests::agent::Agent;
 use tests::lab::{AGENT, Lab, LabOptions};
 use tests::local::Home;
 use tests::process::{self, Process};
@@ -122,6 +122,7 @@ fn systemd_finds_nothing_wrong_with_the_units() {
         "acl-server@mgmt.service",
         "acl-server.socket",
         "flow-marker.service",
+        "flow-marker.socket",
     ] {
         let Some(mut command) = systemd_analyze() else {
             return;
@@ -180,33 +181,129 @@ fn the_daemon_tells_systemd_that_it_is_up_and_alive() {
     let path = directory.path().join("notify");
     let systemd = UnixDatagram::bind(&path).unwrap();
     systemd.set_read_timeout(Some(PATIENCE)).unwrap();
-    let hear = || {
-        let mut text = [0; 4096];
-        let length = systemd.recv(&mut text).expect("a word from the daemon");
-        String::from_utf8_lossy(&text[..length]).trim_end().to_owned()
-    };
     // The units ask for both.
-    for name in ["acl-server.service", "acl-server@.service"] {
+    for name in ["acl-server.service", "acl-server@.service", "flow-marker.service"] {
         assert_eq!(settings(&unit(name), "Type"), ["notify"]);
         assert_eq!(settings(&unit(name), "WatchdogSec"), ["30s"]);
     }
     let mut command = home.command("").unwrap();
     command.env("NOTIFY_SOCKET", &path).env("WATCHDOG_USEC", "300000");
     let server = home.spawn("acl-server", command).unwrap();
-    let mut pings = 0;
-    let mut ready = false;
+    up_and_alive(&systemd, server.process);
+
+    let config = directory.path().join("fm.toml");
+    fs::write(&config, "").unwrap();
+    let mut command = flow_marker(&config);
+    command.env("NOTIFY_SOCKET", &path).env("WATCHDOG_USEC", "300000");
+    let marker = Process::spawn("flow-marker", command, directory.path()).unwrap();
+    up_and_alive(&systemd, marker);
+}
+
+/// Hears that a daemon is up and that it goes on, and ends it.
+fn up_and_alive(systemd: &UnixDatagram, daemon: Process) {
+    let (mut pings, mut ready) = (0, false);
     while pings < 10 {
-        match hear().as_str() {
+        let mut text = [0; 4096];
+        let length = systemd.recv(&mut text).unwrap();
+        match String::from_utf8_lossy(text.get(..length).unwrap()).trim_end() {
             "READY=1" => ready = true,
             "WATCHDOG=1" => pings += 1,
             status => assert!(status.starts_with("STATUS="), "{status}"),
         }
     }
     assert!(ready);
-    let log = server.process.output();
+    let log = daemon.output();
     assert!(!log.contains("does not get on"), "{log}");
-    server.process.signal(Signal::SIGTERM).unwrap();
-    server.process.wait_success(PATIENCE).unwrap();
+    assert!(daemon.terminate(PATIENCE).unwrap().success());
+    // What it said at the end is not for the next one.
+    systemd.set_nonblocking(true).unwrap();
+    while systemd.recv(&mut [0; 4096]).is_ok() {}
+    systemd.set_nonblocking(false).unwrap();
+}
+
+fn flow_marker(config: &Path) -> Command {
+    let mut command = process::command(binaries::binary("flow-marker").unwrap());
+    command.args([
+        "run",
+        "--sflow",
+        "127.0.0.1:0",
+        "--http",
+        "127.0.0.1:0",
+        "--config",
+    ]);
+    command.arg(config);
+    command
+}
+
+#[test]
+fn flow_marker_receives_and_listens_where_systemd_does() {
+    let directory = tempfile::tempdir().unwrap();
+    let config = directory.path().join("fm.toml");
+    // A socket that is passed has one thread, whatever is said here; where the settings listen is of no interest.
+    fs::write(
+        &config,
+        "[sflow]\nthreads = 4\n[http]\nlisten = \"192.0.2.1:1\"\nno_auth = true\n",
+    )
+    .unwrap();
+    let place = |port: &str| format!("127.0.0.1:{port}").parse::<SocketAddr>().unwrap();
+    for udp in [1, 2] {
+        let free: Vec<_> = (0..udp).map(|_| UdpSocket::bind(place("0")).unwrap()).collect();
+        let ports: Vec<SocketAddr> = free.iter().map(|socket| socket.local_addr().unwrap()).collect();
+        drop(free);
+        let mut command = process::command(binaries::binary("pass-sockets").unwrap());
+        for port in &ports {
+            command.args(["--udp", &port.to_string()]);
+        }
+        command.args(["--tcp", "127.0.0.1:0", "--"]);
+        command
+            .arg(binaries::binary("flow-marker").unwrap())
+            .args(["run", "--config"]);
+        command.arg(&config);
+        let marker = Process::spawn(&format!("passed-{udp}"), command, directory.path()).unwrap();
+        marker.wait_for_output(" http=", PATIENCE).unwrap();
+        let log = marker.output();
+        assert!(
+            log.contains(&format!(
+                "a thread for each, and not where the settings say threads={udp}"
+            )),
+            "{log}"
+        );
+        let http = log
+            .split(" http=")
+            .nth(1)
+            .and_then(|rest| rest.split(' ').next()?.parse().ok())
+            .unwrap();
+        let mut agent = Agent::new("192.0.2.1".parse().unwrap());
+        let sender = UdpSocket::bind(place("0")).unwrap();
+        for n in 0..100_usize {
+            let datagram = agent.datagram(Duration::from_millis(u64::try_from(n).unwrap()), &[]);
+            sender.send_to(&datagram, ports[n % ports.len()]).unwrap();
+        }
+        wait::until("all datagrams", PATIENCE, || {
+            let metrics = http::get(http, "/metrics").ok()?.text();
+            let sum = |name: &str| -> u64 {
+                let values = metrics.lines().filter(|line| line.starts_with(name));
+                values
+                    .filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok())
+                    .sum()
+            };
+            assert_eq!(sum("flow_marker_datagrams_dropped_total"), 0);
+            (sum("flow_marker_datagrams_decoded_total") == 100).then_some(())
+        })
+        .unwrap();
+        assert!(marker.terminate(PATIENCE).unwrap().success());
+    }
+
+    // What may not be listened on may not be passed either.
+    fs::write(&config, "").unwrap();
+    let mut command = process::command(binaries::binary("pass-sockets").unwrap());
+    command.args(["--tcp", "0.0.0.0:0", "--"]);
+    command
+        .arg(binaries::binary("flow-marker").unwrap())
+        .args(["run", "--config"])
+        .arg(&config);
+    let error = format!("{:#}", process::run(command).unwrap_err());
+    assert!(error.contains("flow-marker token"), "{error}");
 }
 
 /// Takes from the mount namespace what the unit takes, and from the process what it may not: capabilities, and new ones.

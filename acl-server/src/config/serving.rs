@@ -14,9 +14,7 @@ impl Config {
 
     /// Whether a socket that was passed to us, bound to `address`, is to be encrypted.
     pub fn is_passed_for_tls(&self, address: SocketAddr) -> bool {
-        let for_tls =
-            |tls: &settings::TlsSettings| tls.listen.is_none_or(|listen| listen.port() == address.port());
-        self.tls.as_ref().is_some_and(for_tls)
+        settings::is_passed_for_tls(address, self.tls.as_ref())
     }
 
     const fn openness(&self) -> Openness {

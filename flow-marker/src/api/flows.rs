@@ -70,6 +70,10 @@ impl Defined for Definition {
     }
 }
 
+/// A number, as clients of this API know them.
+#[derive(Debug, Serialize)]
+struct Number(#[serde(serialize_with = "number")] f64);
+
 /// A flow that is over, or that has begun where its definition says `flowStart`.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -86,9 +90,10 @@ pub(super) struct Completed {
     /// What its samples stand for in all, in the unit of the definition's value.
     #[serde(serialize_with = "number")]
     value: f64,
-    /// The definition's further values.
+    /// The same of the definition's further values, in their order; null where no sample had the key.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    values: Vec<f64>,
+    #[cfg_attr(test, schema(value_type = Vec<Option<f64>>))]
+    values: Vec<Option<Number>>,
     /// Its first sample, in milliseconds since 1970 (UTC).
     start: u64,
     /// Its last sample, in milliseconds since 1970 (UTC).
@@ -109,7 +114,7 @@ impl Completed {
             name: record.name,
             flow_keys: record.key,
             value: record.value,
-            values: record.values,
+            values: record.values.into_iter().map(|value| value.map(Number)).collect(),
             start: ms(record.start),
             end: ms(record.end),
             agent: record.agent,

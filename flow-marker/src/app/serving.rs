@@ -3,15 +3,20 @@
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result, ensure};
+use shared::serve::listener::Passed;
 use shared::serve::{Listener, Reload, Tls};
 
 use crate::api::auth::Access;
 use crate::config::Config;
 use crate::config::http::Http;
 
-/// Binds the sockets of the API.
-pub(super) async fn bind(http: &Http) -> Result<Vec<Listener>> {
+/// The sockets of the API: those that systemd has passed, or else those that are configured.
+pub(super) async fn bind(http: &Http, passed: Vec<Passed>) -> Result<Vec<Listener>> {
     http.validate()?;
+    if !passed.is_empty() {
+        let listeners = Listener::all_passed(passed, |address| http.is_passed_for_tls(address));
+        return listeners.context("a socket that was passed");
+    }
     let mut listeners = Vec::new();
     for (address, tls) in http.endpoints() {
         let listener = Listener::tcp(address, tls).await;

@@ -80,7 +80,10 @@ fn one_switch(config: &Config, switch: &Switch, out: &mut dyn Write) -> anyhow::
             (Role::Edge, Some(threshold)) => format!("elephants from {threshold}bit/s"),
             (Role::Edge, None) => "elephants when the speed is known".to_owned(),
         };
-        writeln!(out, "  port {if_index} {name}: {speed}, {threshold}")?;
+        let lag = port
+            .lag
+            .map_or_else(String::new, |lag| format!(", member of the LAG {lag}"));
+        writeln!(out, "  port {if_index} {name}: {speed}, {threshold}{lag}")?;
     }
     match config.mark.threshold.of_port(None, config.mark.threshold_max) {
         Some(threshold) => writeln!(out, "  other ports: elephants from {threshold}bit/s")?,

@@ -13,6 +13,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 use shared::life::Shutdown;
 use shared::serve::Reload;
+use shared::serve::listener::take_passed;
 use shared::telemetry::{self, Format};
 
 use crate::api;
@@ -92,6 +93,10 @@ enum Command {
         port: u16,
     },
     /// Run the engine on a capture file, in the capture's own time; contacts nobody.
+    ///
+    /// Prints elephants, passed thresholds and completed flows with the capture's time, then the largest flows of each
+    /// definition and what every agent sent and lost.
+    #[command(after_long_help = replay::EXAMPLES)]
     Replay(replay::ReplayArgs),
 }
 
@@ -180,6 +185,8 @@ fn until_nobody_listens(result: anyhow::Result<()>) -> anyhow::Result<()> {
 }
 
 fn run(args: &RunArgs) -> anyhow::Result<()> {
+    // Before there are threads, since it changes the environment.
+    let passed = take_passed()?;
     let mut config = Config::load(&args.config)?;
     if let Some(listen) = args.http {
         config.http.listen = listen;
@@ -194,7 +201,7 @@ fn run(args: &RunArgs) -> anyhow::Result<()> {
     runtime.block_on(async {
         let shutdown = Shutdown::on_termination();
         let reload = Reload::on_hangup()?;
-        let sockets = Sockets::bind(args.sflow, &config).await?;
+        let sockets = Sockets::bind(args.sflow, &config, passed).await?;
         app::run(config, sockets, shutdown, reload).await
     })
 }

@@ -192,6 +192,11 @@ impl Http {
         settings::endpoints(self.listen, self.tls.as_ref())
     }
 
+    /// Whether a socket that was passed to us, bound to `address`, is to be encrypted.
+    pub fn is_passed_for_tls(&self, address: SocketAddr) -> bool {
+        settings::is_passed_for_tls(address, self.tls.as_ref())
+    }
+
     /// Whether callers can be told apart, so that nobody is served without credentials. A file of tokens counts although
     /// it may be empty: what locks everybody out is noticed, what lets everybody in is not.
     pub const fn has_credentials(&self) -> bool {

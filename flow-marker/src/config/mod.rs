@@ -8,7 +8,7 @@ pub mod http;
 mod sflow;
 mod values;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -78,6 +78,8 @@ pub struct Port {
     /// What it is connected to.
     #[serde(default)]
     pub role: Role,
+    /// The ifIndex of the LAG that it is a member of.
+    pub lag: Option<u32>,
 }
 
 /// How elephants are found and marked.
@@ -316,6 +318,12 @@ fn switch(table: SwitchTable, agent: IpAddr) -> Result<Switch, Mistake> {
 fn ports(table: HashMap<Spanned<String>, Port>) -> Result<BTreeMap<u32, Port>, Mistake> {
     /// What an sFlow interface says when it means the device itself (sFlow v5 §5).
     const INTERNAL: u32 = 0x3FFF_FFFF;
+    let is_port = |number: &u32| *number != 0 && *number != INTERNAL;
+    let members: BTreeSet<String> = table
+        .iter()
+        .filter(|(_, port)| port.lag.is_some())
+        .map(|(key, _)| key.get_ref().clone())
+        .collect();
     let mut ports = BTreeMap::new();
     for (key, port) in table {
         let text = key.get_ref();
@@ -323,7 +331,7 @@ fn ports(table: HashMap<Spanned<String>, Port>) -> Result<BTreeMap<u32, Port>, M
         let number = text
             .parse()
             .ok()
-            .filter(|n: &u32| *n != 0 && *n != INTERNAL && n.to_string() == *text);
+            .filter(|n: &u32| is_port(n) && n.to_string() == *text);
         let Some(number) = number else {
             let message = format!(
                 "`{text}`: the key of a port is its ifIndex in plain digits, 1 to {}, but not {INTERNAL}",
@@ -335,6 +343,12 @@ fn ports(table: HashMap<Spanned<String>, Port>) -> Result<BTreeMap<u32, Port>, M
             && !is_interface_name(name)
         {
             let message = format!("`name`: {name:?} is not the name of an interface, such as \"swp1\"");
+            return Err(mistake(&key, message));
+        }
+        if let Some(lag) = port.lag
+            && (!is_port(&lag) || members.contains(&lag.to_string()))
+        {
+            let message = format!("`lag`: {lag} is not the ifIndex of a LAG, which is no member itself");
             return Err(mistake(&key, message));
         }
         ports.insert(number, port);

@@ -33,7 +33,7 @@ fn an_empty_file_observes_with_the_seeds_values() {
 fn the_contracts_example_is_understood() {
     let config = parse(&format!(
         "id = \"fm\"\n{SWITCH}platform = \"cumulus5\"\ninterface = \"ingress\"\n\
-         [switch.ports.3]\nname = \"swp1\"\nspeed = \"10G\"\nrole = \"core\"\n\
+         [switch.ports.3]\nname = \"swp1\"\nspeed = \"10G\"\nrole = \"core\"\nlag = 1001\n\
          [mark]\nmode = \"act\"\nthreshold = \"10%\"\nthreshold_max = \"10G\"\nprofile = \"average\"\n\
          dscp = 12\ncos = \"off\"\nhold = \"10s\"\nmax_rules = 8\ncommit_interval = \"1s\"\n\
          exclude = [\"10.0.0.0/8\", \"192.0.2.1\"]\n"
@@ -49,7 +49,8 @@ fn the_contracts_example_is_understood() {
         Port {
             name: Some("swp1".into()),
             speed: Some("10G".parse().unwrap()),
-            role: Role::Core
+            role: Role::Core,
+            lag: Some(1001),
         }
     );
     assert_eq!((config.mark.dscp, config.mark.cos), (Dscp::new(12), None));
@@ -254,6 +255,22 @@ fn a_port_is_written_in_one_way() {
     let config = parse(&format!("{SWITCH}{}{}", port("1073741824"), port("4294967295"))).unwrap();
     let ports: Vec<_> = config.switches[0].ports.keys().copied().collect();
     assert_eq!(ports, [1 << 30, u32::MAX]);
+}
+
+#[test]
+fn a_lag_is_no_member_of_a_lag() {
+    let member = |port, lag| format!("[switch.ports.{port}]\nlag = {lag}\n");
+    for wrong in [
+        member(3, "3"),
+        member(3, "0"),
+        member(3, "1073741823"),
+        member(3, "4") + &member(4, "5"),
+    ] {
+        let error = error(&format!("{SWITCH}{wrong}"));
+        assert!(error.contains("`lag`: "), "{wrong}: {error}");
+    }
+    let config = parse(&format!("{SWITCH}{}{}", member(3, "1001"), member(4, "1001"))).unwrap();
+    assert_eq!(config.switches[0].ports[&4].lag, Some(1001));
 }
 
 #[test]

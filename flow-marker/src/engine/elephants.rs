@@ -9,7 +9,7 @@ use shared::units::BitRate;
 use crate::clock::Time;
 use crate::config::{Config, Interface, Role, Threshold, is_interface_name};
 use crate::detect::{Detector, Event, Observation, Outcome};
-use crate::flow::{AgentId, Direction, Fingerprint, FiveTuple, FlowHasher, FlowKey, direction};
+use crate::flow::{AgentId, Direction, Fingerprint, FiveTuple, FlowHasher, FlowKey, Lags};
 use crate::inventory::{Inventory, Port, PortBoard, Switch, TooManyPorts};
 use crate::metrics::{self, Metrics};
 use crate::packet::Header;
@@ -112,6 +112,12 @@ impl Elephants {
         self.inventory.find(agent)
     }
 
+    /// What the configuration says of a switch's LAGs.
+    pub(super) fn lags(&self, agent: Option<AgentId>) -> Lags {
+        let switch = agent.and_then(|id| self.inventory.switch(id));
+        switch.map_or_else(Lags::default, Switch::lags)
+    }
+
     /// To be called about ten times a second: offers again what was not delivered, finds ends, shows what was learned.
     pub(super) fn tick(&mut self, now: Time, deliver: &mut impl FnMut(Notice) -> bool) {
         let Self {
@@ -155,7 +161,7 @@ impl Elephants {
         &mut self,
         agent: AgentId,
         metrics: &metrics::Agent,
-        sample: &FlowSample<'_>,
+        sample: (&FlowSample<'_>, Direction),
         packet: Option<&(RawHeader<'_>, Header)>,
     ) -> bool {
         if let Some(seen) = self.observation(agent, metrics, sample, packet) {
@@ -172,14 +178,14 @@ impl Elephants {
         &self,
         agent: AgentId,
         metrics: &metrics::Agent,
-        sample: &FlowSample<'_>,
+        (sample, direction): (&FlowSample<'_>, Direction),
         packet: Option<&(RawHeader<'_>, Header)>,
     ) -> Option<Observation> {
         let left_out = |counter: &metrics::Counter| {
             counter.bump();
             None
         };
-        let port = match direction(sample.source, sample.input, sample.output) {
+        let port = match direction {
             Direction::Ingress(port) => port,
             Direction::Egress => return left_out(&metrics.flow_egress),
             Direction::OtherPort => return left_out(&metrics.flow_other_port),

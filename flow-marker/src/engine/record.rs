@@ -19,10 +19,10 @@ pub struct FlowRecord {
     pub source: SourceName,
     /// The key, its parts joined as the definition says.
     pub key: String,
-    /// What its samples stand for, in all, in the unit of the definition's value.
+    /// What its samples stand for, in all, in the unit of the definition's value; of a value that is no rate, that value.
     pub value: f64,
-    /// The definition's further values.
-    pub values: Vec<f64>,
+    /// The same of the definition's further values; `None` where no sample had the key.
+    pub values: Vec<Option<f64>>,
     /// First sample.
     pub start: Time,
     /// Last sample.

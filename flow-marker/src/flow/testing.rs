@@ -2,8 +2,8 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::View;
 use super::language::Needs;
+use super::{Lags, View, direction};
 use crate::sflow::{DataSource, HeaderProtocol, Interface, RawHeader};
 
 /// An Ethernet header in front of what it carries.
@@ -101,7 +101,9 @@ pub(super) fn view(frame: &[u8]) -> View<'_> {
 
 pub(super) fn view_of(frame: &[u8], source: DataSource, rate: u32, length: u32) -> View<'_> {
     let agent = IpAddr::from(Ipv4Addr::new(192, 0, 2, 1));
-    let mut view = View::new(agent, source, Interface::Index(3), Interface::Index(9), rate);
+    let (input, output) = (Interface::Index(3), Interface::Index(9));
+    let direction = direction(source, input, output, &Lags::default());
+    let mut view = View::new(agent, source, (input, output), direction, rate);
     let raw = RawHeader {
         protocol: HeaderProtocol::ETHERNET,
         frame_length: length,
@@ -122,7 +124,13 @@ pub(super) fn fast_view(frame: &[u8]) -> View<'_> {
         stripped: 4,
         header: frame,
     };
-    view = View::new(view.agent, view.source, view.input, view.output, 1000);
+    view = View::new(
+        view.agent,
+        view.source,
+        (view.input, view.output),
+        view.direction,
+        1000,
+    );
     view.set_header(raw, None);
     view.prepare(Needs::HEADER);
     view

@@ -6,7 +6,7 @@
 
 use std::net::IpAddr;
 
-use super::direction::{Direction, direction};
+use super::direction::Direction;
 use super::language::Needs;
 use crate::packet::{Ethernet, Header, IpProtocol, MacAddress, Stack, TcpFlags};
 use crate::sflow::flow::{Gateway, Router, Switch};
@@ -26,6 +26,8 @@ pub struct View<'a> {
     pub input: Interface,
     /// Where it went out.
     pub output: Interface,
+    /// Where it was sampled.
+    pub direction: Direction,
     /// Packets that the sample stands for.
     pub scale: f64,
     /// Why the packet was discarded, in a notification of that.
@@ -81,8 +83,8 @@ impl<'a> View<'a> {
     pub fn new(
         agent: IpAddr,
         source: DataSource,
-        input: Interface,
-        output: Interface,
+        (input, output): (Interface, Interface),
+        direction: Direction,
         sampling_rate: u32,
     ) -> Self {
         Self {
@@ -90,6 +92,7 @@ impl<'a> View<'a> {
             source,
             input,
             output,
+            direction,
             scale: f64::from(sampling_rate.max(1)),
             reason: None,
             needs: Needs::NONE,
@@ -307,10 +310,7 @@ impl<'a> View<'a> {
 
     /// Whether the packet was sampled where it entered.
     pub(super) fn is_ingress(&self) -> bool {
-        matches!(
-            direction(self.source, self.input, self.output),
-            Direction::Ingress(_)
-        )
+        matches!(self.direction, Direction::Ingress(_))
     }
 }
 

@@ -5,6 +5,9 @@
 //! one place without locks: who receives a datagram of somebody else's agent hands it over. Nothing here knows what
 //! becomes of the datagrams (`Sink`).
 //!
+//! A socket that systemd has bound and passed is received from by one thread: several would count the same drops of the
+//! kernel several times, and the datagrams of one agent could overtake each other. Several sockets are several threads.
+//!
 //! What arrives is never lost without being counted: datagrams sent to the port = received + dropped by the kernel, and
 //! received = given to sinks + dropped at a handover + too long.
 
@@ -21,5 +24,5 @@ pub mod admission;
 pub mod loss;
 
 pub use sink::{Received, Sink};
-pub use socket::{Sockets, bind};
+pub use socket::{Sockets, adopt, bind};
 pub use worker::{Workers, spawn};

@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::num::NonZeroUsize;
 
 use nix::sys::socket::{setsockopt, sockopt};
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
 /// The bound sockets of one group.
 #[derive(Debug)]
@@ -49,6 +49,41 @@ pub fn bind(address: SocketAddr, threads: NonZeroUsize, receive_buffer: usize) -
     }
 }
 
+/// The sockets that systemd has bound and passed, each for a thread of its own; `None` when there are none. Each is to have
+/// a receive buffer of so many bytes, unless it has a larger one already (`ReceiveBuffer=` of the unit, for which systemd
+/// needs nobody's leave).
+///
+/// # Errors
+/// One of them is not bound, or cannot be asked.
+pub fn adopt(passed: Vec<UdpSocket>, receive_buffer: usize) -> std::io::Result<Option<Sockets>> {
+    let Some(first) = passed.first() else {
+        return Ok(None);
+    };
+    let address = first.local_addr()?;
+    let mut receive_buffers = Vec::with_capacity(passed.len());
+    for socket in &passed {
+        if socket.local_addr()?.port() == 0 {
+            return Err(Error::new(ErrorKind::InvalidInput, "it is not bound to a port"));
+        }
+        let socket = SockRef::from(socket);
+        if granted(&socket)? < receive_buffer {
+            enlarge(&socket, receive_buffer);
+        }
+        tell_of_drops(&socket);
+        receive_buffers.push(granted(&socket)?);
+    }
+    tracing::info!(
+        threads = passed.len(),
+        "receiving from the sockets that were passed, a thread for each, and not where the settings say"
+    );
+    report(&receive_buffers, receive_buffer);
+    Ok(Some(Sockets {
+        bound: passed,
+        receive_buffers,
+        address,
+    }))
+}
+
 fn lacks_ipv6(error: &Error) -> bool {
     // EAFNOSUPPORT has no kind of its own.
     error.kind() == ErrorKind::AddrNotAvailable || error.raw_os_error() == Some(97)
@@ -87,16 +122,25 @@ fn open(address: SocketAddr, receive_buffer: usize, group: bool) -> std::io::Res
     if address.is_ipv6() {
         socket.set_only_v6(false)?;
     }
-    // Beyond net.core.rmem_max for who has CAP_NET_ADMIN. Granted in part or not at all: what counts is what is read back.
-    if setsockopt(&socket, sockopt::RcvBufForce, &receive_buffer).is_err() {
-        let _ = socket.set_recv_buffer_size(receive_buffer);
-    }
-    if let Err(error) = setsockopt(&socket, sockopt::RxqOvfl, &1) {
-        tracing::warn!(%error, "the kernel does not say what it drops while datagrams arrive");
-    }
+    enlarge(&socket, receive_buffer);
+    tell_of_drops(&socket);
     socket.set_reuse_port(group)?;
     socket.bind(&address.into())?;
     Ok(socket)
+}
+
+/// Asks for a receive buffer, beyond `net.core.rmem_max` for who has `CAP_NET_ADMIN`. Granted in part or not at all: what
+/// counts is what is read back.
+fn enlarge(socket: &Socket, receive_buffer: usize) {
+    if setsockopt(socket, sockopt::RcvBufForce, &receive_buffer).is_err() {
+        let _ = socket.set_recv_buffer_size(receive_buffer);
+    }
+}
+
+fn tell_of_drops(socket: &Socket) {
+    if let Err(error) = setsockopt(socket, sockopt::RxqOvfl, &1) {
+        tracing::warn!(%error, "the kernel does not say what it drops while datagrams arrive");
+    }
 }
 
 /// The kernel reports twice what was asked for, since half of it is for bookkeeping (socket(7)).
@@ -147,6 +191,25 @@ mod tests {
                 assert_eq!(error.kind(), ErrorKind::AddrInUse);
             }
         }
+    }
+
+    #[test]
+    fn sockets_that_are_passed_are_a_thread_each() {
+        assert!(adopt(Vec::new(), 1 << 20).unwrap().is_none());
+        let passed = [(); 2].map(|()| UdpSocket::bind(ANY).unwrap());
+        let addresses = passed.each_ref().map(|socket| socket.local_addr().unwrap());
+        // What systemd has granted stays, when it is more than is asked for.
+        let large = granted(&SockRef::from(&passed[0])).unwrap();
+        let sockets = adopt(passed.into(), 4096).unwrap().unwrap();
+        assert_eq!((sockets.threads(), sockets.address()), (2, addresses[0]));
+        let sender = UdpSocket::bind(ANY).unwrap();
+        for ((socket, granted), address) in sockets.into_parts().zip(addresses) {
+            assert_eq!(granted, large);
+            sender.send_to(b"x", address).unwrap();
+            assert_eq!(socket.recv(&mut [0; 9]).unwrap(), 1);
+        }
+        let unbound = Socket::new(Domain::IPV4, Type::DGRAM, Some(Protocol::UDP)).unwrap();
+        assert!(adopt(vec![unbound.into()], 4096).is_err());
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::hash::{BuildHasher as _, RandomState};
 use std::io::{Error, ErrorKind};
 use std::net::{IpAddr, UdpSocket};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -35,6 +35,8 @@ const BATCHES: usize = 32;
 pub struct Workers {
     stop: Arc<AtomicBool>,
     threads: Vec<JoinHandle<()>>,
+    /// What each thread counts up with every round.
+    rounds: Vec<Arc<AtomicU64>>,
     /// Its other halves are dropped when a thread ends.
     ended: Vec<oneshot::Receiver<()>>,
 }
@@ -48,6 +50,21 @@ impl Workers {
             if thread.join().is_err() {
                 tracing::error!("a receiving thread has panicked");
             }
+        }
+    }
+
+    /// Whether all threads have got on since it was asked last; for systemd's watchdog. A round takes milliseconds, also when
+    /// nothing arrives: [`TICK`].
+    pub fn progress(&self) -> impl Fn() -> bool + Send + use<> {
+        let rounds: Vec<_> = self.rounds.iter().map(Arc::clone).collect();
+        let last: Vec<_> = rounds.iter().map(|_| AtomicU64::new(u64::MAX)).collect();
+        move || {
+            let mut all = true;
+            for (rounds, last) in rounds.iter().zip(&last) {
+                let now = rounds.load(Ordering::Relaxed);
+                all &= last.swap(now, Ordering::Relaxed) != now;
+            }
+            all
         }
     }
 
@@ -89,6 +106,7 @@ pub fn spawn<S: Sink + 'static>(
     let mut workers = Workers {
         stop: Arc::new(AtomicBool::new(false)),
         threads: Vec::with_capacity(threads),
+        rounds: Vec::with_capacity(threads),
         ended: Vec::with_capacity(threads),
     };
     let ends = sockets.into_parts().zip(seats).zip(handover::connect(threads));
@@ -105,8 +123,10 @@ pub fn spawn<S: Sink + 'static>(
             pace: Pace::new(buffer),
             drops: Drops::default(),
             clock,
+            rounds: Arc::default(),
         };
         let (running, ended) = oneshot::channel::<()>();
+        workers.rounds.push(Arc::clone(&setting.rounds));
         let (stop, latch) = (Arc::clone(&workers.stop), Arc::clone(&latch));
         let thread = std::thread::Builder::new().name(format!("ingest-{me}"));
         let thread = thread.spawn(move || {
@@ -131,6 +151,7 @@ struct Setting {
     pace: Pace,
     drops: Drops,
     clock: Clock,
+    rounds: Arc<AtomicU64>,
 }
 
 impl Setting {
@@ -141,6 +162,7 @@ impl Setting {
         let mut backlog = 0;
         let mut unseen_drops = false;
         while !stop.load(Ordering::Relaxed) {
+            self.rounds.fetch_add(1, Ordering::Relaxed);
             let round = self.round(&mut receiver, &mut sink, wait);
             let now = self.clock.now();
             self.handover.receive(|batch| sink.batch(now, batch));

@@ -3,6 +3,8 @@
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
+use shared::serve::listener::PassedSockets;
+
 use crate::support::acl_server::AclServer;
 use crate::support::daemon::{Daemon, eventually};
 use crate::support::datagram::{Datagram, Flow};
@@ -291,6 +293,8 @@ async fn a_name_that_was_rebound_to_this_machine_gets_nothing() {
 async fn no_address_but_loopback_is_served_without_credentials() {
     let text = "[http]\nlisten = \"0.0.0.0:0\"\n";
     let config = flow_marker::config::Config::parse("t.toml".as_ref(), text).unwrap();
-    let error = flow_marker::app::Sockets::bind("127.0.0.1:0".parse().unwrap(), &config).await;
+    let error =
+        flow_marker::app::Sockets::bind("127.0.0.1:0".parse().unwrap(), &config, PassedSockets::default())
+            .await;
     assert!(error.unwrap_err().to_string().contains("flow-marker token"));
 }

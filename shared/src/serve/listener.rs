@@ -13,7 +13,7 @@ use super::peer::{Peer, UnixPeer};
 
 mod activation;
 
-pub use activation::{Passed, take_passed};
+pub use activation::{Passed, PassedSockets, take_passed};
 
 /// Who may connect to a unix socket: its owner and its group.
 const SOCKET_MODE: u32 = 0o660;
@@ -80,7 +80,7 @@ impl Listener {
     ///
     /// # Errors
     /// The runtime cannot watch it.
-    pub fn passed(socket: Passed, tls: bool) -> io::Result<Self> {
+    fn passed(socket: Passed, tls: bool) -> io::Result<Self> {
         Ok(match socket {
             Passed::Tcp(listener) => Self {
                 socket: Bound::Tcp(TcpListener::from_std(listener)?),
@@ -91,6 +91,23 @@ impl Listener {
                 tls: false,
             },
         })
+    }
+
+    /// The sockets that were passed by systemd; `is_tls` says of an address whether connections there are to be encrypted.
+    ///
+    /// # Errors
+    /// The runtime cannot watch one of them.
+    pub fn all_passed(sockets: Vec<Passed>, is_tls: impl Fn(SocketAddr) -> bool) -> io::Result<Vec<Self>> {
+        let listeners = sockets.into_iter().map(|socket| {
+            let tls = match &socket {
+                Passed::Tcp(listener) => is_tls(listener.local_addr()?),
+                Passed::Unix(_) => false,
+            };
+            Self::passed(socket, tls)
+        });
+        let listeners = listeners.collect::<io::Result<_>>()?;
+        tracing::info!("listening on the sockets that were passed, and not on those of the settings");
+        Ok(listeners)
     }
 
     /// Where it listens; `None` for a unix socket.

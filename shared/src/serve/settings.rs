@@ -133,6 +133,11 @@ pub fn endpoints(listen: SocketAddr, tls: Option<&TlsSettings>) -> Vec<(SocketAd
     }
 }
 
+/// Whether a socket that was passed to us, bound to `address`, is to be encrypted.
+pub fn is_passed_for_tls(address: SocketAddr, tls: Option<&TlsSettings>) -> bool {
+    tls.is_some_and(|tls| tls.listen.is_none_or(|listen| listen.port() == address.port()))
+}
+
 /// What the operator has said about who may come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Openness {

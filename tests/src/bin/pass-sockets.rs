@@ -4,7 +4,7 @@
     reason = "it becomes the program, so nothing is left that could block"
 )]
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::os::unix::net::UnixListener;
 use std::os::unix::process::CommandExt as _;
@@ -21,6 +21,9 @@ struct Arguments {
     /// A TCP address to listen on.
     #[arg(long)]
     tcp: Vec<SocketAddr>,
+    /// A UDP address to receive at.
+    #[arg(long)]
+    udp: Vec<SocketAddr>,
     /// A unix socket to listen on.
     #[arg(long)]
     unix: Vec<PathBuf>,
@@ -34,6 +37,9 @@ fn main() -> Result<()> {
     let mut sockets: Vec<OwnedFd> = Vec::new();
     for address in &arguments.tcp {
         sockets.push(TcpListener::bind(address)?.into());
+    }
+    for address in &arguments.udp {
+        sockets.push(UdpSocket::bind(address)?.into());
     }
     for path in &arguments.unix {
         sockets.push(UnixListener::bind(path)?.into());

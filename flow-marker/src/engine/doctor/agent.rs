@@ -6,6 +6,7 @@ use std::hash::Hash;
 use super::port::{CountersSeen, Port};
 use super::sampler::{FlowSeen, Sampler};
 use crate::clock::Time;
+use crate::flow::Direction;
 use crate::keyed::Keyed;
 use crate::sflow::DataSource;
 
@@ -94,7 +95,7 @@ impl AgentDoctor {
         if changed {
             port.restart();
         }
-        port.sampled(seen.input.if_index() == Some(if_index));
+        port.sampled(matches!(seen.direction, Direction::Ingress(_)));
     }
 
     /// Takes what a counter sample says of a port.

@@ -112,7 +112,7 @@ pub(super) fn of_source(
             Severity::Info,
             Kind::OtherPort,
             "Most of its packets came in and go out by other ports than the one that samples: it may be a member of a LAG.",
-            "Name the members of the LAG in the configuration when its counters do not.",
+            "Have the agent send LAG counters, or name the `lag` of the port in the configuration.",
         ));
     }
     findings

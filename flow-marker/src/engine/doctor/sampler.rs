@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::clock::Time;
+use crate::flow::Direction;
 use crate::sflow::{DataSource, Interface};
 
 /// How far the sampled header could be read.
@@ -33,8 +34,8 @@ pub struct FlowSeen {
     pub drops: u32,
     /// Where the packet came in.
     pub input: Interface,
-    /// Where it goes.
-    pub output: Interface,
+    /// Whether that is where it was sampled.
+    pub direction: Direction,
     /// Bytes of the frame, when the sample says so.
     pub frame_bytes: Option<u32>,
     /// Bytes of the header in the sample.
@@ -144,10 +145,8 @@ impl Sampler {
             HeaderSeen::CutBeforeInnerPorts => span.cut_inside += 1,
             HeaderSeen::Missing => span.headless += 1,
         }
-        let source = seen.source.if_index();
-        let (input, output) = (seen.input.if_index(), seen.output.if_index());
-        span.elsewhere +=
-            u64::from(source.is_some() && input.is_some() && source != input && source != output);
+        let is_elsewhere = seen.direction == Direction::OtherPort && seen.input.if_index().is_some();
+        span.elsewhere += u64::from(is_elsewhere);
         span.unknown_input += u64::from(seen.input == Interface::Unknown);
         changed
     }

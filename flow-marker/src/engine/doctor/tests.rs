@@ -7,6 +7,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::clock::Time;
+use crate::flow::Direction;
 use crate::sflow::{DataSource, Interface, SourceClass};
 
 fn at(seconds: f64) -> Time {
@@ -27,7 +28,7 @@ fn sample(n: u32) -> FlowSeen {
         sample_pool: n * 1000 + n * 37 % 400,
         drops: 0,
         input: Interface::Index(1),
-        output: Interface::Index(2),
+        direction: Direction::Ingress(1),
         frame_bytes: Some(1514),
         header_bytes: 128,
         header: HeaderSeen::Whole,
@@ -226,7 +227,7 @@ fn each_illness_is_found() {
             |_, seen| {
                 Some(FlowSeen {
                     input: Interface::Index(100),
-                    output: Interface::Index(101),
+                    direction: Direction::OtherPort,
                     ..seen
                 })
             },

@@ -12,7 +12,7 @@ use crate::engine::metric::{Origin, Seen, Store};
 use crate::engine::outlet::Outlet;
 use crate::engine::threshold::Thresholds;
 use crate::flow::language::Needs;
-use crate::flow::{self, AgentId, View};
+use crate::flow::{self, AgentId, Direction, Lags, View, direction};
 use crate::ingest::loss::{Arrival, Kind, Loss};
 use crate::metrics;
 use crate::packet::{Header, Layer, Stop};
@@ -43,6 +43,7 @@ pub(super) struct Agent {
     id: Option<AgentId>,
     counts: Arc<metrics::Agent>,
     sources: AgentSources,
+    lags: Lags,
     loss: Loss,
     doctor: AgentDoctor,
     from: SocketAddr,
@@ -51,13 +52,19 @@ pub(super) struct Agent {
 }
 
 impl Agent {
-    /// An agent of which nothing is known.
-    pub(super) fn new(address: IpAddr, id: Option<AgentId>, counts: Arc<metrics::Agent>, now: Time) -> Self {
+    /// An agent of which nothing is known but what the configuration says of its LAGs.
+    pub(super) fn new(
+        address: IpAddr,
+        (id, lags): (Option<AgentId>, Lags),
+        counts: Arc<metrics::Agent>,
+        now: Time,
+    ) -> Self {
         Self {
             address,
             id,
             counts,
             sources: AgentSources::default(),
+            lags,
             loss: Loss::new(LOSS_SOURCES),
             doctor: AgentDoctor::default(),
             from: SocketAddr::from(([0; 4], 0)),
@@ -162,22 +169,19 @@ impl Agent {
     fn flow(&mut self, now: Time, sample: &FlowSample<'_>, around: &mut Around<'_>) -> bool {
         self.loss
             .sample(Kind::Flow, sample.source, sample.sequence, Some(sample.drops));
+        let place = direction(sample.source, sample.input, sample.output, &self.lags);
         let needs = needs(now, around);
         let mut view = needs.map(|_| {
-            View::new(
-                self.address,
-                sample.source,
-                sample.input,
-                sample.output,
-                sample.sampling_rate,
-            )
+            let ports = (sample.input, sample.output);
+            View::new(self.address, sample.source, ports, place, sample.sampling_rate)
         });
         let (raw, damaged) = self.records(sample.records(), view.as_mut().zip(needs));
         let packet = raw.map(|raw| (raw, self.header(&raw)));
-        self.doctor.observe_flow(&flow_seen(sample, packet.as_ref()), now);
+        self.doctor
+            .observe_flow(&flow_seen((sample, place), packet.as_ref()), now);
         if let Some(id) = self.id {
             let elephants = &mut *around.elephants;
-            if elephants.stage(id, &self.counts, sample, packet.as_ref()) {
+            if elephants.stage(id, &self.counts, (sample, place), packet.as_ref()) {
                 let outlet = &mut *around.outlet;
                 elephants.flush(now, &mut |notice| outlet.elephant(notice));
             }
@@ -198,7 +202,8 @@ impl Agent {
         };
         let (input, output) = (port(sample.input_if_index), port(sample.output_if_index));
         // Every discarded packet is told of.
-        let mut view = View::new(self.address, sample.source, input, output, 1);
+        let place = direction(sample.source, input, output, &self.lags);
+        let mut view = View::new(self.address, sample.source, (input, output), place, 1);
         view.reason = Some(sample.reason);
         let needs = needs(now, around);
         let (raw, damaged) = self.records(sample.records(), needs.map(|needs| (&mut view, needs)));
@@ -294,7 +299,7 @@ impl Agent {
                 at: now,
             },
         };
-        // The interface that a port name belongs to is the one whose counters stand beside it, or else the source.
+        // The interface that a name or a LAG belongs to is the one whose counters stand beside it, or else the source.
         let mut port = CountersSeen {
             if_index: sample.source.if_index().unwrap_or_default(),
             ..CountersSeen::default()
@@ -316,6 +321,11 @@ impl Agent {
                         && port.if_index != 0
                     {
                         around.elephants.learn_name(id, port.if_index, name);
+                    }
+                }
+                Ok(CounterRecord::LagPort(lag)) if port.if_index != 0 => {
+                    if !self.lags.learn(port.if_index, lag.aggregator) {
+                        self.counts.ports_refused.bump();
                     }
                 }
                 Ok(CounterRecord::Other { .. }) => self.counts.records_skipped.bump(),
@@ -357,7 +367,10 @@ fn needs(now: Time, around: &Around<'_>) -> Option<Needs> {
 }
 
 /// What the doctor wants to know of a sample.
-fn flow_seen(sample: &FlowSample<'_>, packet: Option<&(RawHeader<'_>, Header)>) -> FlowSeen {
+fn flow_seen(
+    (sample, direction): (&FlowSample<'_>, Direction),
+    packet: Option<&(RawHeader<'_>, Header)>,
+) -> FlowSeen {
     let header = match packet {
         None => HeaderSeen::Missing,
         Some((_, header)) if matches!(header.stop, Stop::Cut(_)) && header.transport.is_none() => {
@@ -372,7 +385,7 @@ fn flow_seen(sample: &FlowSample<'_>, packet: Option<&(RawHeader<'_>, Header)>) 
         sample_pool: sample.sample_pool,
         drops: sample.drops,
         input: sample.input,
-        output: sample.output,
+        direction,
         frame_bytes: packet.map(|(raw, _)| raw.frame_length),
         header_bytes: packet.map_or(0, |(raw, _)| u32::try_from(raw.header.len()).unwrap_or(u32::MAX)),
         header,

@@ -291,7 +291,7 @@ fn record(
         source: source.clone(),
         key: completed.key.to_string(),
         value: completed.value,
-        values: Vec::new(),
+        values: completed.values.to_vec(),
         start: completed.start,
         end: completed.end,
     });

@@ -166,7 +166,8 @@ impl Shard {
         let new = || {
             let id = elephants.find(address);
             let counters = id.and_then(|_| agent_metrics.get(&address));
-            Agent::new(address, id, Arc::clone(counters.unwrap_or(other)), now)
+            let lags = elephants.lags(id);
+            Agent::new(address, (id, lags), Arc::clone(counters.unwrap_or(other)), now)
         };
         let mut forgotten = Vec::new();
         let entered = agents.enter(now, address, new, |_, agent| forgotten.push(agent));

@@ -115,6 +115,8 @@ pub struct Completed<'a> {
     pub key: KeyText<'a>,
     /// What its samples stand for, in all; of a definition whose value is no rate, that value.
     pub value: f64,
+    /// The same of the definition's further values; `None` where no sample had the key.
+    pub values: &'a [Option<f64>],
     /// Its first sample.
     pub start: Time,
     /// Its last sample.

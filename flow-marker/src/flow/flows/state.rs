@@ -1,5 +1,8 @@
 //! The flows themselves: what a sample does to them, and what time does.
 
+mod log;
+
+use self::log::Logbook;
 use super::decay::Decay;
 use super::measure::{Amount, Column, Seen};
 use super::top::{Entered, Top};
@@ -10,10 +13,6 @@ use crate::flow::definition::Definition;
 use crate::flow::measure::MeasureKind;
 use crate::flow::program::KeyText;
 
-/// Words of the log: when the flow began, and what it has counted since.
-const LOG: usize = 2;
-/// The mark of a flow that has been reported as completed and has not begun again.
-const CLOSED: u64 = u64::MAX;
 /// After so many time constants of silence e⁻³⁰ = 10⁻¹³ is left of a flow's value, and it is forgotten.
 const FORGET: f64 = 30.0;
 /// After so many time constants of silence less than a hundredth is left, and the flow has ended.
@@ -47,8 +46,8 @@ pub(super) struct State {
     /// What is beside the value; the first is the value itself where that is no rate.
     columns: Vec<Column>,
     is_rate: bool,
-    is_logged: bool,
-    at_start: bool,
+    /// What completed flows are reported with; `None` where they are not.
+    book: Option<Logbook>,
     separator: String,
     n: usize,
     sources: usize,
@@ -56,6 +55,8 @@ pub(super) struct State {
     /// The set that is looked at next.
     cursor: usize,
     buffer: Vec<u8>,
+    /// Values that are about to be reported.
+    values: Vec<Option<f64>>,
 }
 
 /// A sample that is counted: its amounts, and how many packets it stands for.
@@ -71,10 +72,14 @@ pub(super) struct Counted<'a> {
 impl State {
     pub(super) fn new(definition: &Definition, limits: Limits, seed: [u64; 2]) -> Self {
         let is_rate = definition.value.kind == MeasureKind::Rate;
-        let mut wide = if definition.log { LOG } else { 0 };
-        let all = std::iter::once(&definition.value).chain(&definition.values);
-        let columns = all.skip(usize::from(is_rate)).map(|measure| {
-            let (column, next) = Column::new(measure.kind, wide);
+        let measures = std::iter::once(&definition.value).chain(&definition.values);
+        let kinds: Vec<_> = measures.map(|measure| measure.kind).collect();
+        let book = definition
+            .log
+            .then(|| Logbook::new(&kinds, definition.flow_start));
+        let mut wide = book.as_ref().map_or(0, Logbook::words);
+        let columns = kinds.into_iter().skip(usize::from(is_rate)).map(|kind| {
+            let (column, next) = Column::new(kind, wide);
             wide = next;
             column
         });
@@ -87,8 +92,7 @@ impl State {
             tops: Vec::new(),
             columns,
             is_rate,
-            is_logged: definition.log,
-            at_start: definition.flow_start,
+            book,
             separator: definition.separator.clone(),
             n: definition.n,
             sources: limits.sources,
@@ -100,6 +104,7 @@ impl State {
             },
             cursor: 0,
             buffer: Vec::new(),
+            values: Vec::new(),
         }
     }
 
@@ -110,7 +115,11 @@ impl State {
     }
 
     fn turn(&self) -> u64 {
-        self.decay.now().as_nanos() / self.spans.turn + 1
+        self.turn_at(self.decay.now())
+    }
+
+    fn turn_at(&self, time: Time) -> u64 {
+        time.as_nanos() / self.spans.turn + 1
     }
 
     /// How a flow is ranked among others: by its value in the present scale.
@@ -155,7 +164,7 @@ impl State {
         let silence = now.since(flow.at).as_nanos();
         let is_new = found.is_none() || silence >= u128::from(self.spans.forget);
         let before = (!is_new).then_some(flow.at);
-        if self.is_logged {
+        if self.book.is_some() {
             let existing = found.is_some().then_some(flow.at);
             self.log_sample(slot, &sample, existing, log);
         }
@@ -301,84 +310,6 @@ impl State {
             }
         }
         self.cache.remove(slot);
-    }
-
-    /// Keeps the log of a flow that was touched: where it begins, and where it is cut because it goes on for long.
-    fn log_sample(&mut self, slot: Slot, sample: &Counted<'_>, existing: Option<Time>, log: Log<'_>) {
-        let now = self.decay.now();
-        let begun = self
-            .cache
-            .words(slot)
-            .first()
-            .copied()
-            .filter(|start| *start != CLOSED);
-        let begun = begun.zip(existing);
-        let ending = begun.and_then(|(start, before)| {
-            if now.since(before).as_nanos() >= u128::from(self.spans.idle) {
-                return Some(Ending::Idle);
-            }
-            (now.as_nanos().saturating_sub(start) >= self.spans.active).then_some(Ending::Active)
-        });
-        if let Some(ending) = ending {
-            self.end(slot, ending, log);
-        }
-        let begins = begun.is_none() || ending.is_some();
-        let weight = sample.amounts.first().map_or(0.0, |own| own.weight(sample.scale));
-        if let [start, total, ..] = self.cache.words_mut(slot) {
-            if begins {
-                (*start, *total) = (now.as_nanos(), 0.0_f64.to_bits());
-            }
-            *total = (f64::from_bits(*total) + weight).to_bits();
-        }
-        if begins && self.at_start {
-            let source = sample
-                .key
-                .first_chunk()
-                .map_or(0, |source| u32::from_le_bytes(*source));
-            self.stats.logged += 1;
-            log(Completed {
-                source: SourceId(source),
-                key: KeyText::new(sample.key.get(4..).unwrap_or(&[]), &self.separator),
-                value: weight,
-                start: now,
-                end: now,
-                ending: Ending::Started,
-            });
-        }
-    }
-
-    /// Reports a flow that has begun and not been reported.
-    fn end(&mut self, slot: Slot, ending: Ending, log: Log<'_>) {
-        if !self.is_logged {
-            return;
-        }
-        let [start, total, ..] = *self.cache.words(slot) else {
-            return;
-        };
-        let Some(flow) = self.cache.get(slot).copied().filter(|_| start != CLOSED) else {
-            return;
-        };
-        if let [start, ..] = self.cache.words_mut(slot) {
-            *start = CLOSED;
-        }
-        if self.at_start {
-            return;
-        }
-        self.buffer.clear();
-        self.cache.key(&flow, &mut self.buffer);
-        let value = match self.is_rate {
-            true => f64::from_bits(total),
-            false => flow.value,
-        };
-        self.stats.logged += 1;
-        log(Completed {
-            source: SourceId(flow.source),
-            key: KeyText::new(&self.buffer, &self.separator),
-            value,
-            start: Time::from_nanos(start),
-            end: flow.at,
-            ending,
-        });
     }
 
     /// Looks at some of the flows: reports those that have ended, forgets those of which nothing is left. A whole round

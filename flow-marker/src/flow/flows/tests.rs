@@ -324,6 +324,77 @@ fn a_flow_may_be_reported_when_it_begins() {
     assert_eq!(starts, [started(0), started(10_000), started(30_000)]);
 }
 
+/// Counts a segment of this length; adds what is reported: value and further values.
+fn measured(
+    flows: &mut Flows,
+    (at, port, length): (u64, u16, u32),
+    reports: &mut Vec<(f64, Vec<Option<f64>>)>,
+) {
+    let frame = segment(7, port);
+    let view = view_of(&frame, DataSource::interface(3), 10, length);
+    flows.sample(ms(at), SourceId(0), &view, |completed| {
+        reports.push((completed.value, completed.values.to_vec()));
+    });
+}
+
+#[test]
+fn a_completed_flow_has_all_values_of_its_definition() {
+    let mut flows = flows(json!({
+        "keys": "tcpsourceport", "log": true, "t": 1, "activeTimeout": 10,
+        "value": "bytes", "values": "frames,avg:bytes,min:bytes,max:bytes,count:tcpdestinationport,vlan,avg:vlan",
+    }));
+    let mut reports = Vec::new();
+    for (n, length) in [100, 300, 200].into_iter().enumerate() {
+        measured(&mut flows, (5, u16::try_from(n).unwrap(), length), &mut reports);
+    }
+    assert_eq!(reports, []);
+    // It ends by silence; what is told is as it was then, not as it has faded since.
+    measured(&mut flows, (9000, 1, 900), &mut reports);
+    let [(value, values)] = reports.as_slice() else {
+        panic!("{reports:?}");
+    };
+    assert_eq!(whole(*value), 6000);
+    assert_eq!(values[0], Some(30.0), "each stands for ten frames");
+    assert!((values[1].unwrap() - 200.0).abs() < 1e-9);
+    assert_eq!(values[2..4], [Some(100.0), Some(300.0)]);
+    assert!((values[4].unwrap() - 3.0).abs() < 0.2, "{values:?}");
+    assert_eq!(values[5..], [Some(0.0), None], "no packet had a tag");
+    // It goes on for the active timeout, and what is told is the sum of each piece.
+    reports.clear();
+    for n in 1..=10 {
+        measured(&mut flows, (9000 + n * 1000, 1, 100), &mut reports);
+    }
+    let [(value, values)] = reports.as_slice() else {
+        panic!("{reports:?}");
+    };
+    assert_eq!((whole(*value), values[0]), (18_000, Some(100.0)));
+}
+
+#[test]
+fn values_that_are_no_rates_are_told_beside_others_that_are() {
+    for (start, value, others) in [
+        (false, 200.0, [Some(6000.0), Some(300.0)]),
+        (true, 100.0, [Some(1000.0), Some(100.0)]),
+    ] {
+        let mut flows = flows(json!({
+            "keys": "tcpsourceport", "log": true, "flowStart": start, "t": 1,
+            "value": "avg:bytes", "values": ["bytes", "max:bytes"],
+        }));
+        let mut reports = Vec::new();
+        for length in [100, 300, 200] {
+            measured(&mut flows, (5, 1, length), &mut reports);
+        }
+        flows.finish(ms(10), |completed| {
+            reports.push((completed.value, completed.values.to_vec()));
+        });
+        let [(told, told_beside)] = reports.as_slice() else {
+            panic!("{reports:?}");
+        };
+        assert!((told - value).abs() < 1e-9, "{told}");
+        assert_eq!(told_beside, &others);
+    }
+}
+
 #[test]
 fn what_is_logged_is_what_was_counted_also_in_a_flood() {
     let mut flows = limited(

@@ -1,9 +1,9 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::flow::language;
 use crate::flow::lookup::Port;
 use crate::flow::testing::*;
+use crate::flow::{Direction, language};
 use crate::sflow::{DropReason, Interface};
 
 /// What an expression yields, as a text.
@@ -308,14 +308,16 @@ fn interfaces_that_are_none_have_names() {
     assert_eq!(eval("reason", &view).as_deref(), Some("ttl_exceeded"));
     view.reason = Some(DropReason(9999));
     assert_eq!(eval("reason", &view).as_deref(), Some("9999"));
-    view.input = Interface::Index(4);
-    assert_eq!(eval("direction", &view).as_deref(), Some("egress"));
+    assert_eq!(eval("direction", &view).as_deref(), Some("ingress"));
+    for elsewhere in [Direction::Egress, Direction::OtherPort] {
+        view.direction = elsewhere;
+        assert_eq!(eval("direction", &view).as_deref(), Some("egress"));
+    }
     view.source = crate::sflow::DataSource {
         class: crate::sflow::SourceClass::PHYSICAL_ENTITY,
         index: 1000,
     };
     assert_eq!(eval("datasource", &view).as_deref(), Some("2.1000"));
-    assert_eq!(eval("direction", &view).as_deref(), Some("ingress"));
 }
 
 #[test]

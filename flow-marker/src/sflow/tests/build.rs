@@ -103,7 +103,19 @@ pub(crate) fn counters(port: u32, speed: u32, name: &str) -> Vec<u8> {
         structure(2, &[0; 52]),
         structure(1005, &opaque(name.as_bytes())),
     ];
-    structure(2, &with_records(words(&[12, port]), &records))
+    counter_sample(port, &records)
+}
+
+/// Sequence 12.
+pub(crate) fn counter_sample(port: u32, records: &[Vec<u8>]) -> Vec<u8> {
+    structure(2, &with_records(words(&[12, port]), records))
+}
+
+/// What a port says of the LAG that it is a member of.
+pub(crate) fn lag_port(aggregator: u32) -> Vec<u8> {
+    // Two systems, the LAG, four states in a byte each, eight counters.
+    let fields = [words(&[2, 0, 2, 0, aggregator]), vec![0x3f; 4], words(&[7; 8])];
+    structure(7, &fields.concat())
 }
 
 /// A field as a record should show it: name and value.

@@ -11,6 +11,7 @@ use serde_json::Value;
 use shared::client::{AclClient, ClientConfig};
 use shared::life::{Shutdown, ShutdownTrigger};
 use shared::serve::Reload;
+use shared::serve::listener::PassedSockets;
 use tokio::task::JoinHandle;
 
 use super::datagram::{Datagram, Flow};
@@ -43,7 +44,9 @@ impl Daemon {
         let mut config = Config::parse(Path::new("test.toml"), config).unwrap();
         let loopback = "127.0.0.1:0".parse().unwrap();
         config.http.listen = loopback;
-        let sockets = Sockets::bind(loopback, &config).await.unwrap();
+        let sockets = Sockets::bind(loopback, &config, PassedSockets::default())
+            .await
+            .unwrap();
         let http = sockets.http_address().unwrap();
         let sflow = sockets.sflow.address();
         let (trigger, shutdown) = Shutdown::new();

@@ -12,7 +12,7 @@ use flow_marker::engine::threshold::Fired;
 use flow_marker::engine::{Common, FlowRecord, Notice, Outlet, Plan, Shard};
 use flow_marker::flow::language::Needs;
 use flow_marker::flow::lookup::Lookup;
-use flow_marker::flow::{Definition, Flows, Limits, SourceId, View};
+use flow_marker::flow::{Definition, Direction, Flows, Limits, SourceId, View};
 use flow_marker::ingest::{Received, Sink as _};
 use flow_marker::inventory::PortBoard;
 use flow_marker::metrics::Metrics;
@@ -132,8 +132,8 @@ fn count_in(flows: &mut Flows, now: Time, header: &[u8]) {
     let mut view = View::new(
         IpAddr::V4(AGENT),
         port,
-        Interface::Index(1),
-        Interface::Index(2),
+        (Interface::Index(1), Interface::Index(2)),
+        Direction::Ingress(1),
         1000,
     );
     view.set_header(raw, Some(Header::parse(raw.protocol, black_box(raw.header))));
