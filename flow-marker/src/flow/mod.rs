@@ -23,7 +23,9 @@ mod table;
 
 pub use definition::{Aggregation, Definition, Wrong};
 pub use direction::{Direction, direction};
-pub use flows::{Active, Completed, Ending, Flows, Limits, SourceId, Stats, Touched as TouchedFlow};
+pub use flows::{
+    Active, Completed, Ending, Flows, Limits, SourceId, Stats, Touched as TouchedFlow, TouchedKey,
+};
 pub use key::{AgentId, Fingerprint, FiveTuple, FlowHasher, FlowKey};
 pub use lag::Lags;
 pub use measure::{Measure, MeasureKind};

@@ -2,7 +2,6 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -157,9 +156,7 @@ impl AllDefined {
             if defined.definition.dropped != dropped {
                 continue;
             }
-            if defined.watched.is_some() {
-                defined.count(now, source, view, around, &self.lost);
-            } else if defined.flows.get_mut().stage(source, view) {
+            if defined.flows.get_mut().stage(source, view) {
                 defined.flush(now, around, &self.lost);
             }
         }
@@ -199,53 +196,33 @@ impl AllDefined {
 }
 
 impl Defined {
-    /// Counts a sample and compares the flow with the thresholds.
-    fn count(
-        &mut self,
-        now: Time,
-        source: SourceId,
-        view: &View<'_>,
-        around: &mut Surroundings<'_>,
-        lost: &metrics::Thread,
-    ) {
+    /// Counts what is staged, and compares the flows with the thresholds.
+    fn flush(&mut self, now: Time, around: &mut Surroundings<'_>, lost: &metrics::Thread) {
         let Surroundings {
             sources,
             store,
             thresholds,
             outlet,
         } = around;
-        let touched = {
-            let mut flows = self.flows.borrow_mut();
-            flows.sample(now, source, view, |completed| {
-                record(self, sources, *outlet, lost, &completed);
-            })
-        };
-        let (Some(touched), Some(metric)) = (touched, self.watched) else {
-            return;
-        };
-        let Some((agent, name)) = sources.get(source) else {
-            return;
-        };
-        let flows = self.flows.borrow();
-        let key = Shown(|| flows.key(&touched).unwrap_or_default());
-        let update = FlowUpdate {
-            agent: *agent,
-            source: name,
-            value: touched.value,
-            decay: self.decay,
-            fingerprint: u128::from(touched.hash),
-            key: &key,
-        };
-        thresholds.flow(metric, &update, store, now);
-    }
-
-    fn flush(&mut self, now: Time, around: &mut Surroundings<'_>, lost: &metrics::Thread) {
         let mut flows = self.flows.borrow_mut();
         flows.flush(
             now,
-            |_| (),
+            |touched, key| {
+                let (Some(metric), Some((agent, name))) = (self.watched, sources.get(touched.source)) else {
+                    return;
+                };
+                let update = FlowUpdate {
+                    agent: *agent,
+                    source: name,
+                    value: touched.value,
+                    decay: self.decay,
+                    fingerprint: u128::from(touched.hash),
+                    key: &key,
+                };
+                thresholds.flow(metric, &update, store, now);
+            },
             |completed| {
-                record(self, around.sources, around.outlet, lost, &completed);
+                record(self, sources, *outlet, lost, &completed);
             },
         );
     }
@@ -263,15 +240,6 @@ impl Defined {
     /// The value of one flow of a data source.
     pub(super) fn value(&self, now: Time, source: SourceId, key: &str) -> Option<f64> {
         self.flows.borrow_mut().value(now, |other| other == source, key)
-    }
-}
-
-/// A text that is made only when somebody looks at it.
-struct Shown<F>(F);
-
-impl<F: Fn() -> String> fmt::Display for Shown<F> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&(self.0)())
     }
 }
 

@@ -16,6 +16,7 @@ mod measure;
 mod sketch;
 mod decay;
 
+use std::fmt;
 use std::sync::Arc;
 
 use self::measure::Amount;
@@ -89,6 +90,19 @@ pub struct Touched {
     pub value: f64,
     /// Whether it was not there before.
     pub is_new: bool,
+}
+
+/// The key of a flow that was just touched, as it is shown. It is made only when somebody looks at it.
+#[derive(Debug, Clone, Copy)]
+pub struct TouchedKey<'a> {
+    state: &'a State,
+    slot: Slot,
+}
+
+impl fmt::Display for TouchedKey<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.state.key_text(self.slot).unwrap_or_default())
+    }
 }
 
 /// Why a flow is reported.
@@ -272,8 +286,13 @@ impl Flows {
         staged.samples.len() >= Self::BATCH
     }
 
-    /// Counts the samples that are staged; `each` hears of every flow that is touched.
-    pub fn flush(&mut self, now: Time, mut each: impl FnMut(&Touched), mut log: impl FnMut(Completed<'_>)) {
+    /// Counts the samples that are staged; `each` hears of every flow that is touched, and its key.
+    pub fn flush(
+        &mut self,
+        now: Time,
+        mut each: impl FnMut(&Touched, TouchedKey<'_>),
+        mut log: impl FnMut(Completed<'_>),
+    ) {
         if self.staged.samples.is_empty() {
             return;
         }
@@ -293,7 +312,11 @@ impl Flows {
             start = sample.key;
             if let Some(touched) = self.state.count(counted, &mut log) {
                 self.state.stats.counted += 1;
-                each(&touched);
+                let key = TouchedKey {
+                    state: &self.state,
+                    slot: touched.slot,
+                };
+                each(&touched, key);
             }
         }
         staged.samples.clear();

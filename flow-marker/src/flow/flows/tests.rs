@@ -193,7 +193,7 @@ fn staged_samples_count_as_others_do() {
         let now = ms(u64::from(n / 50));
         one.sample(now, SourceId(0), &view, nothing);
         if other.stage(SourceId(0), &view) || n % 50 == 49 {
-            other.flush(now, |_| touched += 1, nothing);
+            other.flush(now, |_, _| touched += 1, nothing);
         }
     }
     assert_eq!(touched, 1000);

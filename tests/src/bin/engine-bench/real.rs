@@ -108,7 +108,7 @@ pub(crate) fn flows(count: u32, header: &[u8], now: Time) -> Result<Flows> {
         }
         count_in(&mut flows, now, &header);
     }
-    flows.flush(now, |_| (), |_| ());
+    flows.flush(now, |_, _| (), |_| ());
     Ok(flows)
 }
 
@@ -117,7 +117,7 @@ pub(crate) fn count(flows: &mut Flows, now: Time, headers: &[&[u8]]) {
     for header in headers {
         count_in(flows, now, header);
     }
-    flows.flush(now, |touched| _ = black_box(touched.value), |_| ());
+    flows.flush(now, |touched, _| _ = black_box(touched.value), |_| ());
 }
 
 fn count_in(flows: &mut Flows, now: Time, header: &[u8]) {
@@ -139,6 +139,6 @@ fn count_in(flows: &mut Flows, now: Time, header: &[u8]) {
     view.set_header(raw, Some(Header::parse(raw.protocol, black_box(raw.header))));
     view.prepare(needs);
     if flows.stage(SourceId(0), &view) {
-        flows.flush(now, |touched| _ = black_box(touched.value), |_| ());
+        flows.flush(now, |touched, _| _ = black_box(touched.value), |_| ());
     }
 }
