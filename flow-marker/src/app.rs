@@ -12,13 +12,15 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use crate::actuator::acl::AclActuator;
+use crate::actuator::{Failure, Kind};
 use crate::api::wait::Waiters;
 use crate::api::{self, Api};
 use crate::clock::Clock;
 use crate::config::{Config, Mode};
 use crate::control::desired::Limits;
 use crate::control::dispatch::Dispatcher;
-use crate::control::reconcile;
+use crate::control::modes::Modes;
+use crate::control::reconcile::{self, Care};
 use crate::control::switch::{History, Switch};
 use crate::engine::Engine;
 use crate::ingest;
@@ -66,7 +68,7 @@ impl Sockets {
     }
 }
 
-/// The loops of all switches; none in mode `observe`, which contacts nobody.
+/// The loops of all switches; they contact nobody as long as no controller acts.
 struct Loops(JoinSet<()>);
 
 impl Loops {
@@ -77,23 +79,24 @@ impl Loops {
         shutdown: &Shutdown,
     ) -> anyhow::Result<Self> {
         let mut loops = JoinSet::new();
-        if config.mark.mode == Mode::Act {
-            // All clients first: a mistake in the last switch must not leave the first one half started.
-            let prefix = format!("{}_", config.id);
-            let actuators: Vec<_> = config
-                .switches
-                .iter()
-                .map(|s| AclActuator::new(s, prefix.clone()))
-                .collect::<Result<_, _>>()?;
-            for (switch, actuator) in switches.iter().zip(actuators) {
-                loops.spawn(reconcile::run(
-                    Arc::clone(switch),
-                    actuator,
-                    clock,
-                    config.mark.commit_interval,
-                    shutdown.clone(),
-                ));
+        let prefix = format!("{}_", config.id);
+        if modes(config).permit_any() {
+            // A mistake in the last switch must not leave the first one half started.
+            for switch in &config.switches {
+                AclActuator::new(switch, prefix.clone())?;
             }
+        }
+        let care = Care {
+            interval: config.mark.commit_interval,
+            ttl: config.mark.ttl,
+        };
+        for switch in switches {
+            let (prefix, target) = (prefix.clone(), switch.config.clone());
+            let connect = move || {
+                AclActuator::new(&target, prefix.clone()).map_err(|error| Failure::new(format!("{error:#}")))
+            };
+            let shutdown = shutdown.clone();
+            loops.spawn(reconcile::run(Arc::clone(switch), connect, clock, care, shutdown));
         }
         Ok(Self(loops))
     }
@@ -203,7 +206,6 @@ pub async fn run(config: Config, sockets: Sockets, shutdown: Shutdown, reload: R
 
 fn switches(config: &Config, metrics: &Metrics, history: &Arc<History>) -> Vec<Arc<Switch>> {
     let limits = Limits {
-        mode: config.mark.mode,
         hold: config.mark.hold,
         max_rules: config.mark.max_rules,
     };
@@ -213,12 +215,17 @@ fn switches(config: &Config, metrics: &Metrics, history: &Arc<History>) -> Vec<A
             Arc::new(Switch::new(
                 switch.clone(),
                 index,
-                limits,
+                (limits, modes(config)),
                 Arc::clone(metrics),
                 Arc::clone(history),
             ))
         })
         .collect()
+}
+
+/// What the controllers may do at first.
+fn modes(config: &Config) -> Modes {
+    Modes::default().with(Kind::Mark, config.mark.mode)
 }
 
 fn announce(config: &Config, sflow: SocketAddr, http: &str) {

@@ -1,15 +1,20 @@
 //! The HTTP client of the ACL API.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, ETAG, HeaderMap, HeaderValue, RETRY_AFTER};
+use reqwest::header::{
+    AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, IF_MATCH, IF_NONE_MATCH, RETRY_AFTER,
+};
 use reqwest::{Method, RequestBuilder, Response, Url};
 
 use crate::name::AclName;
 use crate::problem::Problem;
-use crate::wire::{AclLines, AclSummary, SERVER_TIMING, ServerTiming};
+use crate::wire::{
+    AclLines, AclPatch, AclSummary, Capacity, PatchResult, Renewed, SERVER_TIMING, ServerTiming,
+};
 
 /// Where an acl-server is and how it is spoken to.
 #[derive(Debug, Clone)]
@@ -124,15 +129,24 @@ impl ClientError {
     }
 }
 
-/// What a PUT did.
+/// What became of a patch.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PutReply {
-    /// The ACL did not exist before.
-    pub created: bool,
-    /// The validator of what is on the switch now.
-    pub etag: Option<String>,
-    /// Where the time went at the server.
+pub struct PatchReply {
+    /// What became of each ACL.
+    pub results: BTreeMap<AclName, PatchResult>,
+    /// Where the time of the slowest change went at the server.
     pub timing: ServerTiming,
+}
+
+/// What must be true of each ACL of a patch, or it is left as it is.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Condition {
+    /// Nothing; but what a hand has changed is not overwritten.
+    None,
+    /// Its ETag is one of these.
+    Match(Vec<String>),
+    /// There is no such ACL.
+    Absent,
 }
 
 /// A client of one acl-server. Cheap to clone; all clones share the kept connection.
@@ -205,36 +219,67 @@ impl AclClient {
         &self.config.base
     }
 
-    /// `PUT /acl/{name}`: returns when the switch has the rules, or the reason why it has not.
+    /// `PATCH /acl/?atomic=false`: each ACL is a change of its own, and all are queued together; with `ttl` those that are
+    /// written remove themselves unless they are renewed. Returns when the switch has them, or the reasons why not.
     ///
     /// # Errors
-    /// [`ClientError`]; after a timeout or a broken connection the change may or may not have been carried out.
-    pub async fn put(&self, name: &AclName, lines: &AclLines) -> Result<PutReply, ClientError> {
-        let body = serde_json::to_vec(lines).map_err(|e| ClientError::Protocol(e.to_string()))?;
-        let request = self
-            .request(Method::PUT, &["acl", name.as_str()])
-            .header(CONTENT_TYPE, "application/json")
+    /// [`ClientError`], for the request as a whole; after a timeout or a broken connection each change may or may not have
+    /// been carried out.
+    pub async fn patch(
+        &self,
+        patch: &AclPatch,
+        ttl: Option<Duration>,
+        condition: &Condition,
+    ) -> Result<PatchReply, ClientError> {
+        let body = serde_json::to_vec(patch).map_err(|e| ClientError::Protocol(e.to_string()))?;
+        let mut url = self.url(&["acl", ""]);
+        url.query_pairs_mut().append_pair("atomic", "false");
+        if let Some(ttl) = ttl {
+            url.query_pairs_mut()
+                .append_pair("ttl", &ttl.as_secs().to_string());
+        }
+        let mut request = self
+            .http
+            .patch(url)
+            .header(CONTENT_TYPE, "application/merge-patch+json")
             .body(body);
+        request = match condition {
+            Condition::None => request,
+            Condition::Match(etags) => request.header(IF_MATCH, etags.join(", ")),
+            Condition::Absent => request.header(IF_NONE_MATCH, "*"),
+        };
         let reply = self.send(request, self.config.change_timeout).await?;
-        let header = |name: &str| reply.headers.get(name).and_then(|value| value.to_str().ok());
-        Ok(PutReply {
-            created: reply.status == 201,
-            etag: header(ETAG.as_str()).map(str::to_owned),
-            timing: header(SERVER_TIMING).map(ServerTiming::parse).unwrap_or_default(),
+        let timing = reply
+            .headers
+            .get(SERVER_TIMING)
+            .and_then(|value| value.to_str().ok());
+        Ok(PatchReply {
+            results: reply.json()?,
+            timing: timing.map(ServerTiming::parse).unwrap_or_default(),
         })
     }
 
-    /// `DELETE /acl/{name}`: returns when the switch no longer has the rules.
+    /// `POST /acl/renew`: every lease under `prefix` lasts until `ttl` from now at least.
     ///
     /// # Errors
-    /// [`ClientError`], as for [`Self::put`].
-    pub async fn delete(&self, name: &AclName) -> Result<(), ClientError> {
-        self.send(
-            self.request(Method::DELETE, &["acl", name.as_str()]),
-            self.config.change_timeout,
-        )
-        .await
-        .map(drop)
+    /// [`ClientError`]; a renewal that was lost has no consequence but time.
+    pub async fn renew(&self, prefix: &str, ttl: Duration) -> Result<Renewed, ClientError> {
+        let mut url = self.url(&["acl", "renew"]);
+        url.query_pairs_mut()
+            .append_pair("prefix", prefix)
+            .append_pair("ttl", &ttl.as_secs().to_string());
+        self.send(self.http.post(url), self.config.read_timeout)
+            .await?
+            .json()
+    }
+
+    /// `GET /capacity`
+    ///
+    /// # Errors
+    /// [`ClientError`]; nothing is changed.
+    pub async fn capacity(&self) -> Result<Capacity, ClientError> {
+        let request = self.request(Method::GET, &["capacity"]);
+        self.send(request, self.config.read_timeout).await?.json()
     }
 
     /// `GET /acl/{name}`: the lines as they were PUT; `None` when there is no such ACL.

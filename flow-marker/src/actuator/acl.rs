@@ -1,51 +1,16 @@
-//! Marks as ACLs of an acl-server. Rule text is made here and nowhere else.
+//! Controls as ACLs of an acl-server.
 
-use std::fmt::Write as _;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use shared::client::{AclClient, ClientConfig, ClientError, Token};
-use shared::wire::AclLines;
-use tokio::task::JoinSet;
+use shared::AclName;
+use shared::client::{AclClient, ClientConfig, ClientError, Condition, Token};
+use shared::problem::Problem;
+use shared::wire::{AclPatch, PatchResult, ServerTiming};
 
-use super::{Actuator, Capacity, Change, Control, Failure, Present, Verdict};
+use super::rule::lines;
+use super::{Actuator, Capacity, Change, Failure, Hand, Present, Verdict};
 use crate::config::{Platform, Switch};
-use crate::packet::IpProtocol;
-
-/// The ACL that carries out a control: a section, a comment, a rule.
-pub fn lines(platform: Platform, control: &Control) -> AclLines {
-    let Control {
-        flow,
-        interface,
-        mark,
-        ..
-    } = control;
-    let section = if flow.source.is_ipv4() {
-        "[iptables]"
-    } else {
-        "[ip6tables]"
-    };
-    let chain = match platform {
-        Platform::Cumulus | Platform::Linux => "FORWARD",
-        Platform::Cumulus5 => "PREROUTING",
-    };
-    let protocol = match flow.protocol {
-        IpProtocol::UDP => "udp",
-        _ => "tcp",
-    };
-    let mut rule = format!(
-        "-t mangle -A {chain} --in-interface {interface} -s {} -d {} -p {protocol} --sport {} --dport {} -j SETQOS",
-        flow.source, flow.destination, flow.source_port, flow.destination_port
-    );
-    // Writing into a String cannot fail.
-    if let Some(dscp) = mark.dscp {
-        let _ = write!(rule, " --set-dscp {dscp}");
-    }
-    if let Some(cos) = mark.cos {
-        let _ = write!(rule, " --set-cos {cos}");
-    }
-    vec![section.to_owned(), "# mark Elephant".to_owned(), rule]
-}
 
 /// The acl-server of one switch.
 #[derive(Debug)]
@@ -99,59 +64,126 @@ impl Actuator for AclActuator {
             .map(|acl| Present {
                 name: acl.name,
                 etag: acl.etag,
+                entries: acl.entries,
             })
             .collect())
     }
 
-    async fn apply(&self, changes: Vec<Change>) -> Vec<(Change, Verdict)> {
-        let mut verdicts = Vec::with_capacity(changes.len());
-        // Dropping the set, when the caller gives up, abandons what is under way.
-        let mut tasks = JoinSet::new();
-        for change in changes {
-            let (client, platform) = (self.client.clone(), self.platform);
-            tasks.spawn(async move {
-                let verdict = change_one(&client, platform, &change).await;
-                (change, verdict)
-            });
-        }
-        while let Some(done) = tasks.join_next().await {
-            match done {
-                Ok(verdict) => verdicts.push(verdict),
-                Err(error) => tracing::error!(%error, "a request has panicked"),
-            }
-        }
+    /// In one request, but for what replaces the work of a hand: conditions are the same for everything in a request.
+    async fn apply(&self, changes: Vec<Change>, ttl: Duration) -> Vec<(Change, Verdict)> {
+        let (plain, by_hand): (Vec<_>, Vec<_>) = changes.into_iter().partition(|c| c.hand.is_none());
+        let (removed, changed): (Vec<_>, Vec<_>) =
+            by_hand.into_iter().partition(|c| c.hand == Some(Hand::Removed));
+        let (mut verdicts, changed, removed) = tokio::join!(
+            self.patch(plain, ttl),
+            self.patch(changed, ttl),
+            self.patch(removed, ttl)
+        );
+        verdicts.extend(changed.into_iter().chain(removed));
         verdicts
     }
 
-    async fn renew(&self, _: Duration) -> Option<Result<(), Failure>> {
-        None
+    async fn renew(&self, ttl: Duration) -> Result<String, Failure> {
+        let renewed = self.client.renew(&self.prefix, ttl).await;
+        renewed.map(|r| r.set_etag).map_err(|e| failure(&e))
     }
 
     async fn capacity(&self) -> Result<Option<Capacity>, Failure> {
-        Ok(None)
+        match self.client.capacity().await {
+            Ok(capacity) => Ok(capacity.entries_limit.map(|limit| Capacity {
+                used: capacity.entries_used,
+                limit,
+            })),
+            // Such a server cannot say.
+            Err(ClientError::Refused { problem, .. }) if problem.status == 404 => Ok(None),
+            Err(error) => Err(failure(&error)),
+        }
     }
 }
 
-async fn change_one(client: &AclClient, platform: Platform, change: &Change) -> Verdict {
-    let done = match change {
-        Change::Install(control) => client
-            .put(&control.name, &lines(platform, control))
-            .await
-            .map(|reply| Verdict::Installed {
-                etag: reply.etag,
-                timing: reply.timing,
-            }),
-        Change::Remove(name) => client.delete(name).await.map(|()| Verdict::Removed),
-    };
-    done.unwrap_or_else(|error| {
-        if error.is_transient() {
-            Verdict::Failed(failure(&error))
-        } else {
-            Verdict::Refused {
-                why: error.to_string(),
-            }
+impl AclActuator {
+    /// Makes changes of the same kind of condition in one request.
+    async fn patch(&self, changes: Vec<Change>, ttl: Duration) -> Vec<(Change, Verdict)> {
+        if changes.is_empty() {
+            return Vec::new();
         }
-    })
+        let acl = |change: &Change| {
+            let lines = change.control.as_ref().map(|c| lines(self.platform, c));
+            (change.name.clone(), lines)
+        };
+        let patch: AclPatch = changes.iter().map(acl).collect();
+        let reply = self.client.patch(&patch, Some(ttl), &condition(&changes)).await;
+        let mut results = reply.map(|reply| (reply.results, reply.timing));
+        let verdict = |change: Change| {
+            let verdict = match &mut results {
+                Ok((results, timing)) => match results.remove(&change.name) {
+                    Some(result) => judge(&change.name, result, *timing),
+                    None => Verdict::Failed(Failure::new("the answer does not tell of this ACL")),
+                },
+                Err(error) => refusal(&change.name, error),
+            };
+            (change, verdict)
+        };
+        changes.into_iter().map(verdict).collect()
+    }
+}
+
+/// What changes of one request may replace. That one of them finds what another one expects is no danger: all of that
+/// was seen, and is ours to replace.
+fn condition(changes: &[Change]) -> Condition {
+    let mut etags = Vec::new();
+    for change in changes {
+        match &change.hand {
+            None => return Condition::None,
+            Some(Hand::Removed) => return Condition::Absent,
+            Some(Hand::Changed(etag)) => etags.push(etag.clone()),
+        }
+    }
+    Condition::Match(etags)
+}
+
+/// What the answer for one ACL means.
+fn judge(name: &AclName, result: PatchResult, timing: ServerTiming) -> Verdict {
+    match (result.status, result.problem) {
+        (204, _) => Verdict::Removed,
+        (200..=299, _) => Verdict::Installed {
+            etag: result.etag,
+            timing,
+        },
+        (status, problem) => {
+            let problem = Problem {
+                status,
+                ..problem.unwrap_or_else(|| Problem::from_reply(status, b""))
+            };
+            let refused = ClientError::Refused {
+                problem: Box::new(problem),
+                retry_after: None,
+            };
+            refusal(name, &refused)
+        }
+    }
+}
+
+/// What an error means for a change of `name`.
+fn refusal(name: &AclName, error: &ClientError) -> Verdict {
+    match error {
+        ClientError::Refused { problem, .. } if problem.status == 507 => Verdict::NoRoom {
+            why: error.to_string(),
+        },
+        // Whatever it was that we meant to replace, somebody has been faster: the next comparison shows what is there.
+        ClientError::Refused { problem, .. } if problem.status == 412 => Verdict::Failed(failure(error)),
+        ClientError::Refused { problem, .. } => match problem.drifted.get(name.as_str()) {
+            Some(Some(etag)) => Verdict::ByHand(Hand::Changed(etag.clone())),
+            Some(None) => Verdict::ByHand(Hand::Removed),
+            None if error.is_transient() => Verdict::Failed(failure(error)),
+            None => Verdict::Refused {
+                why: error.to_string(),
+            },
+        },
+        ClientError::Timeout(_) | ClientError::Unreachable(_) | ClientError::Protocol(_) => {
+            Verdict::Failed(failure(error))
+        }
+    }
 }
 
 fn failure(error: &ClientError) -> Failure {
@@ -170,37 +202,62 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::actuator::Mark;
-    use crate::config::{Config, Cos, Dscp};
-    use crate::flow::FiveTuple;
+    use crate::config::Config;
 
-    fn control(source: &str, destination: &str) -> Control {
-        Control {
-            name: "fm_mark_1".parse().unwrap(),
-            flow: FiveTuple {
-                source: source.parse().unwrap(),
-                destination: destination.parse().unwrap(),
-                protocol: IpProtocol::TCP,
-                source_port: 40_000,
-                destination_port: 5001,
-            },
-            interface: "swp+".to_owned(),
-            mark: Mark {
-                dscp: Some(Dscp::ELEPHANT),
-                cos: Some(Cos::ELEPHANT),
-            },
-        }
+    fn name() -> AclName {
+        "fm_mark_1".parse().unwrap()
+    }
+
+    fn answer(status: u16, problem: &str) -> Verdict {
+        let problem = serde_json::from_str(problem).ok();
+        let result = PatchResult {
+            status,
+            etag: Some("\"a\"".to_owned()),
+            commit: None,
+            problem,
+        };
+        judge(&name(), result, ServerTiming::default())
     }
 
     #[test]
-    fn the_mark_is_the_seeds_rule() {
+    fn every_answer_has_its_meaning() {
+        assert!(matches!(answer(201, ""), Verdict::Installed { etag: Some(etag), .. } if etag == "\"a\""));
+        assert!(matches!(answer(200, ""), Verdict::Installed { .. }));
+        assert_eq!(answer(204, ""), Verdict::Removed);
+        assert!(
+            matches!(answer(422, r#"{"title":"refused"}"#), Verdict::Refused { why } if why.contains("refused"))
+        );
+        assert!(matches!(
+            answer(409, r#"{"title":"duplicate"}"#),
+            Verdict::Refused { .. }
+        ));
+        assert!(
+            matches!(answer(507, r#"{"title":"no room"}"#), Verdict::NoRoom { why } if why.contains("no room"))
+        );
+        for status in [412, 429, 500, 503, 504] {
+            assert!(matches!(answer(status, ""), Verdict::Failed(_)), "{status}");
+        }
+        let drift = |disk: &str| answer(409, &format!(r#"{{"drifted":{{"fm_mark_1":{disk}}}}}"#));
         assert_eq!(
-            lines(Platform::Cumulus, &control("10.100.10.151", "10.100.10.152")),
-            [
-                "[iptables]",
-                "# mark Elephant",
-                "-t mangle -A FORWARD --in-interface swp+ -s 10.100.10.151 -d 10.100.10.152 -p tcp --sport 40000 --dport 5001 -j SETQOS --set-dscp 10 --set-cos 5",
-            ]
+            drift(r#""\"x\"""#),
+            Verdict::ByHand(Hand::Changed("\"x\"".to_owned()))
+        );
+        assert_eq!(drift("null"), Verdict::ByHand(Hand::Removed));
+    }
+
+    #[test]
+    fn a_request_replaces_what_it_was_told_of() {
+        let change = |hand| Change {
+            name: name(),
+            control: None,
+            hand,
+        };
+        let changed = |etag: &str| change(Some(Hand::Changed(etag.to_owned())));
+        assert_eq!(condition(&[change(None)]), Condition::None);
+        assert_eq!(condition(&[change(Some(Hand::Removed))]), Condition::Absent);
+        assert_eq!(
+            condition(&[changed("a"), changed("b")]),
+            Condition::Match(vec!["a".to_owned(), "b".to_owned()])
         );
     }
 
@@ -226,26 +283,5 @@ mod tests {
         assert_eq!(try_it().unwrap_err(), format!("{where_it_is}the file is empty"));
         std::fs::write(&path, "secret\n").unwrap();
         assert!(try_it().is_ok());
-    }
-
-    #[test]
-    fn family_platform_protocol_and_values_vary_it() {
-        let mut control = control("2001:db8::1", "2001:db8::2");
-        control.flow.protocol = IpProtocol::UDP;
-        control.interface = "swp3".to_owned();
-        control.mark.cos = None;
-        assert_eq!(
-            lines(Platform::Cumulus5, &control),
-            [
-                "[ip6tables]",
-                "# mark Elephant",
-                "-t mangle -A PREROUTING --in-interface swp3 -s 2001:db8::1 -d 2001:db8::2 -p udp --sport 40000 --dport 5001 -j SETQOS --set-dscp 10",
-            ]
-        );
-        control.mark = Mark {
-            dscp: None,
-            cos: Some(Cos::ELEPHANT),
-        };
-        assert!(lines(Platform::Linux, &control)[2].ends_with("-A FORWARD --in-interface swp3 -s 2001:db8::1 -d 2001:db8::2 -p udp --sport 40000 --dport 5001 -j SETQOS --set-cos 5".trim_start_matches("-A FORWARD ")));
     }
 }

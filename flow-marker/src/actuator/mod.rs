@@ -10,60 +10,43 @@ use std::time::Duration;
 use shared::AclName;
 use shared::wire::ServerTiming;
 
-use crate::config::{Cos, Dscp};
-use crate::flow::FiveTuple;
-
-/// Marks as ACLs of an acl-server.
+/// Controls as ACLs of an acl-server.
 pub mod acl;
+/// The rules of a control.
+pub mod rule;
+/// What a switch shall do.
+pub mod control;
 
-/// What a switch shall do with one flow.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Control {
-    /// Its name on the switch: the same whenever the same is wanted.
-    pub name: AclName,
-    /// The packets it is about.
-    pub flow: FiveTuple,
-    /// The interface, or pattern of interfaces, that they enter by.
-    pub interface: String,
-    /// What is done with them.
-    pub mark: Mark,
-}
+pub use control::{Action, Capture, Control, Drop, Kind, Mark};
 
-/// What a mark sets. At least one of both.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Mark {
-    /// The code point in the packet.
-    pub dscp: Option<Dscp>,
-    /// The switch's internal priority.
-    pub cos: Option<Cos>,
-}
-
-/// Changes that are made to a switch at a time. The server carries out in one commit what arrives together, so whoever
-/// paces commits must not ask for more than can arrive together. Twice the default budget of 64 rules: all of it is
-/// replaced by one commit. Each change in flight holds a connection.
+/// Changes that are made to a switch at a time. The server carries out in one commit what arrives in one request, and
+/// takes up to 1,000 ACLs in one. Twice the default budget of 64 rules: all of it is replaced by one commit.
 pub const BATCH: usize = 128;
 
 /// A change to a switch.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Change {
-    /// The control shall be there, exactly so.
-    Install(Arc<Control>),
-    /// The control of this name shall not be there.
-    Remove(AclName),
+pub struct Change {
+    /// The name of the control.
+    pub name: AclName,
+    /// The control that shall be there, exactly so; `None`: none of this name shall be there.
+    pub control: Option<Arc<Control>>,
+    /// What somebody's hand has put there, and this change may replace; `None`: it replaces nothing of that kind.
+    pub hand: Option<Hand>,
+}
+
+/// What somebody's hand has made of a control of ours.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Hand {
+    /// Something with this etag.
+    Changed(String),
+    /// Nothing is there.
+    Removed,
 }
 
 impl Change {
     /// Whether it installs a control; otherwise it removes one.
     pub const fn is_install(&self) -> bool {
-        matches!(self, Self::Install(_))
-    }
-
-    /// The name of the control that changes.
-    pub fn name(&self) -> &AclName {
-        match self {
-            Self::Install(control) => &control.name,
-            Self::Remove(name) => name,
-        }
+        self.control.is_some()
     }
 }
 
@@ -84,6 +67,13 @@ pub enum Verdict {
         /// In its own words.
         why: String,
     },
+    /// It would not fit. The switch has what it had before.
+    NoRoom {
+        /// In the switch's own words.
+        why: String,
+    },
+    /// Somebody's hand was there before. The switch has what that hand has made.
+    ByHand(Hand),
     /// Not carried out, or nobody knows: it may be on the switch or not.
     Failed(Failure),
 }
@@ -98,6 +88,16 @@ pub struct Failure {
     pub retry_after: Option<Duration>,
 }
 
+impl Failure {
+    /// Without a word of when to try again.
+    pub fn new(why: impl Into<String>) -> Self {
+        Self {
+            why: why.into(),
+            retry_after: None,
+        }
+    }
+}
+
 /// A control that a switch has.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Present {
@@ -105,12 +105,14 @@ pub struct Present {
     pub name: AclName,
     /// As in [`Verdict::Installed`].
     pub etag: String,
+    /// Hardware entries that it takes; 0 when the switch does not tell.
+    pub entries: u64,
 }
 
 /// How much a switch can hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Capacity {
-    /// Entries in use.
+    /// Entries in use, other people's too.
     pub used: u64,
     /// Entries there are.
     pub limit: u64,
@@ -124,20 +126,22 @@ pub trait Actuator: Send + Sync + 'static {
     /// [`Failure`]: nothing is known.
     fn snapshot(&self) -> impl Future<Output = Result<Vec<Present>, Failure>> + Send;
 
-    /// Makes changes, at most [`BATCH`] of them, all at the same time; one verdict for each.
-    fn apply(&self, changes: Vec<Change>) -> impl Future<Output = Vec<(Change, Verdict)>> + Send;
+    /// Makes changes, at most [`BATCH`] of them, all at the same time; one verdict for each. What is installed removes
+    /// itself after `ttl` unless it is renewed.
+    fn apply(
+        &self,
+        changes: Vec<Change>,
+        ttl: Duration,
+    ) -> impl Future<Output = Vec<(Change, Verdict)>> + Send;
 
-    /// Renews the leases of all our controls; `None` when there are no leases.
-    ///
-    /// Nobody calls it yet, because acl-server has no leases yet; it is here so that an actuator is designed with them.
+    /// All our controls stay until `ttl` from now at least. Returns the ETag of the set of them, as
+    /// `shared::wire::set_etag` makes it.
     ///
     /// # Errors
     /// [`Failure`]
-    fn renew(&self, ttl: Duration) -> impl Future<Output = Option<Result<(), Failure>>> + Send;
+    fn renew(&self, ttl: Duration) -> impl Future<Output = Result<String, Failure>> + Send;
 
     /// How much the switch can hold; `None` when it does not say.
-    ///
-    /// Nobody calls it yet, because acl-server does not tell yet; a budget will be kept below it.
     ///
     /// # Errors
     /// [`Failure`]

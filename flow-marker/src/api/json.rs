@@ -8,7 +8,7 @@ use serde::Serialize;
 use shared::units::BitRate;
 
 use super::Api;
-use crate::actuator::acl;
+use crate::actuator::rule;
 use crate::clock::{Clock, Time};
 use crate::config::{Mode, Role};
 use crate::control::desired::{Desired, State, View};
@@ -23,7 +23,8 @@ pub(super) struct Control {
     switch: String,
     agent: IpAddr,
     port: Port,
-    flow: Flow,
+    /// The flow of a mark.
+    flow: Option<Flow>,
     mode: &'static str,
     state: State,
     /// The ACL, line by line.
@@ -134,7 +135,7 @@ pub(super) fn controls(api: &Api) -> Vec<Control> {
 }
 
 fn control(api: &Api, switch: &Switch, view: View) -> Control {
-    let (cause, flow) = (&view.cause, &view.control.flow);
+    let cause = &view.cause;
     let ms = |duration: std::time::Duration| duration.as_secs_f64() * 1e3;
     Control {
         name: view.control.name.to_string(),
@@ -149,7 +150,7 @@ fn control(api: &Api, switch: &Switch, view: View) -> Control {
                 .map(str::to_owned)
                 .or_else(|| port_name(api, switch.index, cause.port)),
         },
-        flow: Flow {
+        flow: view.control.flow().map(|flow| Flow {
             source: flow.source,
             destination: flow.destination,
             protocol: if flow.protocol == IpProtocol::UDP {
@@ -159,10 +160,10 @@ fn control(api: &Api, switch: &Switch, view: View) -> Control {
             },
             sport: flow.source_port,
             dport: flow.destination_port,
-        },
-        mode: mode(api.mark.mode),
+        }),
+        mode: mode(switch.read(Desired::modes).of(view.control.kind())),
         state: view.state,
-        rule: acl::lines(switch.config.platform, &view.control),
+        rule: rule::lines(switch.config.platform, &view.control),
         times: times(&api.clock, &view),
         evidence: Evidence {
             bytes: cause.evidence.bytes,
@@ -222,7 +223,7 @@ fn switch_state(api: &Api, switch: &Switch, ports: &[(u32, crate::inventory::Por
     SwitchState {
         agent: switch.config.agent,
         acl: switch.config.acl.to_string(),
-        mode: mode(api.mark.mode),
+        mode: mode(switch.read(Desired::modes).mark),
         reachable: contact.reachable,
         last_error: contact.last_error,
         installed: tally.installed,

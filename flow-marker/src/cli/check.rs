@@ -4,8 +4,8 @@ use std::io::Write;
 
 use shared::units::TimeSpan;
 
-use crate::actuator::acl::{self, AclActuator};
-use crate::actuator::{Control, Mark};
+use crate::actuator::acl::AclActuator;
+use crate::actuator::{Action, Control, Mark, rule};
 use crate::config::{Config, Interface, Mode, Role, Switch, Threshold};
 use crate::flow::FiveTuple;
 use crate::packet::IpProtocol;
@@ -36,10 +36,11 @@ pub(super) fn check(config: &Config, out: &mut dyn Write) -> anyhow::Result<()> 
     writeln!(out, "; exponential average over 1 s")?;
     writeln!(
         out,
-        "at most {} rules on a switch, named {}_mark_…, each for at least {}; changed at most every {} after a burst of three; only flows with DSCP {}{}",
+        "at most {} rules on a switch, named {}_mark_…, each for at least {}; gone {} after the end of flow-marker; changed at most every {} after a burst of three; only flows with DSCP {}{}",
         mark.max_rules,
         config.id,
         TimeSpan(mark.hold),
+        TimeSpan(mark.ttl),
         TimeSpan(mark.commit_interval),
         mark.only_dscp,
         if mark.udp { ", TCP and UDP" } else { ", TCP only" },
@@ -93,7 +94,7 @@ fn one_switch(config: &Config, switch: &Switch, out: &mut dyn Write) -> anyhow::
         )?,
     }
     writeln!(out, "  a mark looks like this:")?;
-    for line in acl::lines(switch.platform, &example(config, switch)?) {
+    for line in rule::lines(switch.platform, &example(config, switch)?) {
         writeln!(out, "    {line}")?;
     }
     Ok(())
@@ -103,20 +104,22 @@ fn one_switch(config: &Config, switch: &Switch, out: &mut dyn Write) -> anyhow::
 fn example(config: &Config, switch: &Switch) -> anyhow::Result<Control> {
     Ok(Control {
         name: format!("{}_mark_example", config.id).parse()?,
-        flow: FiveTuple {
-            source: [192, 0, 2, 1].into(),
-            destination: [198, 51, 100, 2].into(),
-            protocol: IpProtocol::TCP,
-            source_port: 40_000,
-            destination_port: 5001,
-        },
         interface: match &switch.interface {
             Interface::Pattern(pattern) => pattern.clone(),
             Interface::Ingress => "PORT".to_owned(),
         },
-        mark: Mark {
-            dscp: config.mark.dscp,
-            cos: config.mark.cos,
+        action: Action::Mark {
+            flow: FiveTuple {
+                source: [192, 0, 2, 1].into(),
+                destination: [198, 51, 100, 2].into(),
+                protocol: IpProtocol::TCP,
+                source_port: 40_000,
+                destination_port: 5001,
+            },
+            mark: Mark {
+                dscp: config.mark.dscp,
+                cos: config.mark.cos,
+            },
         },
     })
 }

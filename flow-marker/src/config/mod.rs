@@ -23,7 +23,7 @@ use toml::Spanned;
 
 use http::Http;
 pub use sflow::Sflow;
-use values::{AclUrl, Agent, CommitInterval, Id, MaxRules, Optional};
+use values::{AclUrl, Agent, CommitInterval, Id, Lease, MaxRules, Optional};
 pub use values::{Cos, Dscp, Interface, Mode, Platform, Profile, Role, Threshold, is_interface_name};
 
 /// Where the configuration is unless `--config` says otherwise.
@@ -99,6 +99,8 @@ pub struct Mark {
     pub cos: Option<Cos>,
     /// How long a mark stays at least.
     pub hold: Duration,
+    /// How long a switch keeps what we do not renew: everything of ours, not only marks.
+    pub ttl: Duration,
     /// Our ACLs on one switch at most.
     pub max_rules: usize,
     /// Between changes to one switch, after a burst of three.
@@ -148,11 +150,6 @@ impl Reason for Drop {
     const WHY: &'static str = "drops";
 }
 
-struct Leases;
-impl Reason for Leases {
-    const WHY: &'static str = "leases of ACLs; marks are withdrawn when flow-marker stops in order, and taken over or removed after its next start";
-}
-
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct SwitchTable {
@@ -179,8 +176,7 @@ struct MarkTable {
     dscp: Optional<Dscp>,
     cos: Spanned<Optional<Cos>>,
     hold: TimeSpan,
-    #[serde(rename = "ttl")]
-    _ttl: Option<Unbuilt<Leases>>,
+    ttl: Lease,
     max_rules: MaxRules,
     commit_interval: CommitInterval,
     udp: bool,
@@ -198,7 +194,7 @@ impl Default for MarkTable {
             dscp: Optional(Some(Dscp::ELEPHANT)),
             cos: Spanned::new(0..0, Optional(Some(Cos::ELEPHANT))),
             hold: TimeSpan(Duration::from_secs(10)),
-            _ttl: None,
+            ttl: Lease(TimeSpan(Duration::from_secs(60))),
             max_rules: MaxRules(64),
             commit_interval: CommitInterval(TimeSpan(Duration::from_secs(1))),
             udp: false,
@@ -377,6 +373,7 @@ fn mark(table: MarkTable) -> Result<Mark, Mistake> {
         dscp,
         cos,
         hold: table.hold.0,
+        ttl: table.ttl.0.0,
         max_rules: table.max_rules.0,
         commit_interval: table.commit_interval.0.0,
         udp: table.udp,

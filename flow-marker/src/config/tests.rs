@@ -76,7 +76,6 @@ fn parts_that_do_not_exist_are_refused_with_the_reason() {
         ("[fabric]\nagents = [\"10.0.0.0/24\"]\n", "fabric", "templates"),
         ("[capture]\nmode = \"act\"\n", "capture", "captures"),
         ("[drop]\nmode = \"act\"\n", "drop", "drops"),
-        ("[mark]\nttl = \"60s\"\n", "ttl", "leases"),
         ("[mark]\nprofile = \"balanced\"\n", "profile", "sequence numbers"),
         ("[mark]\nexclude = [\"group:storage\"]\n", "exclude", "groups"),
     ] {

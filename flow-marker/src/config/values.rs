@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::IpAddr;
+use std::time::Duration;
 
 use ipnet::IpNet;
 use reqwest::Url;
@@ -255,6 +256,29 @@ impl<'de> Deserialize<'de> for CommitInterval {
             return Err(D::Error::custom(
                 "a commit may stop traffic, so they are always paced; write a time span above zero such as \"100ms\"",
             ));
+        }
+        Ok(Self(span))
+    }
+}
+
+/// How long a switch keeps what is not renewed.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Lease(pub(super) TimeSpan);
+
+impl Lease {
+    /// It is renewed every third of it, and a lost request takes up to 5 s to be known as lost.
+    const SHORTEST: Duration = Duration::from_secs(15);
+    /// For longer nobody wants the rules of a controller that is dead.
+    const LONGEST: Duration = Duration::from_secs(86_400);
+}
+
+impl<'de> Deserialize<'de> for Lease {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let span = TimeSpan::deserialize(deserializer)?;
+        if !(Self::SHORTEST..=Self::LONGEST).contains(&span.0) {
+            return Err(D::Error::custom(format_args!(
+                "{span} is not 15s to 24h: it is renewed every third of it, and a controller that is dead should not rule for longer"
+            )));
         }
         Ok(Self(span))
     }

@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 
 use crate::clock::{Clock, Time};
 use crate::config::{self, Mode};
-use crate::control::desired::{Cause, Wish};
+use crate::control::desired::{Cause, Holder, Wish};
 use crate::control::switch::Switch;
 use crate::control::{guard, mark};
 use crate::detect::{Elephant, Event};
@@ -92,19 +92,20 @@ impl Dispatcher {
             // Detection waits for the name where rules need it.
             return tracing::warn!(switch = %agent, %flow, "not marked: the name of its port is not known");
         };
-        if self.mark.mode == Mode::Observe {
+        if switch.read(|desired| desired.modes().mark) == Mode::Observe {
             tracing::info!(switch = %agent, %flow, name = %control.name, "would be marked; the mode is `observe`");
         }
         self.marked.insert(elephant.key, control.name.clone());
         let wish = Wish {
             control: Arc::new(control),
-            source: elephant.key.source,
+            holder: Holder::Source(elephant.key.source),
             cause: Arc::new(Cause {
                 agent,
                 port: elephant.port,
                 port_name,
                 detected: elephant.detected,
                 evidence,
+                about: None,
             }),
         };
         switch.edit(|desired| desired.want(wish));
@@ -118,7 +119,7 @@ impl Dispatcher {
         tracing::info!(switch = %switch.config.agent, flow = %key.tuple, "elephant ended");
         if let Some(name) = self.marked.remove(key) {
             let now = self.clock.now();
-            switch.edit(|desired| desired.release(now, &name, key.source, last_sample));
+            switch.edit(|desired| desired.release(now, &name, Holder::Source(key.source), last_sample));
             switch.notify();
         }
     }

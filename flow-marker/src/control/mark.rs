@@ -1,10 +1,10 @@
 //! From an elephant to the control that marks it.
 
 use shared::AclName;
-use siphasher::sip128::SipHasher13;
 
-use crate::actuator::{Control, Mark};
+use crate::actuator::{Action, Control, Kind, Mark};
 use crate::config::{self, Interface, Switch};
+use crate::control::name;
 use crate::detect::Elephant;
 use crate::flow::FiveTuple;
 
@@ -22,29 +22,26 @@ pub fn control(
     };
     Some(Control {
         name: name(id, switch, interface, &elephant.key.tuple)?,
-        flow: elephant.key.tuple,
         interface: interface.to_owned(),
-        mark: Mark {
-            dscp: config.dscp,
-            cos: config.cos,
+        action: Action::Mark {
+            flow: elephant.key.tuple,
+            mark: Mark {
+                dscp: config.dscp,
+                cos: config.cos,
+            },
         },
     })
 }
 
-/// `<id>_mark_<hash>`, the same for the same flow after every restart.
-///
-/// Whoever can send packets can choose the flow and knows the hash, so it has 128 bits: two flows of one name would
-/// share one rule. The interface is part of it, since with `interface = "ingress"` a flow that enters by two ports
-/// needs two rules.
+/// The name of a flow's mark. The interface is part of it, since with `interface = "ingress"` a flow that enters by two
+/// ports needs two rules.
 fn name(id: &str, switch: &Switch, interface: &str, flow: &FiveTuple) -> Option<AclName> {
-    let mut bytes = switch.agent.to_string().into_bytes();
-    bytes.push(0);
-    bytes.extend_from_slice(interface.as_bytes());
-    bytes.push(0);
-    bytes.extend_from_slice(&flow.to_bytes());
-    let hash = SipHasher13::new_with_keys(0, 0).hash(&bytes).as_u128();
-    // Never `None`: `config` admits no id that would make the name illegal.
-    format!("{id}_mark_{hash:032x}").parse().ok()
+    let agent = switch.agent.to_string();
+    name::of(
+        id,
+        Kind::Mark,
+        &[agent.as_bytes(), interface.as_bytes(), &flow.to_bytes()],
+    )
 }
 
 #[cfg(test)]

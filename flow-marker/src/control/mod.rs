@@ -2,17 +2,26 @@
 //!
 //! Controllers never send a rule: they edit the desired state, and one loop per switch makes the switch agree with it.
 
-/// What one switch should have.
-pub mod desired;
 /// From events to desired states.
 pub mod dispatch;
 /// What must never be marked.
 pub mod guard;
 /// From an elephant to its control.
 pub mod mark;
-/// How often a switch may be changed.
-pub mod pace;
+/// What controls are called.
+mod name;
 /// One loop per switch.
 pub mod reconcile;
+/// What is to be asked of a switch next, and when.
+pub mod agenda;
+/// How often a switch may be changed.
+pub mod pace;
 /// What controllers, loops and readers share of a switch.
 pub mod switch;
+/// What one switch should have.
+pub mod desired;
+/// What the controllers may do.
+pub mod modes;
+
+#[cfg(test)]
+mod tests;

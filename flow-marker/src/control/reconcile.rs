@@ -1,189 +1,270 @@
 //! One loop per switch: makes the switch agree with its desired state, for as long as the process lives.
 //!
-//! It wakes when something changes and when something is due. Changes are paced; every five seconds the whole is
-//! compared; a switch that does not answer is asked again after 0.5 to 30 s, or when it says. The loops share nothing,
-//! so a dead switch delays nobody.
+//! When to do what is decided in `agenda`; here it is done. The loops share nothing, so a dead switch delays nobody.
 
 use std::future::Future;
 use std::hash::{BuildHasher, RandomState};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use shared::backoff::Backoff;
 use shared::life::Shutdown;
 
-use crate::actuator::{Actuator, Change, Failure, Verdict};
+use crate::actuator::{Actuator, Capacity, Change, Failure, Present, Verdict};
 use crate::clock::{Clock, Time};
-use crate::control::desired::{Noted, Plan, View};
-use crate::control::pace::Pace;
+use crate::control::agenda::{Agenda, BACKOFF, Step};
+use crate::control::desired::{Belief, Desired, Noted, Plan, View};
 use crate::control::switch::Switch;
-
-/// Between two full comparisons: a switch that lost its files has them again after about this long.
-const COMPARE: Duration = Duration::from_secs(5);
-
-/// Between two looks at what is desired: a burst of elephants costs some looks, not one each, since a look is as long
-/// as the list. Far below what a commit takes.
-const LOOK: Duration = Duration::from_millis(10);
 
 /// What withdrawing may take in all: half of what systemd's hurried users wait, and long enough for one commit.
 pub const WITHDRAW: Duration = Duration::from_secs(5);
 
-/// Waits between tries at a switch that does not answer.
-const BACKOFF: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
+/// How a switch is changed.
+#[derive(Debug, Clone, Copy)]
+pub struct Care {
+    /// Between two changes in the long run.
+    pub interval: Duration,
+    /// How long the switch keeps what is not renewed.
+    pub ttl: Duration,
+}
 
-/// Runs until `shutdown`, then withdraws what it has installed.
+/// Runs until `shutdown`, then withdraws what it has installed. `connect` makes what speaks to the switch, as soon as it is
+/// to be spoken to.
 ///
-/// There are no leases yet, so nobody else would remove the marks of a flow-marker that is not there any more. If the
-/// switch does not answer within [`WITHDRAW`], they stay; the next start finds them by their prefix.
+/// If the switch does not answer within [`WITHDRAW`], what is there stays until its lease ends, unless the next start takes
+/// it over.
 pub async fn run<A: Actuator>(
     switch: Arc<Switch>,
-    actuator: A,
+    connect: impl Fn() -> Result<A, Failure> + Send,
     clock: Clock,
-    interval: Duration,
+    care: Care,
     shutdown: Shutdown,
 ) {
-    let mut reconciler = Reconciler {
+    let mut agenda = Agenda::new(care.interval, care.ttl, RandomState::new().hash_one(0_u64));
+    let Some(actuator) = connected(&switch, &connect, &shutdown).await else {
+        return;
+    };
+    let reconciler = Reconciler {
         switch,
         actuator,
         clock,
-        pace: Pace::new(interval),
-        backoff: Backoff::new(BACKOFF.0, BACKOFF.1, RandomState::new().hash_one(0_u64)),
-        compare_at: Time::START,
-        not_before: Time::START,
-        look_at: Time::START,
+        ttl: care.ttl,
     };
-    while !shutdown.requested() {
-        reconciler.step(&shutdown).await;
-    }
+    reconciler.reconcile(&mut agenda, &shutdown).await;
     // Cut short or not, what counts is what is left.
     let _ = tokio::time::timeout(WITHDRAW, reconciler.withdraw()).await;
     if let Some(left) = reconciler.left_behind() {
         tracing::warn!(
             switch = %reconciler.switch.config.agent,
-            "{left}; the next start takes them over or removes them"
+            "{left}; they go when their leases end, unless a new start takes them over"
         );
     }
+}
+
+/// What speaks to the switch, once it may be spoken to; `None` when the end comes first.
+async fn connected<A>(
+    switch: &Switch,
+    connect: impl Fn() -> Result<A, Failure>,
+    shutdown: &Shutdown,
+) -> Option<A> {
+    while !shutdown.requested() {
+        let mut wait = None;
+        if !switch.read(Desired::is_silent) {
+            match connect() {
+                Ok(actuator) => return Some(actuator),
+                Err(failure) => {
+                    if switch.set_contact(Err(&failure.why)) {
+                        tracing::warn!(switch = %switch.config.agent, error = %failure, "switch cannot be contacted");
+                    }
+                    wait = Some(BACKOFF.1);
+                }
+            }
+        }
+        tokio::select! {
+            () = tokio::time::sleep(wait.unwrap_or(Duration::MAX)) => {}
+            () = switch.changed() => {}
+            () = shutdown.wait() => {}
+        }
+    }
+    None
 }
 
 struct Reconciler<A> {
     switch: Arc<Switch>,
     actuator: A,
     clock: Clock,
-    pace: Pace,
-    backoff: Backoff,
-    /// When the whole is to be compared; at once after anything went wrong.
-    compare_at: Time,
-    /// The switch is left alone until then.
-    not_before: Time,
-    /// What is desired is not looked at until then.
-    look_at: Time,
+    ttl: Duration,
 }
 
-/// What `future` returns, or nothing when the end comes first.
-async fn unless_shutdown<T>(shutdown: &Shutdown, future: impl Future<Output = T>) -> Option<T> {
-    tokio::select! {
-        value = future => Some(value),
-        () = shutdown.wait() => None,
+/// What has come back from the switch.
+enum Done {
+    Changed(Vec<(Change, Verdict)>),
+    Compared(Result<(Vec<Present>, Option<Option<Capacity>>), Failure>),
+    Renewed(Option<Belief>, Result<String, Failure>),
+}
+
+type Request<'a> = Option<Pin<Box<dyn Future<Output = Done> + Send + 'a>>>;
+
+/// What a request answers, when there is one.
+async fn answer(request: &mut Request<'_>) -> Done {
+    match request.as_mut() {
+        Some(pending) => {
+            let done = pending.await;
+            *request = None;
+            done
+        }
+        None => std::future::pending().await,
     }
 }
 
 impl<A: Actuator> Reconciler<A> {
-    /// Does what is due, or waits until something is.
-    async fn step(&mut self, shutdown: &Shutdown) {
+    async fn reconcile(&self, agenda: &mut Agenda, shutdown: &Shutdown) {
+        let (mut change, mut renewal): (Request<'_>, Request<'_>) = (None, None);
+        while !shutdown.requested() {
+            let now = self.clock.now();
+            let wait = match self.switch.edit(|desired| agenda.next(now, desired)) {
+                Step::Change(plan) => {
+                    change = Some(Box::pin(self.send(plan)));
+                    continue;
+                }
+                Step::Compare { capacity } => {
+                    change = Some(Box::pin(self.ask(capacity)));
+                    continue;
+                }
+                Step::Renew(belief) => {
+                    renewal = Some(Box::pin(self.renew(belief)));
+                    continue;
+                }
+                // A day is as good as for ever, and no timer runs over.
+                Step::Wait(until) => until.map_or(Duration::from_secs(86_400), |until| until.since(now)),
+            };
+            let done = tokio::select! {
+                done = answer(&mut change) => done,
+                done = answer(&mut renewal) => done,
+                () = tokio::time::sleep(wait) => continue,
+                () = self.switch.changed() => continue,
+                () = shutdown.wait() => break,
+            };
+            self.take(agenda, done);
+        }
         let now = self.clock.now();
-        // Before this nothing can be done, whatever changes meanwhile.
-        let earliest = self.compare_at.min(self.pace.ready_at());
-        let earliest = earliest.max(self.not_before).max(self.look_at);
-        if earliest > now {
-            unless_shutdown(shutdown, tokio::time::sleep(earliest.since(now))).await;
-            return;
-        }
-        self.look_at = now + LOOK;
-        let plan = self.switch.read(|desired| desired.plan(now));
-        let mut wake = self.compare_at;
-        if !plan.changes.is_empty() {
-            wake = wake.min(self.pace.ready_at());
-        } else if let Some(due) = plan.wake {
-            wake = wake.min(due);
-        }
-        wake = wake.max(self.not_before);
-        // A plan that rests on what is known is carried out first; after a failure nothing is known.
-        let trusted = self.backoff.failures() == 0 && self.switch.contact().reachable.is_some();
-        let change = !plan.changes.is_empty() && self.pace.ready_at() <= now && trusted;
-        if wake > now {
-            // Cut short by a change: then the next step knows more.
-            tokio::select! {
-                () = tokio::time::sleep(wake.since(now)) => {}
-                () = self.switch.changed() => {}
-                () = shutdown.wait() => {}
-            }
-        } else if change {
-            self.pace.take(now);
-            if unless_shutdown(shutdown, self.apply(plan)).await.is_none() {
-                let now = self.clock.now();
-                self.switch.edit(|desired| desired.abandon(now));
-            }
-        } else {
-            unless_shutdown(shutdown, self.compare()).await;
-        }
+        self.switch.edit(|desired| desired.abandon(now));
     }
 
-    /// Compares the whole.
-    async fn compare(&mut self) {
-        let snapshot = self.actuator.snapshot().await;
+    async fn send(&self, plan: Plan) -> Done {
+        Done::Changed(self.actuator.apply(plan.changes, self.ttl).await)
+    }
+
+    async fn ask(&self, capacity: bool) -> Done {
+        let asked = async {
+            let present = self.actuator.snapshot().await?;
+            let capacity = match capacity {
+                true => Some(self.actuator.capacity().await?),
+                false => None,
+            };
+            Ok((present, capacity))
+        };
+        Done::Compared(asked.await)
+    }
+
+    async fn renew(&self, belief: Option<Belief>) -> Done {
+        Done::Renewed(belief, self.actuator.renew(self.ttl).await)
+    }
+
+    fn take(&self, agenda: &mut Agenda, done: Done) {
         let now = self.clock.now();
-        match snapshot {
-            Ok(present) => {
+        match done {
+            Done::Changed(verdicts) => {
+                let outcome = self.verdicts(now, verdicts);
+                agenda.changed(now, outcome.failure.as_ref(), outcome.no_room);
+            }
+            Done::Compared(Ok((present, capacity))) => {
                 self.switch.metrics.comparisons_done.inc();
-                self.switch.edit(|desired| desired.snapshot(now, present));
-                self.compare_at = now + COMPARE;
+                self.switch.edit(|desired| {
+                    desired.snapshot(now, present);
+                    if let Some(capacity) = capacity {
+                        desired.set_capacity(capacity);
+                    }
+                });
                 self.answered();
+                agenda.compared(now, Ok(capacity.is_some()));
             }
-            Err(failure) => {
+            Done::Compared(Err(failure)) => {
                 self.switch.metrics.comparisons_failed.inc();
-                self.failed(now, &failure);
+                self.failed(&failure);
+                agenda.compared(now, Err(&failure));
+            }
+            Done::Renewed(belief, outcome) => self.renewed(now, agenda, belief.as_ref(), outcome),
+        }
+    }
+
+    fn renewed(
+        &self,
+        now: Time,
+        agenda: &mut Agenda,
+        belief: Option<&Belief>,
+        outcome: Result<String, Failure>,
+    ) {
+        let m = &self.switch.metrics;
+        match outcome {
+            Ok(found) => {
+                let contradicted = self.switch.read(|desired| desired.contradicts(belief, &found));
+                if contradicted {
+                    m.renewals_differing.inc();
+                    tracing::info!(switch = %self.switch.config.agent, "switch has something else than it was given");
+                } else {
+                    m.renewals_done.inc();
+                }
+                agenda.renewed(now, true, contradicted);
+            }
+            Err(error) => {
+                m.renewals_failed.inc();
+                tracing::debug!(switch = %self.switch.config.agent, %error, "leases were not renewed");
+                agenda.renewed(now, false, false);
             }
         }
     }
 
-    /// Carries a plan out; returns how many of its changes were made.
-    async fn apply(&mut self, plan: Plan) -> usize {
-        let now = self.clock.now();
-        self.switch.edit(|desired| desired.begin(now, &plan));
-        let verdicts = self.actuator.apply(plan.changes).await;
-        let now = self.clock.now();
-        let (mut failure, mut made) = (None, 0);
+    /// Takes what the switch said about changes.
+    fn verdicts(&self, now: Time, verdicts: Vec<(Change, Verdict)>) -> Outcome {
+        let mut outcome = Outcome::default();
         for (change, verdict) in verdicts {
             self.count(&change, &verdict);
             match &verdict {
-                Verdict::Installed { .. } | Verdict::Removed => made += 1,
-                Verdict::Failed(why) => failure = Some(why.clone()),
-                Verdict::Refused { .. } => {}
+                Verdict::Installed { .. } | Verdict::Removed => outcome.made += 1,
+                Verdict::Failed(why) => outcome.failure = Some(why.clone()),
+                Verdict::NoRoom { .. } => outcome.no_room = true,
+                Verdict::Refused { .. } | Verdict::ByHand(_) => {}
             }
             let noted = self.switch.edit(|desired| desired.verdict(now, &change, verdict));
             self.log(&change, &noted);
         }
         // A verdict that is missing is a failure too.
         self.switch.edit(|desired| desired.abandon(now));
-        match failure {
-            Some(failure) => self.failed(now, &failure),
+        match &outcome.failure {
+            Some(failure) => self.failed(failure),
             None => self.answered(),
         }
-        made
+        outcome
     }
 
     /// Removes everything of ours, again and again until it is gone.
-    async fn withdraw(&mut self) {
+    async fn withdraw(&self) {
         let now = self.clock.now();
         self.switch.edit(|desired| desired.withdraw(now));
         loop {
             let now = self.clock.now();
-            let plan = self.switch.read(|desired| desired.plan(now));
+            let plan = self.switch.edit(|desired| {
+                let plan = desired.plan(now);
+                desired.begin(now, &plan);
+                plan
+            });
             if plan.changes.is_empty() {
                 return;
             }
+            let verdicts = self.actuator.apply(plan.changes, self.ttl).await;
             // As long as it gets on, the next batch follows at once.
-            if self.apply(plan).await == 0 {
+            if self.verdicts(self.clock.now(), verdicts).made == 0 {
                 tokio::time::sleep(BACKOFF.0).await;
             }
         }
@@ -191,45 +272,43 @@ impl<A: Actuator> Reconciler<A> {
 
     /// What may be on the switch of ours; `None` when there is nothing.
     fn left_behind(&self) -> Option<&'static str> {
-        self.switch
-            .read(|desired| match (desired.is_clean(), desired.was_compared()) {
-                (false, _) => Some("marks stay on the switch, which did not confirm their removal"),
+        self.switch.read(|desired| {
+            if !desired.was_touched() {
+                return None;
+            }
+            match (desired.is_clean(), desired.was_compared()) {
+                (false, _) => Some("controls stay on the switch, which did not confirm their removal"),
                 (true, false) => {
-                    Some("marks from before this start may be on the switch, which never said what it has")
+                    Some("controls from before this start may be on the switch, which never said what it has")
                 }
                 (true, true) => None,
-            })
+            }
+        })
     }
 
-    fn answered(&mut self) {
-        self.backoff.reset();
+    fn answered(&self) {
         if self.switch.set_contact(Ok(())) {
             tracing::info!(switch = %self.switch.config.agent, acl = %self.switch.config.acl, "switch answers");
         }
     }
 
-    fn failed(&mut self, now: Time, failure: &Failure) {
-        let delay = self
-            .backoff
-            .next_delay()
-            .max(failure.retry_after.unwrap_or_default());
-        self.not_before = now + delay;
-        // What the switch has is not known any more.
-        self.compare_at = now;
+    fn failed(&self, failure: &Failure) {
         if self.switch.set_contact(Err(&failure.why)) {
             tracing::warn!(switch = %self.switch.config.agent, acl = %self.switch.config.acl, error = %failure, "switch does not answer as it should");
         } else {
-            tracing::debug!(switch = %self.switch.config.agent, error = %failure, ?delay, "switch still does not answer as it should");
+            tracing::debug!(switch = %self.switch.config.agent, error = %failure, "switch still does not answer as it should");
         }
     }
 
     fn count(&self, change: &Change, verdict: &Verdict) {
         let m = &self.switch.metrics;
         match (change.is_install(), verdict) {
+            (_, Verdict::ByHand(_)) => &m.by_hand,
+            (true, Verdict::NoRoom { .. }) => &m.installs_no_room,
             (true, Verdict::Refused { .. }) => &m.installs_refused,
             (true, Verdict::Failed(_)) => &m.installs_failed,
             (true, _) => &m.installs_done,
-            (false, Verdict::Refused { .. }) => &m.removals_refused,
+            (false, Verdict::Refused { .. } | Verdict::NoRoom { .. }) => &m.removals_refused,
             (false, Verdict::Failed(_)) => &m.removals_failed,
             (false, _) => &m.removals_done,
         }
@@ -237,41 +316,54 @@ impl<A: Actuator> Reconciler<A> {
     }
 
     fn log(&self, change: &Change, noted: &Noted) {
-        let name = change.name();
+        let name = &change.name;
         let switch = self.switch.config.agent;
         let after =
             |view: &View, time: Option<Time>| time.unwrap_or_default().since(view.cause.detected).as_millis();
         match noted {
             Noted::Installed(view) => tracing::info!(
                 %switch,
-                flow = %view.control.flow,
+                control = %view.control.action,
                 %name,
                 after_ms = after(view, view.times.installed),
-                "mark installed"
+                "control installed"
             ),
             Noted::Removed(view) => tracing::info!(
                 %switch,
-                flow = %view.control.flow,
+                control = %view.control.action,
                 %name,
                 lived_s = view.times.removed.unwrap_or_default().since(view.times.installed.unwrap_or_default()).as_secs(),
-                "mark removed"
+                "control removed"
             ),
             Noted::Vacated => tracing::info!(
                 %switch,
                 %name,
-                "mark removed whose flow goes on; it is installed again when there is a place"
+                "control removed that is still wanted; it is installed again when there is a place"
             ),
-            Noted::OrphanRemoved => tracing::info!(%switch, %name, "a mark that nobody wants was removed"),
-            Noted::Refused(Some(view)) => tracing::warn!(
+            Noted::OrphanRemoved => tracing::info!(%switch, %name, "a control that nobody wants was removed"),
+            Noted::Refused(Some(view)) | Noted::NoRoom(Some(view)) => tracing::warn!(
                 %switch,
-                flow = %view.control.flow,
+                control = %view.control.action,
                 %name,
                 reason = view.error.as_deref().unwrap_or_default(),
                 "switch refuses the change; tried again in a minute"
             ),
-            Noted::Confirmed | Noted::Refused(None) | Noted::Failed => {}
+            Noted::ByHand => tracing::warn!(
+                %switch,
+                %name,
+                "a control was changed by hand on the switch; it is replaced, and the switch keeps a copy of that work"
+            ),
+            Noted::Confirmed | Noted::Refused(None) | Noted::NoRoom(None) | Noted::Failed => {}
         }
     }
+}
+
+/// What became of the changes of a round.
+#[derive(Debug, Default)]
+struct Outcome {
+    made: usize,
+    failure: Option<Failure>,
+    no_room: bool,
 }
 
 #[cfg(test)]

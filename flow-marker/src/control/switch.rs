@@ -5,8 +5,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
+use crate::clock::Time;
 use crate::config;
 use crate::control::desired::{Desired, Limits, View};
+use crate::control::modes::Modes;
 use crate::metrics;
 
 /// Controls that are over, the newest last.
@@ -63,7 +65,7 @@ impl Switch {
     pub fn new(
         config: config::Switch,
         index: usize,
-        limits: Limits,
+        (limits, modes): (Limits, Modes),
         metrics: Arc<metrics::Control>,
         history: Arc<History>,
     ) -> Self {
@@ -71,7 +73,7 @@ impl Switch {
             config,
             index,
             metrics,
-            desired: Mutex::new(Desired::new(limits)),
+            desired: Mutex::new(Desired::new(limits, modes)),
             contact: Mutex::default(),
             history,
             changed: Notify::new(),
@@ -103,6 +105,12 @@ impl Switch {
     /// Tells the loop that there may be something to do.
     pub fn notify(&self) {
         self.changed.notify_one();
+    }
+
+    /// Tells what the controllers may do from now on.
+    pub fn set_modes(&self, now: Time, modes: Modes) {
+        self.edit(|desired| desired.set_modes(now, modes));
+        self.notify();
     }
 
     /// Returns when there may be something to do.
@@ -139,6 +147,7 @@ impl Switch {
             (&m.wanted, tally.wanted),
             (&m.installed, tally.installed),
             (&m.observed, tally.observed),
+            (&m.paused, tally.paused),
             (&m.refused, tally.refused),
             (&m.failed, tally.failed),
             (&m.releasing, tally.releasing),

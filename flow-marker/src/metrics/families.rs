@@ -125,6 +125,7 @@ metrics! {
         wanted: Gauge = "controls" ["state=\"wanted\""] "Controls, by state.";
         installed: Gauge = "controls" ["state=\"installed\""] "Controls, by state.";
         observed: Gauge = "controls" ["state=\"observed\""] "Controls, by state.";
+        paused: Gauge = "controls" ["state=\"paused\""] "Controls, by state.";
         refused: Gauge = "controls" ["state=\"refused\""] "Controls, by state.";
         failed: Gauge = "controls" ["state=\"failed\""] "Controls, by state.";
         releasing: Gauge = "controls" ["state=\"releasing\""] "Controls, by state.";
@@ -132,10 +133,15 @@ metrics! {
         orphans: Gauge = "orphans" [] "ACLs with our prefix on the switch that nobody wants, in their grace time.";
         installs_done: Counter = "installs_total" ["result=\"installed\""] "Installations tried, by result.";
         installs_refused: Counter = "installs_total" ["result=\"refused\""] "Installations tried, by result.";
+        installs_no_room: Counter = "installs_total" ["result=\"no_room\""] "Installations tried, by result.";
         installs_failed: Counter = "installs_total" ["result=\"failed\""] "Installations tried, by result.";
         removals_done: Counter = "removals_total" ["result=\"removed\""] "Removals tried, by result.";
         removals_refused: Counter = "removals_total" ["result=\"refused\""] "Removals tried, by result.";
         removals_failed: Counter = "removals_total" ["result=\"failed\""] "Removals tried, by result.";
+        by_hand: Counter = "changed_by_hand_total" [] "Controls that somebody has changed by hand on the switch, each time we found it when changing them.";
+        renewals_done: Counter = "renewals_total" ["result=\"done\""] "Renewals of all leases on the switch, by result.";
+        renewals_differing: Counter = "renewals_total" ["result=\"differs\""] "Renewals of all leases on the switch, by result.";
+        renewals_failed: Counter = "renewals_total" ["result=\"failed\""] "Renewals of all leases on the switch, by result.";
         comparisons_done: Counter = "comparisons_total" ["result=\"done\""] "Full comparisons with the switch, by result.";
         comparisons_failed: Counter = "comparisons_total" ["result=\"failed\""] "Full comparisons with the switch, by result.";
         reachable: Fact = "switch_reachable" [] "1 when the last request to the switch was answered; absent before the first.";

@@ -212,6 +212,31 @@ async fn a_server_that_loses_its_files_gets_the_mark_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn marks_travel_together_and_their_leases_are_renewed() {
+    let server = AclServer::start().await;
+    let daemon = Daemon::start(&config(&[(AGENT, &server.url())], "ttl = \"15s\"")).await;
+    for n in 0..20 {
+        daemon.elephant(AGENT, &Flow::tcp("10.1.0.1", "10.2.0.1", 40_000 + n));
+    }
+    eventually("all marked", || async {
+        (server.names().len() == 20).then_some(())
+    })
+    .await;
+    let patches = server.lock().patches.clone();
+    assert!(patches.len() < 15, "{patches:?}");
+    assert!(patches.iter().all(|(_, ttl)| ttl == "15"), "{patches:?}");
+    eventually("renewed", || async {
+        let renewals = server.lock().renewals.clone();
+        (renewals.len() >= 3).then(|| assert!(renewals.iter().all(|ttl| ttl == "15")))
+    })
+    .await;
+    let differs = format!("flow_marker_renewals_total{{agent=\"{AGENT}\",result=\"differs\"}}");
+    assert_eq!(daemon.metric(&differs).await, 0);
+    daemon.stop().await;
+    assert!(server.names().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_dead_switch_delays_nobody() {
     let server = AclServer::start().await;
     // Accepts connections and never answers, which is worse than a switch that is down.

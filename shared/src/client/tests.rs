@@ -74,9 +74,9 @@ fn reply(status: &str, headers: &str, body: &str) -> String {
 async fn one_connection_carries_every_request() {
     let (base, server) = plain_server(vec![
         reply(
-            "201 Created",
-            "etag: \"x1\"\r\nserver-timing: queue;dur=5, commit;dur=40\r\n",
-            "",
+            "200 OK",
+            "server-timing: queue;dur=5, commit;dur=40\r\n",
+            r#"{"ddos1":{"status":201,"etag":"\"x1\"","commit":"1-1"},"old":{"status":409,"problem":{"title":"t"}}}"#,
         ),
         reply("200 OK", "", r#"["[iptables]"]"#),
         reply(
@@ -85,24 +85,46 @@ async fn one_connection_carries_every_request() {
             r#"[{"name":"ddos1","etag":"\"x1\"","lines":2,"rules":1,"newer":7}]"#,
         ),
         reply("404 Not Found", "", r#"{"title":"no such ACL"}"#),
-        "HTTP/1.1 204 No Content\r\n\r\n".to_owned(),
+        reply("200 OK", "", r#"{"renewed":3,"set_etag":"\"s\""}"#),
+        reply("200 OK", "", r#"{"entries_used":7,"entries_limit":null}"#),
+        reply("200 OK", "", "{}"),
     ])
     .await;
     let client = AclClient::new(ClientConfig::new(base)).unwrap();
-    let put = client.put(&name(), &vec!["[iptables]".to_owned()]).await.unwrap();
-    assert!(put.created);
-    assert_eq!(put.etag.as_deref(), Some("\"x1\""));
-    assert_eq!(put.timing.commit, Duration::from_millis(40));
+    let patch = AclPatch::from([
+        (name(), Some(vec!["[iptables]".to_owned()])),
+        ("old".parse().unwrap(), None),
+    ]);
+    let minute = Duration::from_secs(60);
+    let done = client
+        .patch(&patch, Some(minute), &Condition::None)
+        .await
+        .unwrap();
+    assert_eq!(done.results["ddos1"].etag.as_deref(), Some("\"x1\""));
+    assert_eq!(done.results["old"].status, 409);
+    assert_eq!(done.timing.commit, Duration::from_millis(40));
     assert_eq!(
         client.get(&name()).await.unwrap(),
         Some(vec!["[iptables]".to_owned()])
     );
     assert_eq!(client.list("dd os&").await.unwrap()[0].etag, "\"x1\"");
     assert_eq!(client.get(&name()).await.unwrap(), None);
-    client.delete(&name()).await.unwrap();
+    assert_eq!(client.renew("fm_", minute).await.unwrap().renewed, 3);
+    assert_eq!(client.capacity().await.unwrap().entries_limit, None);
+    let disk = Condition::Match(vec!["\"a\"".to_owned(), "\"b\"".to_owned()]);
+    client.patch(&patch, None, &disk).await.unwrap();
     let requests = server.await.unwrap();
     assert!(
-        requests[0].starts_with("PUT /acl/ddos1 HTTP/1.1\r\n") && requests[0].ends_with(r#"["[iptables]"]"#)
+        requests[0].starts_with("PATCH /acl/?atomic=false&ttl=60 HTTP/1.1\r\n")
+            && requests[0].ends_with(r#"{"ddos1":["[iptables]"],"old":null}"#),
+        "{}",
+        requests[0]
+    );
+    assert!(requests[4].starts_with("POST /acl/renew?prefix=fm_&ttl=60 HTTP/1.1\r\n"));
+    assert!(
+        requests[6].contains("if-match: \"a\", \"b\"\r\n"),
+        "{}",
+        requests[6]
     );
     assert!(
         requests[2].starts_with("GET /acl/?prefix=dd+os%26&details=true HTTP/1.1\r\n"),
@@ -124,16 +146,16 @@ async fn problems_come_back_typed() {
     ])
     .await;
     let client = AclClient::new(ClientConfig::new(base)).unwrap();
-    let refused = client.delete(&name()).await.unwrap_err();
+    let refused = client.get(&name()).await.unwrap_err();
     assert!(!refused.is_transient());
     assert!(
         matches!(&refused, ClientError::Refused { problem, .. } if problem.slug() == "refused"),
         "{refused:?}"
     );
-    let busy = client.delete(&name()).await.unwrap_err();
+    let busy = client.get(&name()).await.unwrap_err();
     assert!(busy.is_transient());
     assert!(matches!(busy, ClientError::Refused { retry_after: Some(after), .. } if after.as_secs() == 7));
-    let moved = client.delete(&name()).await.unwrap_err();
+    let moved = client.get(&name()).await.unwrap_err();
     assert!(matches!(moved, ClientError::Refused { problem, .. } if problem.status == 301));
     server.await.unwrap();
 }

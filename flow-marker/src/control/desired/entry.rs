@@ -2,30 +2,44 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use shared::units::BitRate;
 use shared::wire::ServerTiming;
 
-use super::Limits;
-use crate::actuator::Control;
+use crate::actuator::{Control, Hand, Kind};
 use crate::clock::Time;
 use crate::config::Mode;
+use crate::control::modes::Modes;
 use crate::detect::Evidence;
 use crate::sflow::DataSource;
 
 /// Why a control is wanted.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Cause {
-    /// The agent that saw the flow enter.
+    /// The agent that saw the traffic.
     pub agent: IpAddr,
     /// ifIndex of the port it entered by.
     pub port: u32,
     /// The port's name, if known.
     pub port_name: Option<Arc<str>>,
-    /// When the flow was found.
+    /// When it was found.
     pub detected: Time,
     /// What was found.
     pub evidence: Evidence,
+    /// What else there is to say, for people: the blacklist and its entry, the kind of attack.
+    pub about: Option<Arc<str>>,
+}
+
+/// Who wants a control.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Holder {
+    /// The detector, as long as this data source sees the flow.
+    Source(DataSource),
+    /// The controller that the control is of.
+    Controller,
+    /// A person.
+    Person,
 }
 
 /// A control and who wants it.
@@ -33,8 +47,8 @@ pub struct Cause {
 pub struct Wish {
     /// What is wanted.
     pub control: Arc<Control>,
-    /// The data source that sees the flow.
-    pub source: DataSource,
+    /// Who wants it.
+    pub holder: Holder,
     /// Why.
     pub cause: Arc<Cause>,
 }
@@ -55,6 +69,8 @@ pub(super) enum Presence {
 pub(super) enum Trouble {
     /// The switch does not want it installed, or not removed. That says nothing about the other change.
     Refused { install: bool, why: String, retry: Time },
+    /// It would not fit on the switch.
+    NoRoom { why: String, retry: Time },
     /// The switch did not answer; the loop decides when it is asked again.
     Failed { why: String },
 }
@@ -62,7 +78,7 @@ pub(super) enum Trouble {
 impl Trouble {
     pub(super) fn why(&self) -> &str {
         match self {
-            Self::Refused { why, .. } | Self::Failed { why } => why,
+            Self::Refused { why, .. } | Self::NoRoom { why, .. } | Self::Failed { why } => why,
         }
     }
 }
@@ -90,6 +106,8 @@ pub enum State {
     Installed,
     /// Would have been installed, in mode `observe`.
     Observed,
+    /// Would be installed, were flow-marker not paused.
+    Paused,
     /// The switch does not want it; tried again each minute.
     Refused,
     /// The switch could not be asked; tried again.
@@ -98,7 +116,7 @@ pub enum State {
     Releasing,
     /// Over.
     Released,
-    /// Wanted, but `max_rules` are on the switch.
+    /// Wanted, but there is no place for it on the switch.
     OverBudget,
 }
 
@@ -119,64 +137,105 @@ pub struct View {
     pub error: Option<String>,
 }
 
+/// What a control is worth when there is no room for all: what is not wanted any more goes first, then marks before
+/// captures before drops, then small flows before large ones.
+pub(super) type Value = (bool, Kind, BitRate);
+
 #[derive(Debug)]
 pub(super) struct Entry {
     pub(super) control: Arc<Control>,
     cause: Arc<Cause>,
-    /// The data sources that see the flow. Rarely more than one, never more than the switch has.
-    sources: Vec<DataSource>,
+    /// Who wants it. Rarely more than one, never more than the data sources of the switch and two.
+    holders: Vec<Holder>,
     pub(super) presence: Presence,
     /// While a change is under way: what was known before.
     pub(super) in_flight: Option<Presence>,
     /// What went wrong last; see [`Entry::trouble`].
     pub(super) trouble: Option<Trouble>,
+    /// What a hand has put in its place, which the next change is to replace.
+    pub(super) hand: Option<Hand>,
     pub(super) times: Times,
     pub(super) timing: Option<ServerTiming>,
+    /// The rate of the traffic it is about, as it was told last.
+    rate: BitRate,
+    /// Hardware entries, as the switch has told, or else counted.
+    pub(super) entries: u64,
+    /// It stays at least this long after it was installed.
+    pub(super) hold: Duration,
+    /// And, having been on the switch a short while ago, until then.
+    pub(super) not_before: Time,
+    /// When it came to the switch, or may have come; `None` once we have removed it.
+    pub(super) placed: Option<Time>,
+    /// It is being put there just now, and was not there before.
+    placing: bool,
 }
 
 impl Entry {
-    pub(super) fn new(wish: Wish, presence: Presence) -> Self {
+    pub(super) fn new(wish: Wish, presence: Presence, hold: Duration) -> Self {
         Self {
+            entries: wish.control.entries(),
+            rate: wish.cause.evidence.rate,
             control: wish.control,
             cause: wish.cause,
-            sources: vec![wish.source],
+            holders: vec![wish.holder],
             presence,
             in_flight: None,
             trouble: None,
+            hand: None,
             times: Times::default(),
             timing: None,
+            hold,
+            not_before: Time::START,
+            placed: None,
+            placing: false,
         }
     }
 
     pub(super) fn want_again(&mut self, wish: &Wish) {
         self.times.ended = None;
-        if !self.sources.contains(&wish.source) {
-            self.sources.push(wish.source);
+        self.rate = wish.cause.evidence.rate;
+        if !self.holders.contains(&wish.holder) {
+            self.holders.push(wish.holder);
         }
     }
 
-    pub(super) fn release(&mut self, now: Time, source: DataSource, last_sample: Time) {
+    pub(super) fn release(&mut self, now: Time, holder: Holder, last_sample: Time) {
         let wanted = self.is_wanted();
-        self.sources.retain(|s| *s != source);
+        self.holders.retain(|h| *h != holder);
         if wanted && !self.is_wanted() {
             self.times.ended = Some(last_sample.min(now));
         }
     }
 
     pub(super) fn withdraw(&mut self, now: Time) {
-        self.sources.clear();
+        self.holders.clear();
         self.times.ended.get_or_insert(now);
     }
 
     pub(super) fn begin(&mut self, now: Time, install: bool) {
         if install {
             self.times.put_sent.get_or_insert(now);
+            self.placing = self.placed.is_none();
+            self.placed.get_or_insert(now);
         }
         self.in_flight = Some(std::mem::replace(&mut self.presence, Presence::Unknown));
     }
 
+    /// The request is over, and has put it there now, or has not; `None`: nobody knows, so it may be there.
+    pub(super) fn settle(&mut self, placed: Option<bool>, now: Time) {
+        if std::mem::take(&mut self.placing)
+            && let Some(placed) = placed
+        {
+            self.placed = placed.then_some(now);
+        }
+    }
+
     pub(super) const fn is_wanted(&self) -> bool {
-        !self.sources.is_empty()
+        !self.holders.is_empty()
+    }
+
+    pub(super) fn kind(&self) -> Kind {
+        self.control.kind()
     }
 
     /// What is wrong, as far as it concerns what is wanted now. That the switch did not remove a control is nothing
@@ -184,57 +243,79 @@ impl Entry {
     pub(super) fn trouble(&self) -> Option<&Trouble> {
         self.trouble.as_ref().filter(|trouble| match trouble {
             Trouble::Refused { install, .. } => *install == self.is_wanted(),
+            Trouble::NoRoom { .. } => self.is_wanted(),
             Trouble::Failed { .. } => true,
         })
     }
 
-    /// Wanted and in need of a place on the switch.
+    /// Wanted, and in need of a place on the switch.
     pub(super) fn waits(&self) -> bool {
         self.is_wanted() && self.presence == Presence::Absent
     }
 
-    pub(super) fn rate(&self) -> BitRate {
-        self.cause.evidence.rate
+    pub(super) fn value(&self) -> Value {
+        (self.is_wanted(), self.kind(), self.rate)
     }
 
-    /// When this control may be installed, or else removed.
-    pub(super) fn due(&self, limits: &Limits, withdrawing: bool, to_install: bool) -> Time {
-        if withdrawing {
-            return Time::START;
+    /// Whether this control should have the place of `other`: it is of a kind that matters more, or its flow is larger by
+    /// so much that an exchange, which costs two commits, is worth it.
+    pub(super) fn outdoes(&self, other: &Self) -> bool {
+        let (mine, theirs) = (self.rate.bits_per_second(), other.rate.bits_per_second());
+        self.kind() > other.kind()
+            || (self.kind() == other.kind() && mine > theirs.saturating_add(theirs / 4))
+    }
+
+    /// Until when it stays although it is not wanted any more.
+    pub(super) fn held_until(&self) -> Time {
+        match self.placed {
+            Some(placed) => (placed + self.hold).max(self.not_before),
+            None => Time::START,
         }
-        let held = match self.times.installed {
-            Some(installed) if !self.is_wanted() => installed + limits.hold,
-            _ => Time::START,
-        };
+    }
+
+    /// When a change that the switch has refused is tried again.
+    pub(super) fn retry(&self, to_install: bool) -> Time {
         match &self.trouble {
-            Some(Trouble::Refused { install, retry, .. }) if *install == to_install => held.max(*retry),
-            _ => held,
+            Some(Trouble::Refused { install, retry, .. }) if *install == to_install => *retry,
+            Some(Trouble::NoRoom { retry, .. }) if to_install => *retry,
+            _ => Time::START,
         }
     }
 
-    /// `found` is the etag that the switch has under this name now.
-    pub(super) fn compare(&mut self, found: Option<String>) {
+    /// `found` is the etag that the switch has under this name now, and what it takes there.
+    pub(super) fn compare(&mut self, found: Option<(String, u64)>) {
         // The switch answers again, so what is to be done is clear again.
         self.trouble = self
             .trouble
             .take()
-            .filter(|t| matches!(t, Trouble::Refused { .. }));
+            .filter(|t| !matches!(t, Trouble::Failed { .. }));
+        // If it still matters, the switch will say so again.
+        self.hand = None;
+        if let Some((_, entries @ 1..)) = &found {
+            self.entries = *entries;
+        }
+        let found = found.map(|(etag, _)| etag);
+        if found.is_none() && self.times.installed.is_none() {
+            self.placed = None;
+        }
         self.presence = match (found, std::mem::replace(&mut self.presence, Presence::Unknown)) {
             (None, _) => Presence::Absent,
             (Some(etag), Presence::Installed(None)) => Presence::Installed(Some(etag)),
             (Some(etag), Presence::Installed(Some(known))) if etag == known => {
                 Presence::Installed(Some(known))
             }
-            // Somebody changed it, or it came from a request whose reply was lost: only a PUT makes sure.
+            // Somebody changed it, or it came from a request whose reply was lost: only writing it makes sure.
             (Some(_), _) => Presence::Unknown,
         };
     }
 
-    pub(super) fn state(&self, mode: Mode, over_budget: bool) -> State {
+    pub(super) fn state(&self, modes: &Modes, over_budget: bool) -> State {
         match (self.trouble(), &self.presence) {
-            _ if mode == Mode::Observe => State::Observed,
             _ if !self.is_wanted() => State::Releasing,
+            _ if modes.of(self.kind()) == Mode::Observe => State::Observed,
+            _ if modes.paused => State::Paused,
             (Some(Trouble::Refused { .. }), _) => State::Refused,
+            (Some(Trouble::NoRoom { .. }), _) => State::OverBudget,
             (Some(Trouble::Failed { .. }), _) => State::Failed,
             (None, Presence::Installed(_)) => State::Installed,
             (None, _) if over_budget => State::OverBudget,
@@ -242,19 +323,19 @@ impl Entry {
         }
     }
 
-    pub(super) fn view(&self, mode: Mode, over_budget: bool) -> View {
+    pub(super) fn view(&self, modes: &Modes, over_budget: bool) -> View {
         View {
             control: Arc::clone(&self.control),
             cause: Arc::clone(&self.cause),
-            state: self.state(mode, over_budget),
+            state: self.state(modes, over_budget),
             times: self.times,
             timing: self.timing,
             error: self.trouble().map(|t| t.why().to_owned()),
         }
     }
 
-    pub(super) fn into_view(self, now: Time, mode: Mode) -> View {
-        let mut view = self.view(mode, false);
+    pub(super) fn into_view(self, now: Time, modes: &Modes) -> View {
+        let mut view = self.view(modes, false);
         view.state = State::Released;
         // What was never on the switch was not removed from it.
         view.times.removed = view.times.installed.map(|_| now);

@@ -6,33 +6,35 @@
 //! as it should be is made so again.
 //!
 //! Invariants: names without our prefix are never seen here, so never touched; no more than `max_rules` of our controls
-//! are on the switch because of us; a control stays for `hold` once it is installed.
+//! are on the switch because of us; a mark stays for `hold` once it is installed, and no control comes more than twice a
+//! minute.
 
+mod belief;
 mod entry;
+mod outcome;
+mod places;
 mod tally;
 
+use std::collections::BTreeMap;
 use std::collections::btree_map::Entry as Slot;
-use std::collections::{BTreeMap, HashSet};
-use std::sync::Arc;
 use std::time::Duration;
 
 use shared::AclName;
 
-use crate::actuator::{BATCH, Change, Present, Verdict};
+use crate::actuator::{BATCH, Capacity, Change, Hand, Kind, Present};
 use crate::clock::Time;
-use crate::config::Mode;
-use crate::sflow::DataSource;
+use crate::control::modes::Modes;
 
-pub use entry::{Cause, State, Times, View, Wish};
-use entry::{Entry, Presence, Trouble};
+pub use belief::Belief;
+pub use entry::{Cause, Holder, State, Times, View, Wish};
+use entry::{Entry, Presence};
+pub use outcome::Noted;
 pub use tally::Tally;
 
 /// The numbers that the state machine works by.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
-    /// Whether switches are contacted; if not, there is never a plan.
-    pub mode: Mode,
-    /// A control stays at least this long after it was installed.
+    /// A mark stays at least this long after it was installed.
     pub hold: Duration,
     /// Controls of ours on the switch at most.
     pub max_rules: usize,
@@ -47,32 +49,32 @@ impl Limits {
     /// with the port's counters, every 30 s with most agents, and then within about 6.5 s (p99 of a flow just at the
     /// threshold). The rest is margin.
     pub const GRACE: Duration = Duration::from_secs(45);
+
+    /// A control that comes again within this time stays twice as long as before, and until this time has passed since it
+    /// came first: no third coming lies within it.
+    pub const AGAIN: Duration = Duration::from_secs(60);
+
+    /// To this doubling has its end.
+    const LONGEST_HOLD: Duration = Duration::from_secs(600);
 }
 
 /// A control of ours that nobody wants: from our life before a restart, or made by hand under our prefix.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 struct Orphan {
     /// When it may be removed.
     due: Time,
+    etag: String,
+    entries: u64,
+    /// As in [`Entry`].
+    hand: Option<Hand>,
 }
 
-/// What happened, for the log and the counters.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Noted {
-    /// A control is on the switch for the first time.
-    Installed(Box<View>),
-    /// A control is on the switch again, or still.
-    Confirmed,
-    /// A control has gone from the switch, and is over.
-    Removed(Box<View>),
-    /// A control has gone from the switch whose flow goes on, or has come back meanwhile.
-    Vacated,
-    /// A control that nobody wanted has gone from the switch.
-    OrphanRemoved,
-    /// The switch does not want the change; `None` when that is no news, or does not matter any more.
-    Refused(Option<Box<View>>),
-    /// Not carried out, or nobody knows.
-    Failed,
+/// A control that we have removed a short while ago.
+#[derive(Debug, Clone, Copy)]
+struct Recent {
+    placed: Time,
+    removed: Time,
+    hold: Duration,
 }
 
 /// What to do next.
@@ -85,8 +87,16 @@ pub struct Plan {
 }
 
 impl Plan {
-    fn wake_at(&mut self, time: Time) {
-        self.wake = Some(self.wake.map_or(time, |wake| wake.min(time)));
+    fn add(&mut self, now: Time, due: Time, change: impl FnOnce() -> Change) {
+        if due <= now {
+            self.changes.push(change());
+        } else {
+            self.wake_at(due);
+        }
+    }
+
+    fn wake_at(&mut self, due: Time) {
+        self.wake = Some(self.wake.map_or(due, |wake| wake.min(due)));
     }
 }
 
@@ -94,29 +104,64 @@ impl Plan {
 #[derive(Debug)]
 pub struct Desired {
     limits: Limits,
+    modes: Modes,
     entries: BTreeMap<AclName, Entry>,
     orphans: BTreeMap<AclName, Orphan>,
+    /// What went within [`Limits::AGAIN`]: as much as paced commits can remove in that time.
+    recent: BTreeMap<AclName, Recent>,
+    /// Hardware entries that ours may take together; `None`: the switch does not say.
+    room: Option<u64>,
     /// Controls that are over, for whoever keeps the history.
     finished: Vec<View>,
     withdrawing: bool,
-    /// The switch has told once what it has.
+    /// The switch has told what it has, since we may change it.
     compared: bool,
+    /// Something of ours may be on the switch.
+    touched: bool,
+    /// Counts what changes what is known of the switch.
+    version: u64,
 }
 
 impl Desired {
     /// Nothing wanted, nothing known.
-    pub const fn new(limits: Limits) -> Self {
+    pub fn new(limits: Limits, modes: Modes) -> Self {
         Self {
             limits,
+            modes,
             entries: BTreeMap::new(),
             orphans: BTreeMap::new(),
+            recent: BTreeMap::new(),
+            room: None,
             finished: Vec::new(),
             withdrawing: false,
             compared: false,
+            touched: modes.permit_any(),
+            version: 0,
         }
     }
 
-    /// A control is wanted. Wanting it twice, by the same or another data source, is wanting it once.
+    /// What the controllers may do from now on. What is not permitted any more goes from the switch at once; what is
+    /// wanted is remembered, and comes back when it is permitted again.
+    pub fn set_modes(&mut self, now: Time, modes: Modes) {
+        if !self.modes.permit_any() && modes.permit_any() {
+            // Meanwhile everything may have changed there.
+            self.compared = false;
+            self.touched = true;
+        }
+        self.modes = modes;
+        if !modes.permit_any() {
+            for orphan in self.orphans.values_mut() {
+                orphan.due = now;
+            }
+        }
+    }
+
+    /// What the controllers may do.
+    pub const fn modes(&self) -> Modes {
+        self.modes
+    }
+
+    /// A control is wanted. Wanting it twice, by the same or another holder, is wanting it once.
     pub fn want(&mut self, wish: Wish) {
         if self.withdrawing {
             return;
@@ -124,20 +169,25 @@ impl Desired {
         match self.entries.entry(wish.control.name.clone()) {
             Slot::Occupied(mut slot) => slot.get_mut().want_again(&wish),
             Slot::Vacant(slot) => {
-                // An orphan has this name: most likely the same control, but only a PUT makes sure.
+                // An orphan has this name: most likely the same control, but only writing it makes sure.
                 let presence = match self.orphans.remove(&wish.control.name) {
                     Some(_) => Presence::Unknown,
                     None => Presence::Absent,
                 };
-                slot.insert(Entry::new(wish, presence));
+                let hold = match wish.control.kind() {
+                    Kind::Mark => self.limits.hold,
+                    // Their controllers decide how long they last.
+                    Kind::Capture | Kind::Drop => Duration::ZERO,
+                };
+                slot.insert(Entry::new(wish, presence, hold));
             }
         }
     }
 
-    /// A data source no longer sees the flow; when none does, the control is not wanted any more.
-    pub fn release(&mut self, now: Time, name: &AclName, source: DataSource, last_sample: Time) {
+    /// A holder does not want a control any more; when none does, it goes.
+    pub fn release(&mut self, now: Time, name: &AclName, holder: Holder, last_sample: Time) {
         if let Some(entry) = self.entries.get_mut(name) {
-            entry.release(now, source, last_sample);
+            entry.release(now, holder, last_sample);
         }
         self.finish(now, name);
     }
@@ -160,187 +210,69 @@ impl Desired {
     /// Drops a control that is neither wanted nor on the switch.
     fn finish(&mut self, now: Time, name: &AclName) -> Option<Box<View>> {
         let entry = self.entries.get(name)?;
-        let gone = entry.presence == Presence::Absent || self.limits.mode == Mode::Observe;
-        if entry.is_wanted() || entry.in_flight.is_some() || !gone {
+        if entry.is_wanted() || entry.in_flight.is_some() || entry.presence != Presence::Absent {
             return None;
         }
-        let view = self.entries.remove(name)?.into_view(now, self.limits.mode);
+        let view = self.entries.remove(name)?.into_view(now, &self.modes);
         self.finished.push(view.clone());
         Some(Box::new(view))
+    }
+
+    /// Whether a control is to be on the switch, if there is a place.
+    fn stays(&self, entry: &Entry) -> bool {
+        entry.is_wanted() && self.modes.permit(entry.kind())
     }
 
     /// The difference between what is wanted and what is known, as far as it may be made up now.
     pub fn plan(&self, now: Time) -> Plan {
         let mut plan = Plan::default();
-        if self.limits.mode == Mode::Observe {
-            return plan;
-        }
-        let excess = self.excess();
+        let places = self.places(now);
         for (name, entry) in &self.entries {
-            let install = match (entry.is_wanted(), &entry.presence) {
-                (false, _) => false,
-                (true, Presence::Unknown) => !excess.contains(name),
-                (true, Presence::Absent | Presence::Installed(_)) => continue,
+            let leaves = places.leave.contains(name);
+            let stays = self.stays(entry) && !leaves;
+            let (install, due) = match (stays, &entry.presence) {
+                (_, Presence::Absent) | (true, Presence::Installed(_)) => continue,
+                (true, Presence::Unknown) => (true, entry.retry(true)),
+                (false, _) if self.withdrawing => (false, Time::START),
+                // Whoever must leave does not wait for the end of its hold.
+                (false, _) if leaves || entry.is_wanted() => (false, entry.retry(false)),
+                (false, _) => (false, entry.retry(false).max(self.held_until(entry))),
             };
-            let due = entry.due(&self.limits, self.withdrawing, install);
-            if due <= now {
-                plan.changes.push(match install {
-                    true => Change::Install(Arc::clone(&entry.control)),
-                    false => Change::Remove(name.clone()),
-                });
-            } else {
-                plan.wake_at(due);
-            }
+            plan.add(now, due, || change(entry, install));
         }
         for (name, orphan) in &self.orphans {
-            if orphan.due <= now {
-                plan.changes.push(Change::Remove(name.clone()));
-            } else {
-                plan.wake_at(orphan.due);
-            }
+            plan.add(now, orphan.due, || Change {
+                name: name.clone(),
+                control: None,
+                hand: orphan.hand.clone(),
+            });
         }
-        self.plan_new(now, &mut plan);
+        for entry in places.enter {
+            plan.add(now, now, || change(entry, true));
+        }
+        if let Some(later) = places.later {
+            plan.wake_at(later);
+        }
         plan.changes.truncate(BATCH);
         plan
     }
 
-    /// Wanted controls that are on the switch beyond `max_rules`, the smallest flows first. We do not put them there:
-    /// they are from a life with a larger budget, or made by hand.
-    fn excess(&self) -> HashSet<&AclName> {
-        // What is to be removed counts until it is gone, as in `free`.
-        let on_switch = self.entries.values().filter(|e| e.presence != Presence::Absent);
-        let excess = on_switch.count().saturating_sub(self.limits.max_rules);
-        if excess == 0 {
-            return HashSet::new();
-        }
-        let unsure = |e: &&Entry| e.is_wanted() && e.presence == Presence::Unknown;
-        let mut unsure: Vec<_> = self.entries.values().filter(unsure).collect();
-        unsure.sort_by_key(|entry| entry.rate());
-        unsure
-            .into_iter()
-            .take(excess)
-            .map(|entry| &entry.control.name)
-            .collect()
-    }
-
-    /// Fills free places, the largest flows first. What is to be removed keeps its place until it is gone, and what has
-    /// a place keeps it: a commit may stop traffic, so none is made to exchange one elephant for a larger one.
-    fn plan_new(&self, now: Time, plan: &mut Plan) {
-        let mut waiting = Vec::new();
-        for entry in self.entries.values().filter(|e| e.waits()) {
-            let due = entry.due(&self.limits, self.withdrawing, true);
-            if due <= now {
-                waiting.push(entry);
-            } else {
-                plan.wake_at(due);
-            }
-        }
-        waiting.sort_by_key(|entry| std::cmp::Reverse(entry.rate()));
-        let new = waiting
-            .into_iter()
-            .take(self.free())
-            .map(|e| Change::Install(Arc::clone(&e.control)));
-        plan.changes.extend(new);
-    }
-
-    /// Places left on the switch.
-    fn free(&self) -> usize {
-        let taken = self
-            .entries
-            .values()
-            .filter(|e| e.presence != Presence::Absent)
-            .count();
-        self.limits
-            .max_rules
-            .saturating_sub(taken.saturating_add(self.orphans.len()))
-    }
-
-    /// The plan is being carried out: from now on, until a verdict, nobody knows what the switch has.
-    pub fn begin(&mut self, now: Time, plan: &Plan) {
-        for change in &plan.changes {
-            if let Some(entry) = self.entries.get_mut(change.name()) {
-                entry.begin(now, change.is_install());
-            }
-        }
-    }
-
-    /// The request was given up without a verdict, so it failed.
-    pub fn abandon(&mut self, now: Time) {
-        let names: Vec<_> = self.entries.keys().cloned().collect();
-        for name in names {
-            if let Some(entry) = self.entries.get_mut(&name) {
-                entry.in_flight = None;
-            }
-            self.finish(now, &name);
-        }
-    }
-
-    /// What the switch said about one change.
-    pub fn verdict(&mut self, now: Time, change: &Change, verdict: Verdict) -> Noted {
-        let name = change.name();
-        let Some(entry) = self.entries.get_mut(name) else {
-            return self.orphan_verdict(now, name, &verdict);
-        };
-        let before = entry.in_flight.take();
-        match verdict {
-            Verdict::Installed { etag, timing } => {
-                entry.presence = Presence::Installed(etag);
-                entry.trouble = None;
-                if entry.times.installed.is_some() {
-                    return Noted::Confirmed;
-                }
-                entry.times.installed = Some(now);
-                entry.timing = Some(timing);
-                Noted::Installed(Box::new(entry.view(self.limits.mode, false)))
-            }
-            Verdict::Removed => {
-                entry.presence = Presence::Absent;
-                entry.trouble = None;
-                self.finish(now, name).map_or(Noted::Vacated, Noted::Removed)
-            }
-            Verdict::Refused { why } => {
-                // A refusal changes nothing on the switch.
-                entry.presence = before.unwrap_or(Presence::Unknown);
-                let news = entry.trouble.as_ref().is_none_or(|t| t.why() != why);
-                entry.trouble = Some(Trouble::Refused {
-                    install: change.is_install(),
-                    why,
-                    retry: now + Limits::REFUSED_RETRY,
-                });
-                let news = news && entry.trouble().is_some();
-                let view = news.then(|| Box::new(entry.view(self.limits.mode, false)));
-                self.finish(now, name);
-                Noted::Refused(view)
-            }
-            Verdict::Failed(failure) => {
-                entry.presence = Presence::Unknown;
-                entry.trouble = Some(Trouble::Failed { why: failure.why });
-                Noted::Failed
-            }
-        }
-    }
-
-    fn orphan_verdict(&mut self, now: Time, name: &AclName, verdict: &Verdict) -> Noted {
-        match verdict {
-            Verdict::Removed => {
-                self.orphans.remove(name);
-                Noted::OrphanRemoved
-            }
-            Verdict::Refused { .. } => {
-                if let Some(orphan) = self.orphans.get_mut(name) {
-                    orphan.due = now + Limits::REFUSED_RETRY;
-                }
-                Noted::Refused(None)
-            }
-            Verdict::Installed { .. } => Noted::Confirmed,
-            Verdict::Failed(_) => Noted::Failed,
+    fn held_until(&self, entry: &Entry) -> Time {
+        if self.modes.permit(entry.kind()) {
+            entry.held_until()
+        } else {
+            Time::START
         }
     }
 
     /// What the switch has, all of it that carries our prefix.
     pub fn snapshot(&mut self, now: Time, present: Vec<Present>) {
         self.compared = true;
-        let mut present: BTreeMap<_, _> = present.into_iter().map(|p| (p.name, p.etag)).collect();
+        self.version += 1;
+        let mut present: BTreeMap<_, _> = present
+            .into_iter()
+            .map(|p| (p.name, (p.etag, p.entries)))
+            .collect();
         let names: Vec<_> = self.entries.keys().cloned().collect();
         for name in names {
             if let Some(entry) = self.entries.get_mut(&name) {
@@ -349,14 +281,35 @@ impl Desired {
             self.finish(now, &name);
         }
         self.orphans.retain(|name, _| present.contains_key(name));
-        let due = if self.withdrawing {
+        let due = if self.withdrawing || !self.modes.permit_any() {
             now
         } else {
             now + Limits::GRACE
         };
-        for name in present.into_keys() {
-            self.orphans.entry(name).or_insert(Orphan { due });
+        for (name, (etag, entries)) in present {
+            let entries = entries.max(1);
+            match self.orphans.entry(name) {
+                Slot::Occupied(mut known) => {
+                    let known = known.get_mut();
+                    (known.etag, known.entries, known.hand) = (etag, entries, None);
+                }
+                Slot::Vacant(slot) => drop(slot.insert(Orphan {
+                    due,
+                    etag,
+                    entries,
+                    hand: None,
+                })),
+            }
         }
+    }
+
+    /// How much the switch can hold, right after a snapshot; `None` when it does not say. Ours take at most what is left
+    /// by others of 80 %: whoever else needs an entry must find one, and the switch does not update without a standby.
+    pub fn set_capacity(&mut self, capacity: Option<Capacity>) {
+        self.room = capacity.map(|Capacity { used, limit }| {
+            let others = used.saturating_sub(self.taken().entries);
+            (limit - limit / 5).saturating_sub(others)
+        });
     }
 
     /// Controls that are over since the last call.
@@ -366,20 +319,10 @@ impl Desired {
 
     /// All controls, in order of their names.
     pub fn views(&self) -> impl Iterator<Item = View> {
-        let mut waiting: Vec<_> = self
-            .entries
-            .values()
-            .filter(|e| e.waits() && e.trouble().is_none())
-            .collect();
-        waiting.sort_by_key(|entry| std::cmp::Reverse(entry.rate()));
-        let over: HashSet<_> = waiting
-            .iter()
-            .skip(self.free())
-            .map(|e| &e.control.name)
-            .collect();
+        let over = self.over();
         self.entries
             .iter()
-            .map(move |(name, entry)| entry.view(self.limits.mode, over.contains(name)))
+            .map(move |(name, entry)| entry.view(&self.modes, over.contains(name)))
     }
 
     /// Controls of ours on the switch that nobody wants.
@@ -387,7 +330,7 @@ impl Desired {
         self.orphans.len()
     }
 
-    /// Whether the switch has ever told what it has.
+    /// Whether the switch has told what it has, since we may change it.
     pub const fn was_compared(&self) -> bool {
         self.compared
     }
@@ -395,6 +338,24 @@ impl Desired {
     /// Whether nothing of ours is on the switch, as far as is known.
     pub fn is_clean(&self) -> bool {
         self.orphans.is_empty() && self.entries.values().all(|e| e.presence == Presence::Absent)
+    }
+
+    /// Whether the switch is to be left alone: nothing may be there, and nothing is.
+    pub fn is_silent(&self) -> bool {
+        !self.modes.permit_any() && (!self.touched || (self.compared && self.is_clean()))
+    }
+
+    /// Whether something of ours may be on the switch that nobody knows of, or that is known.
+    pub const fn was_touched(&self) -> bool {
+        self.touched
+    }
+}
+
+fn change(entry: &Entry, install: bool) -> Change {
+    Change {
+        name: entry.control.name.clone(),
+        control: install.then(|| std::sync::Arc::clone(&entry.control)),
+        hand: entry.hand.clone(),
     }
 }
 

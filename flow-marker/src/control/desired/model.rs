@@ -4,9 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 
-use super::tests::{PORT, at, limits, name, wish};
+use super::tests::{PORT, act, at, limits, name, wish};
 use super::*;
-use crate::actuator::Failure;
+use crate::actuator::Verdict;
+use crate::actuator::{Control, Failure};
+use crate::config::Mode;
 use shared::wire::ServerTiming;
 
 /// The reference: a set of wanted numbers, and a switch as a map from name to content.
@@ -16,11 +18,17 @@ struct Model {
     switch: BTreeMap<AclName, String>,
     /// Ours without our doing: left behind, or made by hand.
     foreign: BTreeSet<AclName>,
+    /// What a hand has changed or removed, which needs to be named to be replaced.
+    by_hand: BTreeSet<AclName>,
+    /// When we have put something there that was not there because of us, for the last minutes.
+    placed: Vec<(u64, AclName)>,
+    /// What we put there, until we take it away.
+    ours: BTreeSet<AclName>,
 }
 
 impl Model {
     /// Carries out a change as an acl-server does; `lost` loses the reply, before or after the deed.
-    fn carry_out(&mut self, change: &Change, refuse: &Refuse, lost: Lost) -> Verdict {
+    fn carry_out(&mut self, now: u64, change: &Change, refuse: &Refuse, lost: Lost) -> Verdict {
         let lost_reply = Verdict::Failed(Failure {
             why: "timeout".to_owned(),
             retry_after: None,
@@ -28,22 +36,35 @@ impl Model {
         if lost == Lost::Before {
             return lost_reply;
         }
-        let name = change.name();
-        let verdict = match change {
-            Change::Install(control) if refuse.installs.contains(&control.flow.source_port) => {
+        let name = &change.name;
+        let disk = self.switch.get(name).cloned();
+        let hand = disk.clone().map_or(Hand::Removed, Hand::Changed);
+        let number = |control: &Control| control.flow().unwrap().source_port;
+        let verdict = match &change.control {
+            _ if self.by_hand.contains(name) && change.hand != Some(hand.clone()) => Verdict::ByHand(hand),
+            Some(_) if disk.is_none() && self.switch.len() >= refuse.room => Verdict::NoRoom {
+                why: "full".to_owned(),
+            },
+            Some(control) if refuse.installs.contains(&number(control)) => {
                 Verdict::Refused { why: "no".to_owned() }
             }
-            Change::Remove(_) if refuse.removals => Verdict::Refused { why: "no".to_owned() },
-            Change::Install(_) => {
+            None if refuse.removals => Verdict::Refused { why: "no".to_owned() },
+            Some(_) => {
+                if self.ours.insert(name.clone()) {
+                    self.placed.push((now, name.clone()));
+                }
                 self.foreign.remove(name);
+                self.by_hand.remove(name);
                 self.switch.insert(name.clone(), "rule".to_owned());
                 Verdict::Installed {
                     etag: Some("rule".to_owned()),
                     timing: ServerTiming::default(),
                 }
             }
-            Change::Remove(_) => {
+            None => {
+                self.ours.remove(name);
                 self.foreign.remove(name);
+                self.by_hand.remove(name);
                 self.switch.remove(name);
                 Verdict::Removed
             }
@@ -55,16 +76,28 @@ impl Model {
         let present = |(name, content): (&AclName, &String)| Present {
             name: name.clone(),
             etag: content.clone(),
+            entries: 1,
         };
         self.switch.iter().map(present).collect()
     }
 }
 
 /// What the switch does not want.
-#[derive(Default)]
 struct Refuse {
     installs: BTreeSet<u16>,
     removals: bool,
+    /// ACLs that fit.
+    room: usize,
+}
+
+impl Default for Refuse {
+    fn default() -> Self {
+        Self {
+            installs: BTreeSet::new(),
+            removals: false,
+            room: usize::MAX,
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -88,6 +121,14 @@ enum Op {
     Wipe,
     /// Somebody writes an ACL under our prefix.
     Tamper(u16),
+    /// Somebody removes the file of an ACL.
+    Lose(u16),
+    /// So many ACLs fit from now on, and the switch says so or not.
+    Room(usize, bool),
+    /// What may be done.
+    Modes(bool, bool),
+    /// Leases are renewed, and the sets compared.
+    Renew,
     Refuse(u16, bool),
     RefuseRemovals(bool),
 }
@@ -104,6 +145,10 @@ fn op() -> impl Strategy<Value = Op> {
         3 => Just(Op::Compare),
         1 => Just(Op::Wipe),
         1 => number.clone().prop_map(Op::Tamper),
+        1 => number.clone().prop_map(Op::Lose),
+        1 => (1..8_usize, any::<bool>()).prop_map(|(room, says)| Op::Room(room, says)),
+        1 => (any::<bool>(), any::<bool>()).prop_map(|(act, pause)| Op::Modes(act, pause)),
+        2 => Just(Op::Renew),
         1 => (number, any::<bool>()).prop_map(|(n, refuse)| Op::Refuse(n, refuse)),
         1 => any::<bool>().prop_map(Op::RefuseRemovals),
     ]
@@ -114,6 +159,7 @@ struct World {
     model: Model,
     refuse: Refuse,
     now: u64,
+    modes: Modes,
 }
 
 impl World {
@@ -123,7 +169,7 @@ impl World {
         for (n, change) in plan.changes.iter().enumerate() {
             let lost = if n == loses { lost } else { Lost::No };
             let before = self.model.switch.len();
-            let verdict = self.model.carry_out(change, &self.refuse, lost);
+            let verdict = self.model.carry_out(self.now, change, &self.refuse, lost);
             self.desired.verdict(at(self.now), change, verdict);
             let ours = self
                 .model
@@ -152,7 +198,7 @@ impl World {
                 let plan = self.desired.plan(at(self.now));
                 self.desired.begin(at(self.now), &plan);
                 for change in &plan.changes {
-                    self.model.carry_out(change, &self.refuse, lost);
+                    self.model.carry_out(self.now, change, &self.refuse, lost);
                 }
                 self.desired.abandon(at(self.now));
             }
@@ -160,15 +206,56 @@ impl World {
             Op::Wipe => {
                 self.model.switch.clear();
                 self.model.foreign.clear();
+                self.model.by_hand.clear();
             }
             Op::Tamper(n) => {
                 self.model.switch.insert(name(n), "by hand".to_owned());
                 self.model.foreign.insert(name(n));
+                self.model.by_hand.insert(name(n));
+            }
+            Op::Lose(n) => {
+                if self.model.switch.remove(&name(n)).is_some() {
+                    self.model.by_hand.insert(name(n));
+                }
+            }
+            Op::Room(room, says) => {
+                self.refuse.room = room;
+                // Whoever must go for others is not held.
+                self.model.placed.clear();
+                if says {
+                    self.step(&Op::Compare);
+                    // Such that four fifths are `room`.
+                    let (used, limit) = (self.model.switch.len() as u64, room as u64 * 5 / 4);
+                    self.desired.set_capacity(Some(Capacity { used, limit }));
+                }
+            }
+            Op::Modes(act, paused) => {
+                let mode = if act { Mode::Act } else { Mode::Observe };
+                self.modes = Modes {
+                    paused,
+                    ..Modes::default()
+                }
+                .with(Kind::Mark, mode);
+                self.desired.set_modes(at(self.now), self.modes);
+                self.model.placed.clear();
+            }
+            Op::Renew => {
+                let belief = self.desired.belief();
+                let present = self.model.snapshot();
+                let found = shared::wire::set_etag(present.iter().map(|p| (&p.name, p.etag.clone())));
+                // What is believed to the full is what is there, unless somebody else was there.
+                let contradicts = self.desired.contradicts(belief.as_ref(), &found);
+                if contradicts {
+                    self.desired.snapshot(at(self.now), present);
+                    let belief = self.desired.belief();
+                    assert!(!self.desired.contradicts(belief.as_ref(), &found));
+                }
             }
             Op::Refuse(n, true) => drop(self.refuse.installs.insert(n)),
             Op::Refuse(n, false) => drop(self.refuse.installs.remove(&n)),
             Op::RefuseRemovals(refuse) => self.refuse.removals = refuse,
         }
+        self.no_flap();
         // A flow that has not ended is never forgotten.
         for n in &self.model.wanted {
             assert!(self.desired.entries.contains_key(&name(*n)), "{n} is wanted");
@@ -185,14 +272,27 @@ impl World {
         );
     }
 
+    /// No control of ours comes more than twice a minute, but for the will of the operator.
+    fn no_flap(&mut self) {
+        let now = self.now;
+        self.model.placed.retain(|(placed, _)| now - placed < 60);
+        for n in 0..6 {
+            let times = self.model.placed.iter().filter(|(_, placed)| *placed == name(n));
+            assert!(times.count() <= 2, "{n} at {now}: {:?}", self.model.placed);
+        }
+    }
+
     /// Nothing fails any more, and time passes: the switch must have what is wanted, as far as it fits, and no more.
     fn settle(&mut self) {
         self.refuse = Refuse::default();
+        self.step(&Op::Modes(true, false));
+        self.desired.set_capacity(None);
         for _ in 0..4 {
             self.now += 70;
             self.step(&Op::Compare);
-            self.round(usize::MAX, Lost::No);
-            self.round(usize::MAX, Lost::No);
+            for _ in 0..4 {
+                self.round(usize::MAX, Lost::No);
+            }
         }
         self.step(&Op::Compare);
         assert_eq!(self.desired.plan(at(self.now)).changes, [], "nothing left to do");
@@ -223,10 +323,11 @@ proptest! {
     #[test]
     fn the_switch_ends_up_with_what_is_wanted(ops in proptest::collection::vec(op(), 1..80)) {
         let mut world = World {
-            desired: Desired::new(limits()),
+            desired: Desired::new(limits(), act()),
             model: Model::default(),
             refuse: Refuse::default(),
             now: 1,
+            modes: act(),
         };
         for op in &ops {
             world.step(op);

@@ -11,6 +11,8 @@ pub struct Tally {
     pub installed: usize,
     /// [`State::Observed`]
     pub observed: usize,
+    /// [`State::Paused`]
+    pub paused: usize,
     /// [`State::Refused`]
     pub refused: usize,
     /// [`State::Failed`]
@@ -26,7 +28,13 @@ pub struct Tally {
 impl Tally {
     /// Controls that should be on the switch, those over budget included.
     pub const fn desired(&self) -> usize {
-        self.wanted + self.installed + self.observed + self.refused + self.failed + self.over_budget
+        self.wanted
+            + self.installed
+            + self.observed
+            + self.paused
+            + self.refused
+            + self.failed
+            + self.over_budget
     }
 
     const fn count(&mut self, state: State) {
@@ -34,6 +42,7 @@ impl Tally {
             State::Wanted => &mut self.wanted,
             State::Installed => &mut self.installed,
             State::Observed => &mut self.observed,
+            State::Paused => &mut self.paused,
             State::Refused => &mut self.refused,
             State::Failed => &mut self.failed,
             State::Releasing | State::Released => &mut self.releasing,
@@ -43,21 +52,16 @@ impl Tally {
 }
 
 impl Desired {
-    /// Counts all controls, in one pass: how many are over budget is known without knowing which.
+    /// Counts all controls.
     pub fn tally(&self) -> Tally {
         let mut tally = Tally {
             orphans: self.orphans(),
             ..Tally::default()
         };
-        let mut waiting = 0_usize;
-        for entry in self.entries.values() {
-            let state = entry.state(self.limits.mode, false);
-            waiting += usize::from(state == State::Wanted && entry.waits());
-            tally.count(state);
+        let over = self.over();
+        for (name, entry) in &self.entries {
+            tally.count(entry.state(&self.modes, over.contains(name)));
         }
-        let over = waiting.saturating_sub(self.free());
-        tally.wanted -= over;
-        tally.over_budget += over;
         tally
     }
 }

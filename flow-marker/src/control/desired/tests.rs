@@ -1,41 +1,47 @@
 use super::*;
-use crate::actuator::{Control, Failure, Mark};
-use crate::config::{Cos, Dscp};
+use crate::actuator::Verdict;
+use std::sync::Arc;
+
+use crate::actuator::{Action, Control, Failure, Mark};
+use crate::config::{Cos, Dscp, Mode};
 use crate::detect::Evidence;
 use crate::flow::FiveTuple;
 use crate::packet::IpProtocol;
+use crate::sflow::DataSource;
 use shared::units::BitRate;
 use shared::wire::ServerTiming;
 
-pub(super) fn at(seconds: u64) -> Time {
+pub(in crate::control) fn at(seconds: u64) -> Time {
     Time::START + Duration::from_secs(seconds)
 }
 
-pub(super) fn name(n: u16) -> AclName {
+pub(in crate::control) fn name(n: u16) -> AclName {
     format!("fm_mark_{n}").parse().unwrap()
 }
 
-pub(super) const PORT: DataSource = DataSource::interface(1);
+pub(in crate::control) const PORT: Holder = Holder::Source(DataSource::interface(1));
 
 pub(in crate::control) fn wish(n: u16, mbps: u64) -> Wish {
     let rate = BitRate::from_bits_per_second(mbps * 1_000_000);
     Wish {
         control: Arc::new(Control {
             name: name(n),
-            flow: FiveTuple {
-                source: "10.0.0.1".parse().unwrap(),
-                destination: "10.0.0.2".parse().unwrap(),
-                protocol: IpProtocol::TCP,
-                source_port: n,
-                destination_port: 80,
-            },
             interface: "swp+".to_owned(),
-            mark: Mark {
-                dscp: Some(Dscp::ELEPHANT),
-                cos: Some(Cos::ELEPHANT),
+            action: Action::Mark {
+                flow: FiveTuple {
+                    source: "10.0.0.1".parse().unwrap(),
+                    destination: "10.0.0.2".parse().unwrap(),
+                    protocol: IpProtocol::TCP,
+                    source_port: n,
+                    destination_port: 80,
+                },
+                mark: Mark {
+                    dscp: Some(Dscp::ELEPHANT),
+                    cos: Some(Cos::ELEPHANT),
+                },
             },
         }),
-        source: PORT,
+        holder: PORT,
         cause: Arc::new(Cause {
             agent: "10.0.0.233".parse().unwrap(),
             port: 1,
@@ -48,16 +54,20 @@ pub(in crate::control) fn wish(n: u16, mbps: u64) -> Wish {
                 rate,
                 threshold: rate,
             },
+            about: None,
         }),
     }
 }
 
 pub(super) fn limits() -> Limits {
     Limits {
-        mode: Mode::Act,
         hold: Duration::from_secs(10),
         max_rules: 3,
     }
+}
+
+pub(in crate::control) fn act() -> Modes {
+    Modes::default().with(Kind::Mark, Mode::Act)
 }
 
 fn installed(etag: &str) -> Verdict {
@@ -71,6 +81,7 @@ fn present(n: u16, etag: &str) -> Present {
     Present {
         name: name(n),
         etag: etag.to_owned(),
+        entries: 1,
     }
 }
 
@@ -88,10 +99,10 @@ fn plan(desired: &Desired, seconds: u64) -> Vec<String> {
         .changes
         .iter()
         .map(|change| {
-            let number = change.name().as_str().trim_start_matches("fm_mark_");
-            match change {
-                Change::Install(_) => format!("+{number}"),
-                Change::Remove(_) => format!("-{number}"),
+            let number = change.name.as_str().trim_start_matches("fm_mark_");
+            match change.is_install() {
+                true => format!("+{number}"),
+                false => format!("-{number}"),
             }
         })
         .collect()
@@ -104,8 +115,8 @@ fn carry_out(desired: &mut Desired, seconds: u64, verdict: &Verdict) -> Vec<Note
     plan.changes
         .iter()
         .map(|change| {
-            let verdict = match (change, verdict) {
-                (Change::Remove(_), Verdict::Installed { .. }) => Verdict::Removed,
+            let verdict = match (change.is_install(), verdict) {
+                (false, Verdict::Installed { .. }) => Verdict::Removed,
                 _ => verdict.clone(),
             };
             desired.verdict(at(seconds), change, verdict)
@@ -118,7 +129,7 @@ fn states(desired: &Desired) -> Vec<State> {
 }
 
 fn with_one_installed() -> Desired {
-    let mut desired = Desired::new(limits());
+    let mut desired = Desired::new(limits(), act());
     desired.want(wish(1, 100));
     carry_out(&mut desired, 1, &installed("\"a\""));
     assert_eq!(states(&desired), [State::Installed]);
@@ -127,7 +138,7 @@ fn with_one_installed() -> Desired {
 
 #[test]
 fn a_mark_comes_stays_for_its_hold_and_goes() {
-    let mut desired = Desired::new(limits());
+    let mut desired = Desired::new(limits(), act());
     desired.want(wish(1, 100));
     assert_eq!(plan(&desired, 1), ["+1"]);
     let noted = carry_out(&mut desired, 1, &installed("\"a\""));
@@ -200,7 +211,7 @@ fn a_removal_that_is_refused_does_not_concern_a_flow_that_came_back() {
 
 #[test]
 fn one_too_many_whose_removal_is_refused_is_not_written_either() {
-    let mut desired = Desired::new(limits());
+    let mut desired = Desired::new(limits(), act());
     for n in 1..=4 {
         desired.snapshot(at(0), (1..=n).map(|n| present(n, "\"x\"")).collect());
         desired.want(wish(n, 100 + u64::from(n)));
@@ -225,7 +236,7 @@ fn one_too_many_whose_removal_is_refused_is_not_written_either() {
 
 #[test]
 fn an_installation_that_is_refused_does_not_delay_a_removal() {
-    let mut desired = Desired::new(limits());
+    let mut desired = Desired::new(limits(), act());
     desired.want(wish(1, 100));
     carry_out(&mut desired, 1, &failed());
     let installation = desired.plan(at(2));
@@ -235,12 +246,18 @@ fn an_installation_that_is_refused_does_not_delay_a_removal() {
         why: "422".to_owned(),
     };
     desired.verdict(at(4), &installation.changes[0], refusal);
-    assert_eq!(plan(&desired, 4), ["-1"], "it may be there since the first try");
+    let later = desired.plan(at(4));
+    assert_eq!(
+        (later.changes, later.wake),
+        (vec![], Some(at(11))),
+        "it may be there since the first try"
+    );
+    assert_eq!(plan(&desired, 11), ["-1"]);
 }
 
 #[test]
 fn a_flow_that_ends_while_its_mark_is_being_installed_loses_it() {
-    let mut desired = Desired::new(limits());
+    let mut desired = Desired::new(limits(), act());
     desired.want(wish(1, 100));
     let installation = desired.plan(at(1));
     desired.begin(at(1), &installation);
@@ -253,9 +270,9 @@ fn a_flow_that_ends_while_its_mark_is_being_installed_loses_it() {
 #[test]
 fn two_data_sources_share_a_control() {
     let mut desired = with_one_installed();
-    let other = DataSource::interface(2);
+    let other = Holder::Source(DataSource::interface(2));
     desired.want(Wish {
-        source: other,
+        holder: other,
         ..wish(1, 100)
     });
     desired.release(at(3), &name(1), PORT, at(2));
@@ -265,36 +282,243 @@ fn two_data_sources_share_a_control() {
 }
 
 #[test]
-fn the_largest_get_the_places_and_nobody_loses_one() {
-    let mut desired = Desired::new(limits());
+fn the_largest_get_the_places_and_a_much_larger_one_takes_the_smallests() {
+    let mut desired = Desired::new(limits(), act());
     for (n, mbps) in [(1, 100), (2, 400), (3, 200), (4, 300)] {
         desired.want(wish(n, mbps));
     }
     assert_eq!(plan(&desired, 1), ["+2", "+4", "+3"]);
     assert_eq!(states(&desired)[0], State::OverBudget);
     carry_out(&mut desired, 1, &installed("\"a\""));
-    desired.want(wish(5, 900));
-    assert_eq!(desired.plan(at(2)).changes, []);
+    desired.want(wish(5, 249));
+    assert_eq!(desired.plan(at(20)), Plan::default(), "not larger by a quarter");
+    desired.want(wish(6, 900));
+    let held = desired.plan(at(2));
+    assert_eq!((held.changes, held.wake), (vec![], Some(at(11))), "held for 10 s");
+    assert_eq!(plan(&desired, 11), ["-3"]);
+    carry_out(&mut desired, 11, &installed(""));
     assert_eq!(
-        states(&desired),
-        [
-            State::OverBudget,
-            State::Installed,
-            State::Installed,
-            State::Installed,
-            State::OverBudget
-        ]
+        plan(&desired, 11),
+        ["+6"],
+        "the place is free when the switch says so, not before"
     );
-    // The place is free when the switch says so, not before.
-    desired.release(at(3), &name(3), PORT, at(2));
-    assert_eq!(plan(&desired, 20), ["-3"]);
+    carry_out(&mut desired, 11, &installed("\"a\""));
+    let over = [State::OverBudget, State::Installed, State::OverBudget];
+    let rest = [State::Installed, State::OverBudget, State::Installed];
+    assert_eq!(states(&desired), [over, rest].concat());
+    // A place that becomes free anyway is enough.
+    desired.release(at(12), &name(2), PORT, at(12));
+    desired.want(wish(7, 2000));
+    assert_eq!(plan(&desired, 30), ["-2"]);
+}
+
+#[test]
+fn what_comes_again_stays_longer_and_never_comes_thrice_a_minute() {
+    let mut desired = with_one_installed();
+    desired.release(at(2), &name(1), PORT, at(2));
+    assert_eq!(carry_out(&mut desired, 11, &installed("")).len(), 1);
+    desired.want(wish(1, 100));
+    carry_out(&mut desired, 12, &installed("\"a\""));
+    desired.release(at(13), &name(1), PORT, at(13));
+    assert_eq!(
+        desired.plan(at(13)).wake,
+        Some(at(61)),
+        "a minute after it came first"
+    );
+    carry_out(&mut desired, 61, &installed(""));
+    desired.want(wish(1, 100));
+    carry_out(&mut desired, 62, &installed("\"a\""));
+    desired.release(at(63), &name(1), PORT, at(63));
+    assert_eq!(
+        desired.plan(at(63)).wake,
+        Some(at(62 + 40)).max(Some(at(12 + 60))),
+        "40 s"
+    );
+    carry_out(&mut desired, 102, &installed(""));
+    // After a quiet minute it is like any other.
+    desired.want(wish(1, 100));
+    carry_out(&mut desired, 163, &installed("\"a\""));
+    desired.release(at(164), &name(1), PORT, at(164));
+    assert_eq!(desired.plan(at(164)).wake, Some(at(173)));
+}
+
+#[test]
+fn what_does_not_fit_waits_for_the_smallest_to_go() {
+    let no_room = Verdict::NoRoom {
+        why: "507 no room".to_owned(),
+    };
+    let mut desired = with_one_installed();
+    desired.want(wish(2, 50));
+    let noted = carry_out(&mut desired, 2, &no_room);
+    assert!(matches!(&noted[..], [Noted::NoRoom(Some(view))] if view.state == State::OverBudget));
+    let view = desired.views().nth(1).unwrap();
+    assert_eq!(
+        (view.state, view.error.as_deref()),
+        (State::OverBudget, Some("507 no room"))
+    );
+    // A small one waits, and does not ask again at once; a large one gets the place.
+    assert_eq!(plan(&desired, 20), [] as [&str; 0]);
+    desired.want(wish(3, 500));
+    assert_eq!(plan(&desired, 20), ["-1"]);
     carry_out(&mut desired, 20, &installed(""));
-    assert_eq!(plan(&desired, 20), ["+5"]);
+    assert_eq!(plan(&desired, 20), ["+3"]);
+    carry_out(&mut desired, 20, &installed("\"a\""));
+    // As soon as the switch says that there is more, the others come.
+    desired.set_capacity(Some(Capacity { used: 11, limit: 16 }));
+    assert_eq!(plan(&desired, 21), ["+1", "+2"]);
+}
+
+#[test]
+fn ours_take_at_most_what_others_leave_of_four_fifths() {
+    let mut desired = Desired::new(limits(), act());
+    desired.snapshot(at(1), vec![]);
+    desired.set_capacity(Some(Capacity { used: 6, limit: 10 }));
+    for n in 1..=3 {
+        desired.want(wish(n, 100 * u64::from(n)));
+    }
+    assert_eq!(plan(&desired, 1), ["+3", "+2"]);
+    carry_out(&mut desired, 1, &installed("\"a\""));
+    assert_eq!(states(&desired)[0], State::OverBudget);
+    // Somebody else takes one more: the smallest of ours goes, held or not.
+    desired.set_capacity(Some(Capacity { used: 9, limit: 10 }));
+    assert_eq!(plan(&desired, 2), ["-2"]);
+    // Nobody knows any more: the budget alone counts.
+    desired.set_capacity(None);
+    assert_eq!(plan(&desired, 2), ["+1"]);
+}
+
+#[test]
+fn what_matters_more_comes_first_however_small() {
+    let kind = |n, action| {
+        let mut wish = wish(n, 0);
+        let control = Control {
+            action,
+            ..(*wish.control).clone()
+        };
+        wish.control = Arc::new(control);
+        wish
+    };
+    let four = "10.0.0.1".parse().unwrap();
+    let capture = Action::Capture(crate::actuator::Capture {
+        local: four,
+        remote: four,
+        source: four,
+        analyzer: four,
+    });
+    let drop = Action::Drop(crate::actuator::Drop {
+        destination: four.into(),
+        source: None,
+        protocol: IpProtocol::UDP,
+        source_port: Some(53),
+        destination_port: None,
+    });
+    let mut modes = act().with(Kind::Capture, Mode::Act);
+    let mut desired = Desired::new(limits(), modes);
+    for n in 1..=3 {
+        desired.want(wish(n, 100 * u64::from(n)));
+    }
+    carry_out(&mut desired, 1, &installed("\"a\""));
+    desired.want(kind(4, capture));
+    desired.want(kind(5, drop));
+    assert_eq!(states(&desired)[4], State::Observed, "drops do not act");
+    assert_eq!(plan(&desired, 12), ["-1", "-2"], "a capture takes two entries");
+    carry_out(&mut desired, 12, &installed(""));
+    modes = modes.with(Kind::Drop, Mode::Act);
+    desired.set_modes(at(13), modes);
+    assert_eq!(plan(&desired, 13), ["+5", "+4"]);
+}
+
+#[test]
+fn pausing_takes_everything_away_and_resuming_brings_it_back() {
+    let mut desired = with_one_installed();
+    desired.snapshot(at(1), vec![present(1, "\"a\""), present(9, "\"x\"")]);
+    desired.set_modes(
+        at(2),
+        Modes {
+            paused: true,
+            ..act()
+        },
+    );
+    assert_eq!(states(&desired), [State::Paused]);
+    assert!(!desired.is_silent());
+    assert_eq!(plan(&desired, 2), ["-1", "-9"], "held or in its grace, or not");
+    carry_out(&mut desired, 2, &installed(""));
+    assert!(desired.is_silent() && desired.is_clean());
+    desired.want(wish(2, 100));
+    assert_eq!(
+        (plan(&desired, 3), states(&desired)),
+        (vec![], vec![State::Paused; 2])
+    );
+    desired.set_modes(at(4), act());
+    assert!(
+        !desired.is_silent() && !desired.was_compared(),
+        "everything may have changed"
+    );
+    assert_eq!(plan(&desired, 4), ["+1", "+2"]);
+}
+
+#[test]
+fn observing_again_withdraws_and_then_leaves_the_switch_alone() {
+    let mut desired = with_one_installed();
+    desired.set_modes(at(2), Modes::default());
+    assert_eq!(plan(&desired, 2), ["-1"]);
+    assert_eq!(carry_out(&mut desired, 2, &failed()), [Noted::Failed]);
+    assert!(!desired.is_silent(), "it may be there");
+    desired.snapshot(at(3), vec![]);
+    assert!(desired.is_silent());
+    assert_eq!(states(&desired), [State::Observed]);
+}
+
+#[test]
+fn the_work_of_a_hand_is_replaced_once_it_is_known() {
+    let mut desired = with_one_installed();
+    desired.snapshot(at(5), vec![present(1, "\"b\"")]);
+    let hand = Hand::Changed("\"b\"".to_owned());
+    assert_eq!(
+        carry_out(&mut desired, 5, &Verdict::ByHand(hand.clone())),
+        [Noted::ByHand]
+    );
+    let change = &desired.plan(at(6)).changes[0];
+    assert_eq!((change.is_install(), &change.hand), (true, &Some(hand)));
+    carry_out(&mut desired, 6, &installed("\"a\""));
+    assert_eq!(states(&desired), [State::Installed]);
+    // The same for what nobody wants.
+    desired.snapshot(at(7), vec![present(1, "\"a\""), present(9, "\"x\"")]);
+    assert_eq!(plan(&desired, 60), ["-9"]);
+    assert_eq!(
+        carry_out(&mut desired, 60, &Verdict::ByHand(Hand::Removed)),
+        [Noted::ByHand]
+    );
+    assert_eq!(desired.plan(at(60)).changes[0].hand, Some(Hand::Removed));
+}
+
+#[test]
+fn a_set_contradicts_only_what_was_believed_all_the_time() {
+    use shared::wire::set_etag;
+    let mut desired = with_one_installed();
+    assert_eq!(desired.belief(), None, "the switch was never asked");
+    desired.snapshot(at(1), vec![present(1, "\"a\""), present(9, "\"x\"")]);
+    let set = [(1, "\"a\""), (9, "\"x\"")].map(|(n, etag)| (name(n), etag.to_owned()));
+    let right = set_etag(set.iter().map(|(name, etag)| (name, etag.clone())));
+    let belief = desired.belief();
+    assert!(belief.is_some() && !desired.contradicts(belief.as_ref(), &right));
+    assert!(desired.contradicts(belief.as_ref(), "\"other\""));
+    desired.want(wish(2, 100));
+    assert_eq!(desired.belief(), belief, "to be installed is not yet there");
+    let installation = desired.plan(at(2));
+    desired.begin(at(2), &installation);
+    assert_eq!(desired.belief(), None);
+    assert!(
+        !desired.contradicts(belief.as_ref(), "\"other\""),
+        "it may be there by now"
+    );
+    desired.verdict(at(2), &installation.changes[0], installed("\"b\""));
+    assert_ne!(desired.belief(), belief);
 }
 
 #[test]
 fn a_refusal_is_shown_and_tried_again_after_a_minute() {
-    let mut desired = Desired::new(limits());
+    let mut desired = Desired::new(limits(), act());
     desired.want(wish(1, 100));
     let refusal = Verdict::Refused {
         why: "422 refused: line 3".to_owned(),
@@ -319,7 +543,7 @@ fn a_refusal_is_shown_and_tried_again_after_a_minute() {
 
 #[test]
 fn a_lost_reply_is_made_sure_of() {
-    let mut desired = Desired::new(limits());
+    let mut desired = Desired::new(limits(), act());
     desired.want(wish(1, 100));
     assert_eq!(carry_out(&mut desired, 1, &failed()), [Noted::Failed]);
     assert_eq!(states(&desired), [State::Failed]);
@@ -347,7 +571,7 @@ fn a_switch_that_lost_or_changed_the_mark_gets_it_again() {
 
 #[test]
 fn a_server_without_etags_is_believed_until_it_shows_one() {
-    let mut desired = Desired::new(limits());
+    let mut desired = Desired::new(limits(), act());
     desired.want(wish(1, 100));
     carry_out(
         &mut desired,
@@ -365,7 +589,7 @@ fn a_server_without_etags_is_believed_until_it_shows_one() {
 
 #[test]
 fn what_we_left_behind_has_time_to_be_wanted_again() {
-    let mut desired = Desired::new(limits());
+    let mut desired = Desired::new(limits(), act());
     desired.snapshot(at(1), vec![present(1, "\"a\""), present(2, "\"b\"")]);
     assert_eq!(desired.orphans(), 2);
     assert_eq!(desired.plan(at(1)).wake, Some(at(46)));
@@ -387,7 +611,7 @@ fn what_we_left_behind_has_time_to_be_wanted_again() {
 
 #[test]
 fn what_we_left_behind_is_there_until_counters_have_told_the_speeds() {
-    let mut desired = Desired::new(limits());
+    let mut desired = Desired::new(limits(), act());
     desired.snapshot(at(0), vec![present(1, "\"a\"")]);
     // Counters every 30 s, and 6.5 s to detect a flow just at the threshold.
     for second in 0..=37 {
@@ -399,10 +623,11 @@ fn what_we_left_behind_is_there_until_counters_have_told_the_speeds() {
 
 #[test]
 fn a_plan_is_one_batch_and_the_rest_follows() {
-    let mut desired = Desired::new(Limits {
+    let many = Limits {
         max_rules: 1000,
         ..limits()
-    });
+    };
+    let mut desired = Desired::new(many, act());
     for n in 0..300 {
         desired.want(wish(n, u64::from(n)));
     }
@@ -413,7 +638,7 @@ fn a_plan_is_one_batch_and_the_rest_follows() {
 
 #[test]
 fn what_is_counted_is_what_is_seen() {
-    let mut desired = Desired::new(limits());
+    let mut desired = Desired::new(limits(), act());
     for (n, mbps) in [(1, 100), (2, 400), (3, 200), (4, 300), (5, 50)] {
         desired.want(wish(n, mbps));
     }
@@ -441,7 +666,7 @@ fn what_is_counted_is_what_is_seen() {
 
 #[test]
 fn orphans_take_places_too() {
-    let mut desired = Desired::new(limits());
+    let mut desired = Desired::new(limits(), act());
     desired.snapshot(
         at(1),
         vec![present(7, "\"a\""), present(8, "\"a\""), present(9, "\"a\"")],
@@ -453,10 +678,7 @@ fn orphans_take_places_too() {
 
 #[test]
 fn observing_plans_nothing_and_ends_at_once() {
-    let mut desired = Desired::new(Limits {
-        mode: Mode::Observe,
-        ..limits()
-    });
+    let mut desired = Desired::new(limits(), Modes::default());
     desired.want(wish(1, 100));
     assert_eq!(desired.plan(at(1)), Plan::default());
     assert_eq!(states(&desired), [State::Observed]);

@@ -7,7 +7,7 @@ use shared::AclName;
 use shared::wire::ServerTiming;
 
 use super::*;
-use crate::actuator::{BATCH, Capacity, Present};
+use crate::actuator::BATCH;
 use crate::config::Mode;
 use crate::control::switch::tests::{switch, wish};
 
@@ -37,27 +37,28 @@ impl Actuator for Fake {
         let present = |name: &AclName| Present {
             name: name.clone(),
             etag: "rule".to_owned(),
+            entries: 1,
         };
         Ok(self.0.acls.lock().unwrap().iter().map(present).collect())
     }
 
-    async fn apply(&self, changes: Vec<Change>) -> Vec<(Change, Verdict)> {
+    async fn apply(&self, changes: Vec<Change>, _: Duration) -> Vec<(Change, Verdict)> {
         self.0.batches.lock().unwrap().push(changes.len());
         // A commit.
         tokio::time::sleep(Duration::from_millis(20)).await;
         let mut acls = self.0.acls.lock().unwrap();
         let one = |change: Change| {
-            let verdict = match &change {
+            let verdict = match &change.control {
                 _ if self.0.dead => Verdict::Failed(dead()),
-                Change::Install(control) => {
+                Some(control) => {
                     acls.insert(control.name.clone());
                     Verdict::Installed {
                         etag: Some("rule".to_owned()),
                         timing: ServerTiming::default(),
                     }
                 }
-                Change::Remove(name) => {
-                    acls.remove(name);
+                None => {
+                    acls.remove(&change.name);
                     Verdict::Removed
                 }
             };
@@ -66,8 +67,8 @@ impl Actuator for Fake {
         changes.into_iter().map(one).collect()
     }
 
-    async fn renew(&self, _: Duration) -> Option<Result<(), Failure>> {
-        None
+    async fn renew(&self, _: Duration) -> Result<String, Failure> {
+        Err(dead())
     }
 
     async fn capacity(&self) -> Result<Option<Capacity>, Failure> {
@@ -83,9 +84,13 @@ async fn every_commit_is_paced_and_withdrawing_is_not() {
     }
     let (trigger, shutdown) = Shutdown::new();
     // A burst of three, and then nothing more in this test.
-    let interval = Duration::from_secs(3600);
-    let clock = Clock::start();
-    let running = tokio::spawn(run(Arc::clone(&switch), fake.clone(), clock, interval, shutdown));
+    let care = Care {
+        interval: Duration::from_secs(3600),
+        ttl: Duration::from_secs(60),
+    };
+    let (clock, connect) = (Clock::start(), fake.clone());
+    let connect = move || Ok(connect.clone());
+    let running = tokio::spawn(run(Arc::clone(&switch), connect, clock, care, shutdown));
     while fake.0.acls.lock().unwrap().len() < 300 {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
@@ -109,27 +114,24 @@ async fn what_may_be_left_behind_is_said() {
         switch: Arc::new(switch(Mode::Act, 64)),
         actuator: fake,
         clock: Clock::start(),
-        pace: Pace::new(Duration::from_secs(1)),
-        backoff: Backoff::new(BACKOFF.0, BACKOFF.1, 0),
-        compare_at: Time::START,
-        not_before: Time::START,
-        look_at: Time::START,
+        ttl: Duration::from_secs(60),
     };
     let dead = Fake(Arc::new(Inner {
         dead: true,
         ..Inner::default()
     }));
-    let mut silent = reconciler(dead);
-    silent.compare().await;
+    let mut agenda = Agenda::new(Duration::from_secs(1), Duration::from_secs(60), 0);
+    let silent = reconciler(dead);
+    silent.take(&mut agenda, silent.ask(false).await);
     silent.withdraw().await;
     assert!(silent.left_behind().unwrap().contains("never said what it has"));
 
-    let mut healthy = reconciler(Fake::default());
-    healthy.compare().await;
+    let healthy = reconciler(Fake::default());
+    healthy.take(&mut agenda, healthy.ask(true).await);
     assert_eq!(healthy.left_behind(), None);
     healthy.switch.edit(|desired| desired.want(wish(1)));
     let plan = healthy.switch.read(|desired| desired.plan(healthy.clock.now()));
-    assert_eq!(healthy.apply(plan).await, 1);
+    healthy.take(&mut agenda, healthy.send(plan).await);
     assert!(healthy.left_behind().unwrap().contains("did not confirm"));
     healthy.withdraw().await;
     assert_eq!(healthy.left_behind(), None);

@@ -5,20 +5,20 @@ use super::*;
 use crate::clock::Time;
 use crate::config::{Config, Mode};
 use crate::control::desired::{self, Wish};
+use crate::control::modes::Modes;
 
 /// A switch whose acl-server nobody asks.
 pub(in crate::control) fn switch(mode: Mode, max_rules: usize) -> Switch {
     let text = "[[switch]]\nagent = \"10.0.0.1\"\nacl = \"http://a\"\n";
     let config = Config::parse(Path::new("t"), text).unwrap();
     let limits = Limits {
-        mode,
         hold: Duration::ZERO,
         max_rules,
     };
     Switch::new(
         config.switches[0].clone(),
         0,
-        limits,
+        (limits, Modes::default().with(crate::actuator::Kind::Mark, mode)),
         Arc::default(),
         Arc::default(),
     )
@@ -51,7 +51,7 @@ fn many_elephants_cost_no_more_than_their_number() {
         assert_eq!(switch.read(|desired| desired.views().count()), usize::from(MANY));
         for n in 0..MANY {
             let wish = wish(n);
-            switch.edit(|desired| desired.release(Time::START, &wish.control.name, wish.source, Time::START));
+            switch.edit(|desired| desired.release(Time::START, &wish.control.name, wish.holder, Time::START));
         }
         switch.show();
         assert_eq!((m.wanted.get(), m.over_budget.get(), m.observed.get()), (0, 0, 0));

@@ -8,8 +8,10 @@ use axum::Router;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Json, Response};
-use axum::routing::get;
-use serde_json::json;
+use axum::routing::{get, post};
+use serde_json::{Value, json};
+use shared::AclName;
+use shared::wire::set_etag;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
@@ -18,6 +20,10 @@ pub(crate) struct Inner {
     pub(crate) acls: BTreeMap<String, Vec<String>>,
     /// `PUT name` and `DELETE name`, in order.
     pub(crate) changes: Vec<String>,
+    /// How many ACLs each request changed, and the `ttl` that it asked for.
+    pub(crate) patches: Vec<(usize, String)>,
+    /// The `ttl` of each renewal.
+    pub(crate) renewals: Vec<String>,
     /// Refuses every PUT with this text.
     pub(crate) refuse: Option<String>,
 }
@@ -37,8 +43,9 @@ impl AclServer {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let router = Router::new()
-            .route("/acl/", get(list))
-            .route("/acl/{name}", get(read).put(write).delete(remove))
+            .route("/acl/", get(list).patch(patch))
+            .route("/acl/renew", post(renew))
+            .route("/acl/{name}", get(read))
             .with_state(Arc::clone(&inner));
         let task = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
         Self { address, inner, task }
@@ -84,27 +91,56 @@ async fn read(State(inner): Shared, Path(name): Path<String>) -> Response {
     }
 }
 
-async fn write(State(inner): Shared, Path(name): Path<String>, Json(lines): Json<Vec<String>>) -> Response {
-    let mut inner = inner.lock().unwrap();
+/// What a PUT or DELETE of this ACL would have been answered with.
+fn change(inner: &mut Inner, name: &str, lines: Option<Vec<String>>) -> Value {
+    let Some(lines) = lines else {
+        inner.changes.push(format!("DELETE {name}"));
+        inner.acls.remove(name);
+        return json!({"status": 204});
+    };
     inner.changes.push(format!("PUT {name}"));
     if let Some(why) = &inner.refuse {
         let problem = json!({"type": "urn:acl-server:problem:refused", "title": "refused", "status": 422, "detail": why});
-        return (StatusCode::UNPROCESSABLE_ENTITY, Json(problem)).into_response();
+        return json!({"status": 422, "problem": problem});
     }
-    let headers = [
-        ("etag", etag(&lines)),
-        ("server-timing", "queue;dur=5.250, commit;dur=38".to_owned()),
-    ];
-    let status = match inner.acls.insert(name, lines) {
-        None => StatusCode::CREATED,
-        Some(_) => StatusCode::OK,
+    let tag = etag(&lines);
+    let status = match inner.acls.insert(name.to_owned(), lines) {
+        None => 201,
+        Some(_) => 200,
     };
-    (status, headers).into_response()
+    json!({"status": status, "etag": tag})
 }
 
-async fn remove(State(inner): Shared, Path(name): Path<String>) -> Response {
+async fn patch(
+    State(inner): Shared,
+    Query(query): Query<BTreeMap<String, String>>,
+    Json(patch): Json<BTreeMap<String, Option<Vec<String>>>>,
+) -> Response {
     let mut inner = inner.lock().unwrap();
-    inner.changes.push(format!("DELETE {name}"));
-    inner.acls.remove(&name);
-    StatusCode::NO_CONTENT.into_response()
+    inner.patches.push((patch.len(), asked(&query, "ttl")));
+    let results: BTreeMap<_, _> = patch
+        .into_iter()
+        .map(|(name, lines)| {
+            let result = change(&mut inner, &name, lines);
+            (name, result)
+        })
+        .collect();
+    let timing = [("server-timing", "queue;dur=5.250, commit;dur=38".to_owned())];
+    (timing, Json(results)).into_response()
+}
+
+fn asked(query: &BTreeMap<String, String>, name: &str) -> String {
+    query.get(name).cloned().unwrap_or_default()
+}
+
+async fn renew(State(inner): Shared, Query(query): Query<BTreeMap<String, String>>) -> Response {
+    let prefix = asked(&query, "prefix");
+    let mut inner = inner.lock().unwrap();
+    let ours = inner.acls.iter().filter(|(name, _)| name.starts_with(&prefix));
+    let set: Vec<(AclName, String)> = ours
+        .map(|(name, lines)| (name.parse().unwrap(), etag(lines)))
+        .collect();
+    inner.renewals.push(asked(&query, "ttl"));
+    let set_etag = set_etag(set.iter().map(|(name, etag)| (name, etag.clone())));
+    Json(json!({"renewed": set.len(), "set_etag": set_etag})).into_response()
 }

@@ -1,0 +1,174 @@
+//! What is to be asked of a switch next, and when: pure.
+//!
+//! One change is under way at a time, and all of a round go in one request. A renewal waits for nobody: a commit may take
+//! longer than a lease. Changes are paced; the whole is compared every five seconds, and at once when anything went
+//! wrong; a switch that does not answer is asked again after 0.5 to 30 s, or when it says.
+
+use std::time::Duration;
+
+use shared::backoff::Backoff;
+
+use crate::actuator::Failure;
+use crate::clock::Time;
+use crate::control::desired::{Belief, Desired, Plan};
+use crate::control::pace::Pace;
+
+/// Between two full comparisons: a switch that lost its files has them again after about this long.
+const COMPARE: Duration = Duration::from_secs(5);
+
+/// Between two questions for the capacity, which others use up, too.
+const CAPACITY: Duration = Duration::from_secs(60);
+
+/// Between two looks at what is desired: a burst of elephants costs some looks, not one each, since a look is as long
+/// as the list. Far below what a commit takes.
+const LOOK: Duration = Duration::from_millis(10);
+
+/// Waits between tries at a switch that does not answer.
+pub(super) const BACKOFF: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
+
+/// What to do now.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Carry this out; then tell [`Agenda::changed`].
+    Change(Plan),
+    /// Ask what the switch has, and how much it can hold if so told; then tell [`Agenda::compared`].
+    Compare {
+        /// Whether to ask for the capacity.
+        capacity: bool,
+    },
+    /// Renew what the switch has, and compare it with this; then tell [`Agenda::renewed`].
+    Renew(Option<Belief>),
+    /// Nothing until then, unless something changes; `None`: until something changes.
+    Wait(Option<Time>),
+}
+
+/// The times of one switch.
+#[derive(Debug)]
+pub struct Agenda {
+    pace: Pace,
+    backoff: Backoff,
+    /// How long a lease lasts.
+    ttl: Duration,
+    /// A change or a comparison is under way.
+    busy: bool,
+    renewing: bool,
+    /// When the whole is to be compared.
+    compare_at: Time,
+    capacity_at: Time,
+    renew_at: Time,
+    /// The switch is left alone until then.
+    not_before: Time,
+    /// What is desired is not looked at until then.
+    look_at: Time,
+}
+
+impl Agenda {
+    /// Everything is due. `interval` is what lies between two changes in the long run, and `seed` decides the jitter.
+    pub const fn new(interval: Duration, ttl: Duration, seed: u64) -> Self {
+        Self {
+            pace: Pace::new(interval),
+            backoff: Backoff::new(BACKOFF.0, BACKOFF.1, seed),
+            ttl,
+            busy: false,
+            renewing: false,
+            compare_at: Time::START,
+            capacity_at: Time::START,
+            renew_at: Time::START,
+            not_before: Time::START,
+            look_at: Time::START,
+        }
+    }
+
+    /// What to do now. What it says to do has begun.
+    pub fn next(&mut self, now: Time, desired: &mut Desired) -> Step {
+        if desired.is_silent() {
+            return Step::Wait(None);
+        }
+        let mut wake = None;
+        if !self.renewing {
+            if self.renew_at <= now {
+                self.renewing = true;
+                return Step::Renew(desired.belief());
+            }
+            wake = Some(self.renew_at);
+        }
+        if self.busy {
+            return Step::Wait(wake);
+        }
+        let until = |time: Time| Step::Wait(Some(wake.map_or(time, |wake| wake.min(time))));
+        if !desired.was_compared() {
+            // Nothing is known, so nothing else can be done.
+            self.compare_at = self.compare_at.min(now);
+        }
+        // Before this nothing can be done, whatever changes meanwhile.
+        let earliest = self.compare_at.min(self.pace.ready_at());
+        let earliest = earliest.max(self.not_before).max(self.look_at);
+        if earliest > now {
+            return until(earliest);
+        }
+        self.look_at = now + LOOK;
+        let plan = desired.plan(now);
+        // A plan that rests on what is known is carried out first; after a failure nothing is known.
+        let trusted = self.backoff.failures() == 0 && desired.was_compared();
+        let due = match plan.changes.is_empty() {
+            false => Some(self.pace.ready_at()),
+            true => plan.wake,
+        };
+        if trusted && !plan.changes.is_empty() && self.pace.ready_at() <= now {
+            self.pace.take(now);
+            self.busy = true;
+            desired.begin(now, &plan);
+            return Step::Change(plan);
+        }
+        if self.compare_at <= now {
+            self.busy = true;
+            return Step::Compare {
+                capacity: self.capacity_at <= now,
+            };
+        }
+        until(due.map_or(self.compare_at, |due| due.min(self.compare_at)))
+    }
+
+    /// Changes have been carried out, or some failed for this reason.
+    pub fn changed(&mut self, now: Time, failure: Option<&Failure>, no_room: bool) {
+        self.busy = false;
+        if no_room {
+            (self.capacity_at, self.compare_at) = (now, now);
+        }
+        match failure {
+            Some(failure) => self.failed(now, failure),
+            None => self.backoff.reset(),
+        }
+    }
+
+    /// The comparison is done, or failed.
+    pub fn compared(&mut self, now: Time, outcome: Result<bool, &Failure>) {
+        self.busy = false;
+        match outcome {
+            Ok(capacity) => {
+                self.compare_at = now + COMPARE;
+                if capacity {
+                    self.capacity_at = now + CAPACITY;
+                }
+                self.backoff.reset();
+            }
+            Err(failure) => self.failed(now, failure),
+        }
+    }
+
+    /// What the switch has was renewed, or not; whether it has something else than we believe.
+    pub fn renewed(&mut self, now: Time, renewed: bool, contradicted: bool) {
+        self.renewing = false;
+        self.renew_at = now + if renewed { self.ttl / 3 } else { self.ttl / 12 };
+        if contradicted {
+            self.compare_at = now;
+        }
+    }
+
+    fn failed(&mut self, now: Time, failure: &Failure) {
+        let delay = self.backoff.next_delay();
+        self.not_before = now + delay.max(failure.retry_after.unwrap_or_default());
+        // What the switch has is not known any more.
+        self.compare_at = now;
+    }
+}

@@ -1,0 +1,194 @@
+//! What becomes of changes.
+
+use shared::AclName;
+
+use super::entry::{Entry, Presence, Trouble, View};
+use super::{Desired, Limits, Plan, Recent};
+use crate::actuator::{Change, Verdict};
+use crate::clock::Time;
+
+/// What happened, for the log and the counters.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Noted {
+    /// A control is on the switch for the first time.
+    Installed(Box<View>),
+    /// A control is on the switch again, or still.
+    Confirmed,
+    /// A control has gone from the switch, and is over.
+    Removed(Box<View>),
+    /// A control has gone from the switch that is wanted still, or again.
+    Vacated,
+    /// A control that nobody wanted has gone from the switch.
+    OrphanRemoved,
+    /// The switch does not want the change; `None` when that is no news, or does not matter any more.
+    Refused(Option<Box<View>>),
+    /// It would not fit; `None` as in [`Self::Refused`].
+    NoRoom(Option<Box<View>>),
+    /// A hand has changed what is ours; that is replaced next.
+    ByHand,
+    /// Not carried out, or nobody knows.
+    Failed,
+}
+
+impl Desired {
+    /// The plan is being carried out: from now on, until a verdict, nobody knows what the switch has.
+    pub fn begin(&mut self, now: Time, plan: &Plan) {
+        self.version += 1;
+        for change in &plan.changes {
+            if let Some(entry) = self.entries.get_mut(&change.name) {
+                if change.is_install() {
+                    place(entry, self.recent.get(&change.name), now);
+                }
+                entry.begin(now, change.is_install());
+            }
+        }
+    }
+
+    /// The request was given up without a verdict, so it failed.
+    pub fn abandon(&mut self, now: Time) {
+        self.version += 1;
+        let names: Vec<_> = self.entries.keys().cloned().collect();
+        for name in names {
+            if let Some(entry) = self.entries.get_mut(&name) {
+                entry.in_flight = None;
+                entry.settle(None, now);
+            }
+            self.finish(now, &name);
+        }
+    }
+
+    /// What the switch said about one change.
+    pub fn verdict(&mut self, now: Time, change: &Change, verdict: Verdict) -> Noted {
+        self.version += 1;
+        let name = &change.name;
+        let modes = self.modes;
+        let Some(entry) = self.entries.get_mut(name) else {
+            return self.orphan_verdict(now, name, verdict);
+        };
+        let before = entry.in_flight.take();
+        entry.hand = None;
+        let placed = match &verdict {
+            Verdict::Failed(_) => None,
+            verdict => Some(matches!(verdict, Verdict::Installed { .. })),
+        };
+        entry.settle(placed, now);
+        match verdict {
+            Verdict::Installed { etag, timing } => {
+                entry.presence = Presence::Installed(etag);
+                entry.trouble = None;
+                if entry.times.installed.is_some() {
+                    return Noted::Confirmed;
+                }
+                entry.times.installed = Some(now);
+                entry.timing = Some(timing);
+                Noted::Installed(Box::new(entry.view(&modes, false)))
+            }
+            Verdict::Removed => {
+                entry.presence = Presence::Absent;
+                entry.trouble = None;
+                self.removed(now, name);
+                self.finish(now, name).map_or(Noted::Vacated, Noted::Removed)
+            }
+            Verdict::Refused { why } => {
+                // A refusal changes nothing on the switch.
+                entry.presence = before.unwrap_or(Presence::Unknown);
+                let trouble = Trouble::Refused {
+                    install: change.is_install(),
+                    why,
+                    retry: now + Limits::REFUSED_RETRY,
+                };
+                Noted::Refused(self.trouble(now, name, trouble))
+            }
+            Verdict::NoRoom { why } => {
+                entry.presence = before.unwrap_or(Presence::Unknown);
+                let trouble = Trouble::NoRoom {
+                    why,
+                    retry: now + Limits::REFUSED_RETRY,
+                };
+                // What it has is what fits, until it says otherwise.
+                let most = self.taken().entries;
+                self.room = Some(self.room.map_or(most, |room| room.min(most)));
+                Noted::NoRoom(self.trouble(now, name, trouble))
+            }
+            Verdict::ByHand(hand) => {
+                entry.presence = Presence::Unknown;
+                entry.hand = Some(hand);
+                Noted::ByHand
+            }
+            Verdict::Failed(failure) => {
+                entry.presence = Presence::Unknown;
+                entry.trouble = Some(Trouble::Failed { why: failure.why });
+                Noted::Failed
+            }
+        }
+    }
+
+    /// Notes what is wrong; the control as people see it when that is news.
+    fn trouble(&mut self, now: Time, name: &AclName, trouble: Trouble) -> Option<Box<View>> {
+        let entry = self.entries.get_mut(name)?;
+        let news = entry.trouble.as_ref().is_none_or(|t| t.why() != trouble.why());
+        entry.trouble = Some(trouble);
+        let news = news && entry.trouble().is_some();
+        let view = news.then(|| Box::new(entry.view(&self.modes, false)));
+        self.finish(now, name);
+        view
+    }
+
+    /// We have removed a control: others may fit now, and it must not come back too soon too often.
+    fn removed(&mut self, now: Time, name: &AclName) {
+        for entry in self.entries.values_mut() {
+            entry.trouble.take_if(|t| matches!(t, Trouble::NoRoom { .. }));
+        }
+        self.recent
+            .retain(|_, recent| now.since(recent.removed) < Limits::AGAIN);
+        let Some(entry) = self.entries.get_mut(name) else {
+            return;
+        };
+        if let Some(placed) = entry.placed.take() {
+            let (removed, hold) = (now, entry.hold);
+            let recent = Recent {
+                placed,
+                removed,
+                hold,
+            };
+            self.recent.insert(name.clone(), recent);
+        }
+    }
+
+    fn orphan_verdict(&mut self, now: Time, name: &AclName, verdict: Verdict) -> Noted {
+        let orphan = self.orphans.get_mut(name);
+        match verdict {
+            Verdict::Removed => {
+                self.orphans.remove(name);
+                Noted::OrphanRemoved
+            }
+            Verdict::Refused { .. } | Verdict::NoRoom { .. } => {
+                if let Some(orphan) = orphan {
+                    orphan.due = now + Limits::REFUSED_RETRY;
+                }
+                Noted::Refused(None)
+            }
+            Verdict::ByHand(hand) => {
+                if let Some(orphan) = orphan {
+                    orphan.hand = Some(hand);
+                }
+                Noted::ByHand
+            }
+            Verdict::Installed { .. } => Noted::Confirmed,
+            Verdict::Failed(_) => Noted::Failed,
+        }
+    }
+}
+
+/// A control comes to the switch: how long it will stay there at least.
+fn place(entry: &mut Entry, recent: Option<&Recent>, now: Time) {
+    if entry.placed.is_some() {
+        return;
+    }
+    if let Some(recent) = recent
+        && now.since(recent.removed) < Limits::AGAIN
+    {
+        entry.hold = recent.hold.saturating_mul(2).min(Limits::LONGEST_HOLD);
+        entry.not_before = recent.placed + Limits::AGAIN;
+    }
+}

@@ -1,0 +1,178 @@
+//! Who gets the places that a switch has for us.
+
+use std::cmp::Reverse;
+use std::collections::HashSet;
+
+use shared::AclName;
+
+use super::entry::{Entry, Presence, Trouble};
+use super::{Desired, Time};
+
+/// Places: ACLs, and the hardware entries that they take.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Taken {
+    pub(super) rules: usize,
+    pub(super) entries: u64,
+}
+
+impl Taken {
+    const fn add(&mut self, entries: u64) {
+        self.rules += 1;
+        self.entries = self.entries.saturating_add(entries);
+    }
+
+    /// Takes a place, if there is one.
+    const fn take(&mut self, entries: u64) -> bool {
+        if self.rules == 0 || self.entries < entries {
+            return false;
+        }
+        self.rules -= 1;
+        self.entries -= entries;
+        true
+    }
+}
+
+/// Who comes and who goes because of the places there are.
+#[derive(Debug, Default)]
+pub(super) struct Places<'a> {
+    /// Controls on the switch that must leave although they are wanted.
+    pub(super) leave: HashSet<&'a AclName>,
+    /// Controls that have a free place.
+    pub(super) enter: Vec<&'a Entry>,
+    /// When more can be said, if nothing happens before.
+    pub(super) later: Option<Time>,
+}
+
+impl Desired {
+    /// What ours take on the switch. What is to be removed keeps its place until it is gone.
+    pub(super) fn taken(&self) -> Taken {
+        let mut taken = self.taken_by_entries();
+        for orphan in self.orphans.values() {
+            taken.add(orphan.entries);
+        }
+        taken
+    }
+
+    fn taken_by_entries(&self) -> Taken {
+        let mut taken = Taken::default();
+        for entry in self.entries.values().filter(|e| e.presence != Presence::Absent) {
+            taken.add(entry.entries);
+        }
+        taken
+    }
+
+    fn free(&self) -> Taken {
+        let taken = self.taken();
+        Taken {
+            rules: self.limits.max_rules.saturating_sub(taken.rules),
+            entries: self.room.unwrap_or(u64::MAX).saturating_sub(taken.entries),
+        }
+    }
+
+    /// Who comes and who goes. The largest come first.
+    pub(super) fn places(&self, now: Time) -> Places<'_> {
+        let mut places = Places {
+            leave: self.excess(),
+            ..Places::default()
+        };
+        let mut waiting = Vec::new();
+        // Those for whom the switch has said that there is no room wait for a place that another one leaves.
+        let mut rest = Vec::new();
+        for entry in self.entries.values().filter(|e| e.waits() && self.stays(e)) {
+            match entry.retry(true) {
+                due if due <= now => waiting.push(entry),
+                due => {
+                    places.later = Some(places.later.map_or(due, |later| later.min(due)));
+                    rest.extend(matches!(entry.trouble, Some(Trouble::NoRoom { .. })).then_some(entry));
+                }
+            }
+        }
+        waiting.sort_by_key(|entry| Reverse(entry.value()));
+        let mut free = self.free();
+        for entry in waiting {
+            match free.take(entry.entries) {
+                true => places.enter.push(entry),
+                false => rest.push(entry),
+            }
+        }
+        if !rest.is_empty() {
+            rest.sort_by_key(|entry| Reverse(entry.value()));
+            self.displace(now, &rest, &mut places);
+        }
+        places
+    }
+
+    /// Exchanges small controls that have been there for their time against much larger ones that wait.
+    fn displace<'a>(&'a self, now: Time, waiting: &[&'a Entry], places: &mut Places<'a>) {
+        // What goes anyway makes room first.
+        let going = self.entries.iter().filter(|(name, entry)| {
+            let gone = entry.presence == Presence::Absent;
+            !gone && (!self.stays(entry) || places.leave.contains(name))
+        });
+        let mut victims: Vec<_> = self
+            .entries
+            .iter()
+            .filter(|(name, entry)| {
+                let there = matches!(entry.presence, Presence::Installed(_));
+                there && self.stays(entry) && !places.leave.contains(name)
+            })
+            .collect();
+        victims.sort_by_key(|(_, entry)| entry.value());
+        let mut victims = victims.into_iter();
+        for entry in waiting
+            .iter()
+            .skip(going.count().saturating_add(self.orphans.len()))
+        {
+            let mut freed = 0;
+            while freed < entry.entries {
+                let Some((name, victim)) = victims.next().filter(|(_, victim)| entry.outdoes(victim)) else {
+                    return;
+                };
+                if victim.held_until() > now {
+                    let due = victim.held_until();
+                    places.later = Some(places.later.map_or(due, |later| later.min(due)));
+                    return;
+                }
+                places.leave.insert(name);
+                freed += victim.entries;
+            }
+        }
+    }
+
+    /// Controls beyond what may be there, those of the smallest value first: from a life with a larger budget, or since
+    /// others need more of the switch.
+    fn excess(&self) -> HashSet<&AclName> {
+        let mut excess = HashSet::new();
+        let mut taken = self.taken_by_entries();
+        let room = self.room.unwrap_or(u64::MAX);
+        if taken.rules <= self.limits.max_rules && taken.entries <= room {
+            return excess;
+        }
+        let there = self
+            .entries
+            .iter()
+            .filter(|(_, e)| e.presence != Presence::Absent);
+        let mut there: Vec<_> = there.collect();
+        // What is known to be there has a right to stay before what only may be.
+        there.sort_by_key(|(_, e)| (e.value(), matches!(e.presence, Presence::Installed(_))));
+        for (name, entry) in there {
+            if taken.rules <= self.limits.max_rules && taken.entries <= room {
+                break;
+            }
+            taken.rules -= 1;
+            taken.entries -= entry.entries;
+            excess.insert(name);
+        }
+        excess
+    }
+
+    /// Wanted controls that nothing is wrong with, but that there is no place for.
+    pub(super) fn over(&self) -> HashSet<&AclName> {
+        let waits = |e: &&Entry| e.waits() && self.stays(e) && e.trouble().is_none();
+        let mut waiting: Vec<_> = self.entries.values().filter(waits).collect();
+        waiting.sort_by_key(|entry| Reverse(entry.value()));
+        let mut free = self.free();
+        waiting.retain(|entry| !free.take(entry.entries));
+        waiting.into_iter().map(|entry| &entry.control.name).collect()
+    }
+}
