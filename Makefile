@@ -1,6 +1,6 @@
 # `make` lists what there is to make.
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint fuzz bench bench-acl bench-engine bench-loop bench-udp static lab clean
+.PHONY: help demo test check lint fuzz bench bench-acl bench-engine bench-soak bench-loop bench-udp static lab clean
 
 help: ## This list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 17
@@ -19,7 +19,7 @@ lint: ## Format, lints, documentation, licences
 fuzz: ## Hostile bytes for every parser, 60 s each; ARGS="SECONDS TARGET…" for more or less
 	@scripts/fuzz $(ARGS)
 
-bench: bench-acl bench-engine bench-loop bench-udp ## All measurements; each is also a target of its own
+bench: bench-acl bench-engine bench-soak bench-loop bench-udp ## All measurements; each is also a target of its own
 
 bench-acl: ## acl-server: its own share of a change, changes a second, memory, start
 	@scripts/install-deps --build
@@ -28,6 +28,9 @@ bench-acl: ## acl-server: its own share of a change, changes a second, memory, s
 
 bench-engine: ## flow-marker's engine in memory: nanoseconds a sample by stage, bytes a flow
 	@cargo run --quiet --release --package tests --bin engine-bench -- $(ARGS)
+
+bench-soak: ## flow-marker's engine under ten minutes of random agents, sources, keys, counters and names: memory and its bound
+	@cargo run --quiet --release --package tests --bin soak-bench -- $(ARGS)
 
 bench-loop: ## From first packet to first marked packet in the lab, by parts (as root)
 	@scripts/install-deps

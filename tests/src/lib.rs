@@ -29,3 +29,5 @@ pub mod kernel;
 pub mod binaries;
 /// Polling with a time limit.
 pub mod wait;
+/// Random numbers that are the same in every run.
+pub mod random;

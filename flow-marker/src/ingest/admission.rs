@@ -7,48 +7,16 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use ipnet::IpNet;
 
+use super::places::Places;
 use crate::clock::Time;
 use crate::keyed::Keyed;
 
 /// An agent that has said nothing for so long may be forgotten. Agents tell their counters every 20 or 30 seconds.
 pub const SILENT: Duration = Duration::from_secs(3600);
-
-/// The places of agents that are not in the inventory, shared by all threads.
-#[derive(Debug)]
-pub struct Places {
-    taken: AtomicUsize,
-    most: usize,
-}
-
-impl Places {
-    /// So many places, all free.
-    pub const fn new(most: usize) -> Self {
-        Self {
-            taken: AtomicUsize::new(0),
-            most,
-        }
-    }
-
-    fn take(&self) -> bool {
-        let one_more = |taken: usize| (taken < self.most).then(|| taken + 1);
-        self.taken
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more)
-            .is_ok()
-    }
-
-    fn give_back(&self, count: usize) {
-        self.taken.fetch_sub(count, Ordering::Relaxed);
-    }
-
-    fn are_all_taken(&self) -> bool {
-        self.taken.load(Ordering::Relaxed) >= self.most
-    }
-}
 
 /// Why an agent is not listened to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

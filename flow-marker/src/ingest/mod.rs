@@ -22,6 +22,7 @@ mod socket;
 mod sink;
 pub mod admission;
 pub mod loss;
+pub mod places;
 
 pub use sink::{Received, Sink};
 pub use socket::{Sockets, adopt, bind};

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::sample::{CounterSample, FlowSample, PortCounters, Sample};
+use crate::random::Random;
 
 /// Which packets of a flow are sampled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,7 +61,7 @@ impl Traffic {
         };
         Samples {
             traffic: self,
-            random: Random(seed),
+            random: Random::new(seed),
             packets: 0,
         }
     }
@@ -90,7 +91,7 @@ impl Iterator for Samples {
         let rate = self.traffic.sample.sampling_rate.max(1);
         let step = match self.traffic.spacing {
             Spacing::Regular => rate,
-            Spacing::Random { .. } => self.random.skip(rate),
+            Spacing::Random { .. } => skip(&mut self.random, rate),
         };
         self.packets += u64::from(step);
         let before = self.packets - 1;
@@ -106,33 +107,20 @@ impl Iterator for Samples {
     }
 }
 
-/// splitmix64: enough randomness for a test, the same on every machine.
-#[derive(Debug, Clone)]
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        mixed ^ (mixed >> 31)
+/// Packets up to and with the next sampled one, when each is sampled with probability 1/`rate`.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a float becomes the nearest integer there is; the result is positive"
+)]
+fn skip(random: &mut Random, rate: u32) -> u32 {
+    if rate == 1 {
+        return 1;
     }
-
-    /// Packets up to and with the next sampled one, when each is sampled with probability 1/`rate`.
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "a float becomes the nearest integer there is; the result is positive"
-    )]
-    fn skip(&mut self, rate: u32) -> u32 {
-        if rate == 1 {
-            return 1;
-        }
-        // 53 random bits, from above 0 to 1.
-        let uniform = ((self.next() >> 11) + 1) as f64 / (1_u64 << 53) as f64;
-        let missed = uniform.ln() / (-1.0 / f64::from(rate)).ln_1p();
-        (missed as u32).saturating_add(1)
-    }
+    // 53 random bits, from above 0 to 1.
+    let uniform = ((random.bits() >> 11) + 1) as f64 / (1_u64 << 53) as f64;
+    let missed = uniform.ln() / (-1.0 / f64::from(rate)).ln_1p();
+    (missed as u32).saturating_add(1)
 }
 
 /// Several flows and the counters of several ports, in the order of time.

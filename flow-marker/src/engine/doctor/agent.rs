@@ -7,6 +7,7 @@ use super::port::{CountersSeen, Port};
 use super::sampler::{FlowSeen, Sampler};
 use crate::clock::Time;
 use crate::flow::Direction;
+use crate::ingest::places::Share;
 use crate::keyed::Keyed;
 use crate::sflow::DataSource;
 
@@ -30,11 +31,11 @@ impl<K, V> Default for Places<K, V> {
 
 impl<K: Copy + Eq + Hash + Ord, V: Default> Places<K, V> {
     /// The value of a key, made when there is room.
-    fn entry(&mut self, key: K) -> Option<&mut V> {
+    fn entry(&mut self, key: K, share: &mut Share) -> Option<&mut V> {
         if self.values.get(self.last).is_none_or(|(last, _)| *last != key) {
             self.last = match self.index.get(&key) {
                 Some(at) => *at,
-                None if self.values.len() >= AgentDoctor::MAX_PORTS => return None,
+                None if self.values.len() >= AgentDoctor::MAX_PORTS || !share.take() => return None,
                 None => {
                     self.values.push((key, V::default()));
                     self.index.insert(key, self.values.len() - 1);
@@ -69,6 +70,7 @@ pub struct AgentDoctor {
     pub(super) refused: u64,
     pub(super) first: Option<Time>,
     pub(super) any_counters: bool,
+    share: Share,
 }
 
 impl AgentDoctor {
@@ -76,10 +78,18 @@ impl AgentDoctor {
     /// which may be split into four.
     pub const MAX_PORTS: usize = 4800;
 
+    /// What is known of an agent whose data sources and ports take places of this share.
+    pub fn new(share: Share) -> Self {
+        Self {
+            share,
+            ..Self::default()
+        }
+    }
+
     /// Takes a flow sample.
     pub fn observe_flow(&mut self, seen: &FlowSeen, now: Time) {
         self.first.get_or_insert(now);
-        let Some(sampler) = self.samplers.entry(seen.source) else {
+        let Some(sampler) = self.samplers.entry(seen.source, &mut self.share) else {
             self.refused += 1;
             return;
         };
@@ -88,7 +98,7 @@ impl AgentDoctor {
         let Some(if_index) = seen.source.if_index().or_else(|| seen.input.if_index()) else {
             return;
         };
-        let Some(port) = self.ports.entry(if_index) else {
+        let Some(port) = self.ports.entry(if_index, &mut self.share) else {
             self.refused += 1;
             return;
         };
@@ -102,7 +112,7 @@ impl AgentDoctor {
     pub fn observe_counters(&mut self, seen: &CountersSeen<'_>, now: Time) {
         self.first.get_or_insert(now);
         self.any_counters = true;
-        match self.ports.entry(seen.if_index) {
+        match self.ports.entry(seen.if_index, &mut self.share) {
             Some(port) => port.observe(seen, now),
             None => self.refused += 1,
         }

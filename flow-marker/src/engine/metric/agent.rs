@@ -8,6 +8,7 @@ use super::rate::Seen;
 use super::source::SourceName;
 use super::value::Value;
 use crate::clock::Time;
+use crate::ingest::places::Share;
 use crate::sflow::CounterFormat;
 
 /// A value and how long it is good for.
@@ -123,6 +124,17 @@ pub(super) struct Agent {
     pub(super) values: usize,
     /// Data sources that have named themselves.
     pub(super) named_sources: usize,
+    /// What it has of the room for all.
+    pub(super) room: Room,
+}
+
+/// What one agent has of the room that all agents outside of the inventory have together.
+#[derive(Debug, Default)]
+pub(super) struct Room {
+    /// Data sources, and the readings of their counters.
+    pub(super) sources: Share,
+    /// Values, and readings of counters with names of their own.
+    pub(super) values: Share,
 }
 
 impl Agent {
@@ -130,8 +142,11 @@ impl Agent {
     pub(super) fn sweep(&mut self, names: &mut Names, now: Time) {
         /// The baseline of a rate outlives its value, so that slow pollers have rates at all.
         const BASELINE: Duration = Duration::from_secs(3600);
+        let (mut values, mut readings) = (0, 0);
         for source in self.sources.values_mut() {
-            self.values -= source.retain(names, |_, cell| cell.is_current(now));
+            let before = (source.readings.len(), source.named.len());
+            let gone = source.retain(names, |_, cell| cell.is_current(now));
+            self.values -= gone;
             source.readings.retain(|r| now.since(r.seen.at) <= BASELINE);
             source.named.retain(|count| {
                 let kept = now.since(count.at) <= BASELINE;
@@ -140,9 +155,16 @@ impl Agent {
                 }
                 kept
             });
+            readings += before.0 - source.readings.len();
+            values += gone + before.1 - source.named.len();
         }
+        let sources = self.sources.len();
         self.sources
             .retain(|_, s| s.len() > 0 || !s.readings.is_empty() || !s.named.is_empty());
+        self.room
+            .sources
+            .give_back(readings + sources - self.sources.len());
+        self.room.values.give_back(values);
         self.named_sources = self
             .sources
             .keys()

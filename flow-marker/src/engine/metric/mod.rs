@@ -26,7 +26,7 @@ pub use name::{MetricId, Names};
 pub use pattern::{Pattern, PatternError};
 pub use rate::Seen;
 pub use source::SourceName;
-pub use store::{CounterWriter, Limits, Named, Origin, Store, Tally, Updated, Watch};
+pub use store::{CounterWriter, Limits, Named, Origin, Pool, Store, Tally, Updated, Watch};
 pub use table::{Field, known_names};
 pub use value::Value;
 pub(crate) use value::serialize_number;

@@ -2,14 +2,16 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
-use super::agent::{Agent, Cell, Source};
+use super::agent::{Agent, Cell, Room, Source};
 use super::name::{MetricId, Names};
 use super::rate::{Reading, Seen};
 use super::source::SourceName;
 use super::value::Value;
 use crate::clock::Time;
+use crate::ingest::places::{Places, Share};
 use crate::sflow::DataSource;
 
 mod counters;
@@ -44,6 +46,16 @@ impl Default for Limits {
             values_per_source: 512,
         }
     }
+}
+
+/// Room that all agents outside of the inventory have together, in all threads. Per agent there are the limits of
+/// [`Limits`]; this is for many agents that each go to theirs.
+#[derive(Debug, Clone)]
+pub struct Pool {
+    /// Data sources, and readings of their counters.
+    pub sources: Arc<Places>,
+    /// Values.
+    pub values: Arc<Places>,
 }
 
 /// How long values last.
@@ -149,6 +161,7 @@ pub enum Named<'a> {
 #[derive(Debug)]
 pub struct Store {
     limits: Limits,
+    pool: Option<(Pool, Arc<[IpAddr]>)>,
     names: Names,
     agents: Vec<(IpAddr, Agent)>,
     by_address: HashMap<IpAddr, usize>,
@@ -162,12 +175,32 @@ impl Store {
     pub fn new(limits: Limits) -> Self {
         Self {
             limits,
+            pool: None,
             names: Names::default(),
             agents: Vec::new(),
             by_address: HashMap::new(),
             swept: 0,
             tally: Tally::default(),
             changed: Vec::new(),
+        }
+    }
+
+    /// The same, where agents outside of this inventory share what is in the pool.
+    pub fn shared(limits: Limits, pool: Pool, inventory: impl IntoIterator<Item = IpAddr>) -> Self {
+        Self {
+            pool: Some((pool, inventory.into_iter().collect())),
+            ..Self::new(limits)
+        }
+    }
+
+    /// The room of an agent.
+    fn room(&self, agent: IpAddr) -> Room {
+        match &self.pool {
+            Some((pool, inventory)) if !inventory.contains(&agent) => Room {
+                sources: Share::of(Arc::clone(&pool.sources)),
+                values: Share::of(Arc::clone(&pool.values)),
+            },
+            _ => Room::default(),
         }
     }
 
@@ -343,7 +376,12 @@ impl Store {
                 return None;
             }
             None => {
-                self.agents.push((address, Agent::default()));
+                let room = self.room(address);
+                let agent = Agent {
+                    room,
+                    ..Agent::default()
+                };
+                self.agents.push((address, agent));
                 self.by_address.insert(address, self.agents.len() - 1);
                 self.agents.len() - 1
             }
@@ -359,7 +397,7 @@ impl Store {
             });
             let full = agent.sources.len() >= self.limits.sources
                 || (text.is_some() && agent.named_sources >= self.limits.named_sources);
-            if odd || full {
+            if odd || full || !agent.room.sources.take() {
                 self.tally.refused_sources += 1;
                 return None;
             }
@@ -374,6 +412,7 @@ impl Store {
             host: cpus.and_then(|id| host_value(agent, id)),
             source: agent.sources.get_mut(name)?,
             values: &mut agent.values,
+            room: &mut agent.room,
             names: &mut self.names,
             limits: &self.limits,
             tally: &mut self.tally,

@@ -1,12 +1,14 @@
 //! The store as its user sees it.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use proptest::prelude::*;
 
 use super::*;
 use crate::clock::Time;
+use crate::ingest::places::Places;
 use crate::sflow::{CounterFormat, DataSource, SourceClass};
 
 pub(super) const AGENT: &str = "10.0.0.1";
@@ -89,6 +91,50 @@ fn number(store: &Store, source: &str, metric: &str, seconds: f64) -> Option<f64
 
 fn store() -> Store {
     Store::new(Limits::default())
+}
+
+/// Fills a store with `agents`, each with 100 data sources of two values; how many values it has.
+fn fill(store: &mut Store, agents: std::ops::Range<u8>) -> usize {
+    let before = store.len();
+    for agent in agents {
+        for port in 0..100 {
+            let source = SourceName::Sflow(DataSource::interface(port));
+            for name in ["a", "b"] {
+                let place = (IpAddr::from([10, 0, 0, agent]), &source);
+                store.set(place, name, 1.0, Duration::from_secs(60), Time::START, &mut ());
+            }
+        }
+    }
+    store.len() - before
+}
+
+#[test]
+fn agents_outside_of_the_inventory_share_what_there_is() {
+    let pool = || Pool {
+        sources: Arc::new(Places::new(250)),
+        values: Arc::new(Places::new(450)),
+    };
+    let switch = IpAddr::from([10, 0, 0, 200]);
+    let shared = pool();
+    let mut stores = [(); 2].map(|()| Store::shared(Limits::default(), shared.clone(), [switch]));
+    // 450 values, of 225 data sources; the last 25 have none.
+    assert_eq!(fill(&mut stores[0], 0..5), 450);
+    assert!(stores[0].tally().refused_sources > 0 && stores[0].tally().refused_values > 0);
+    assert_eq!(
+        fill(&mut stores[1], 5..9),
+        0,
+        "another thread's agents have the same room"
+    );
+    assert_eq!(fill(&mut stores[1], 200..201), 200, "the inventory has its own");
+    // What is forgotten, and what has been missing for long, is room again.
+    stores[0].forget(IpAddr::from([10, 0, 0, 0]));
+    assert_eq!(fill(&mut stores[1], 5..9), 200);
+    for minute in 0..400 {
+        stores[1].sweep(Time::START + Duration::from_secs(minute * 60));
+    }
+    stores[0].forget(IpAddr::from([10, 0, 0, 1]));
+    stores[0].forget(IpAddr::from([10, 0, 0, 2]));
+    assert_eq!(fill(&mut stores[0], 9..20), 450);
 }
 
 #[test]

@@ -14,6 +14,7 @@ use crate::engine::threshold::Thresholds;
 use crate::flow::language::Needs;
 use crate::flow::{self, AgentId, Direction, Lags, View, direction};
 use crate::ingest::loss::{Arrival, Kind, Loss};
+use crate::ingest::places::{Places, Share};
 use crate::metrics;
 use crate::packet::{Header, Layer, Stop};
 use crate::sflow::{
@@ -52,21 +53,27 @@ pub(super) struct Agent {
 }
 
 impl Agent {
-    /// An agent of which nothing is known but what the configuration says of its LAGs.
+    /// An agent of which nothing is known but what the configuration says of its LAGs. Its data sources take `sources` when
+    /// it is not in the inventory.
     pub(super) fn new(
         address: IpAddr,
         (id, lags): (Option<AgentId>, Lags),
-        counts: Arc<metrics::Agent>,
+        (counts, sources): (Arc<metrics::Agent>, &Arc<Places>),
         now: Time,
     ) -> Self {
+        // The inventory is limited by itself.
+        let share = || match id {
+            Some(_) => Share::default(),
+            None => Share::of(Arc::clone(sources)),
+        };
         Self {
             address,
             id,
             counts,
-            sources: AgentSources::default(),
+            sources: AgentSources::new(id.is_some()),
             lags,
-            loss: Loss::new(LOSS_SOURCES),
-            doctor: AgentDoctor::default(),
+            loss: Loss::new(LOSS_SOURCES, share()),
+            doctor: AgentDoctor::new(share()),
             from: SocketAddr::from(([0; 4], 0)),
             first_seen: now,
             uptime_ms: 0,

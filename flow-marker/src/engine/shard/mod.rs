@@ -15,7 +15,7 @@ use std::time::Duration;
 use super::elephants::Elephants;
 #[cfg(test)]
 use super::metric::SourceName;
-use super::metric::{Limits, Store};
+use super::metric::{Limits, Pool, Store};
 use super::names;
 use super::outlet::Outlet;
 use super::plan::Plan;
@@ -24,7 +24,8 @@ use crate::clock::Time;
 use crate::config::Config;
 use crate::detect::Detector;
 use crate::flow::{self, Seen};
-use crate::ingest::admission::{Places, Roll};
+use crate::ingest::admission::Roll;
+use crate::ingest::places::Places;
 use crate::ingest::{Received, Sink};
 use crate::inventory::PortBoard;
 use crate::metrics::{self, Metrics};
@@ -44,11 +45,22 @@ const NAMES: Duration = Duration::from_secs(10);
 /// Places where thresholds are above, over all shards: 100 bytes each.
 const THRESHOLD_PLACES: usize = 200_000;
 
+/// Data sources of all agents outside of the inventory together, as often as something is kept of them: numbers of flow and
+/// counter samples, sampling, port, metrics and readings of their counters. 1,000 switches of 64 ports take 450,000 places,
+/// of 70 to 700 bytes each.
+const SOURCES: usize = 1 << 19;
+
+/// Values of all agents outside of the inventory together: 48 for each port of 1,000 such switches are three million, of 64
+/// bytes each, and up to 256 more for a text.
+const VALUES: usize = 1 << 22;
+
 /// What all shards of an engine have in common.
 #[derive(Debug, Clone)]
 pub struct Common {
     /// The places of agents outside of the inventory.
     places: Arc<Places>,
+    /// What these agents have for data sources and values.
+    pool: Pool,
     /// What hashes of flows begin with, so that a flow has the same in every shard.
     seed: [u64; 2],
 }
@@ -59,6 +71,10 @@ impl Common {
         use std::hash::{BuildHasher as _, RandomState};
         Self {
             places: Arc::new(Places::new(config.sflow.max_agents)),
+            pool: Pool {
+                sources: Arc::new(Places::new(SOURCES)),
+                values: Arc::new(Places::new(VALUES)),
+            },
             seed: [(); 2].map(|()| RandomState::new().hash_one(0_u64)),
         }
     }
@@ -68,6 +84,8 @@ impl Common {
 pub struct Shard {
     agents: Roll<Agent>,
     sources: Sources,
+    /// What agents outside of the inventory have for data sources.
+    data_sources: Arc<Places>,
     elephants: Elephants,
     thread: Arc<metrics::Thread>,
     /// Of the agents of the inventory.
@@ -123,7 +141,8 @@ impl Shard {
             elephants,
             agent_metrics: switches().zip(metrics.agents().map(Arc::clone)).collect(),
             other: metrics.others().get(thread).cloned().unwrap_or_default(),
-            metrics: Store::new(Limits::default()),
+            metrics: Store::shared(Limits::default(), common.pool.clone(), switches()),
+            data_sources: Arc::clone(&common.pool.sources),
             thresholds: Thresholds::new(THRESHOLD_PLACES / threads),
             defined: AllDefined::new(limits, common.seed, Arc::clone(&counters)),
             thread: counters,
@@ -152,6 +171,7 @@ impl Shard {
         let Self {
             agents,
             sources,
+            data_sources,
             elephants,
             thread,
             agent_metrics,
@@ -167,7 +187,8 @@ impl Shard {
             let id = elephants.find(address);
             let counters = id.and_then(|_| agent_metrics.get(&address));
             let lags = elephants.lags(id);
-            Agent::new(address, (id, lags), Arc::clone(counters.unwrap_or(other)), now)
+            let counters = Arc::clone(counters.unwrap_or(other));
+            Agent::new(address, (id, lags), (counters, data_sources), now)
         };
         let mut forgotten = Vec::new();
         let entered = agents.enter(now, address, new, |_, agent| forgotten.push(agent));

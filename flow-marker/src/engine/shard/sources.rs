@@ -18,8 +18,14 @@ pub(super) struct Sources {
 impl Sources {
     /// The most positions, as many as flow definitions tell apart.
     const MOST: usize = 1 << 16;
+    /// As many of them may agents outside of the inventory have: whoever invents some leaves room for the others.
+    const MOST_OTHERS: usize = Self::MOST / 4 * 3;
 
-    fn add(&mut self, agent: IpAddr, source: SourceName) -> Option<SourceId> {
+    fn add(&mut self, agent: IpAddr, source: SourceName, is_known: bool) -> Option<SourceId> {
+        let taken = self.places.len() - self.free.len();
+        if !is_known && taken >= Self::MOST_OTHERS {
+            return None;
+        }
         if let Some(position) = self.free.pop_first() {
             *self.places.get_mut(usize::try_from(position).ok()?)? = Some((agent, source));
             return Some(SourceId(position));
@@ -60,12 +66,21 @@ impl Sources {
 pub(super) struct AgentSources {
     /// The one that was used last is found at once: samples of one data source come together.
     last: Option<(DataSource, SourceId)>,
+    is_known: bool,
     ids: HashMap<DataSource, SourceId, Keyed>,
 }
 
 impl AgentSources {
     /// Data sources of one agent, so that it cannot take the places of all others.
     const MOST: usize = 9600;
+
+    /// Of an agent that is, or is not, in the inventory.
+    pub(super) fn new(is_known: bool) -> Self {
+        Self {
+            is_known,
+            ..Self::default()
+        }
+    }
 
     /// The position of a data source; `None` when there are too many.
     #[inline]
@@ -77,7 +92,7 @@ impl AgentSources {
             Some(id) => *id,
             None if self.ids.len() >= Self::MOST => return None,
             None => {
-                let id = all.add(agent, SourceName::Sflow(source))?;
+                let id = all.add(agent, SourceName::Sflow(source), self.is_known)?;
                 self.ids.insert(source, id);
                 id
             }
@@ -121,6 +136,21 @@ mod tests {
             agent.id(address, DataSource::interface(10), &mut all),
             Some(SourceId(3))
         );
+    }
+
+    #[test]
+    fn agents_that_are_invented_leave_room_for_the_inventory() {
+        let mut all = Sources::default();
+        let mut taken = 0;
+        for n in 0..=255 {
+            let mut forged = AgentSources::default();
+            let port = |port| forged.id([10, 0, 0, n].into(), DataSource::interface(port), &mut all);
+            taken += (0..1000).filter_map(port).count();
+        }
+        assert_eq!(taken, Sources::MOST_OTHERS);
+        let mut switch = AgentSources::new(true);
+        let port = |port| switch.id([192, 0, 2, 1].into(), DataSource::interface(port), &mut all);
+        assert_eq!((0..4800).filter_map(port).count(), 4800);
     }
 
     #[test]

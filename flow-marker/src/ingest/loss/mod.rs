@@ -15,6 +15,7 @@ use std::collections::hash_map::Entry;
 
 pub use sequence::{Arrival, Counts, Sequence};
 
+use super::places::Share;
 use crate::keyed::Keyed;
 use crate::sflow::DataSource;
 
@@ -79,19 +80,23 @@ pub struct Loss {
     /// The sub-agent of the last datagram and its life; `None` when it is beyond the limit.
     current: Option<(u32, u32)>,
     max_sources: usize,
+    /// What all agents that are limited together have for their data sources.
+    share: Share,
     datagrams: Counts,
     untracked_datagrams: u64,
     samples: [SampleCounts; 3],
 }
 
 impl Loss {
-    /// Nothing has come yet. So many data sources are accounted for, each kind of sample for itself.
-    pub fn new(max_sources: usize) -> Self {
+    /// Nothing has come yet. So many data sources are accounted for, each kind of sample for itself, as long as the
+    /// agent's share lasts.
+    pub fn new(max_sources: usize, share: Share) -> Self {
         Self {
             sub_agents: HashMap::new(),
             sources: HashMap::with_hasher(Keyed::random()),
             current: None,
             max_sources,
+            share,
             datagrams: Counts::default(),
             untracked_datagrams: 0,
             samples: [SampleCounts::default(); 3],
@@ -136,7 +141,7 @@ impl Loss {
         let is_full = self.sources.len() >= self.max_sources;
         let known = match self.sources.entry(key) {
             Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(_) if is_full => return counts.untracked(),
+            Entry::Vacant(_) if is_full || !self.share.take() => return counts.untracked(),
             Entry::Vacant(place) => {
                 counts.sources += 1;
                 place.insert(Source::default())

@@ -1,8 +1,11 @@
 //! What really happened on a simulated way, beside what the accounts say.
 
+use std::sync::Arc;
+
 use proptest::prelude::*;
 
 use super::*;
+use crate::ingest::places::Places;
 
 fn taken(numbers: &[u32]) -> (Vec<Arrival>, Counts) {
     let (mut sequence, mut counts) = (Sequence::default(), Counts::default());
@@ -11,6 +14,24 @@ fn taken(numbers: &[u32]) -> (Vec<Arrival>, Counts) {
         .map(|number| sequence.take(*number, &mut counts))
         .collect();
     (arrivals, counts)
+}
+
+#[test]
+fn agents_that_share_room_have_no_more_than_there_is() {
+    let places = Arc::new(Places::new(10));
+    let sources = |loss: &mut Loss| {
+        loss.datagram(0, 1, 1);
+        for port in 0..8 {
+            loss.sample(Kind::Flow, DataSource::interface(port), 1, None);
+        }
+        loss.samples(Kind::Flow)
+    };
+    let mut agents = [(); 2].map(|()| Loss::new(100, Share::of(Arc::clone(&places))));
+    assert_eq!(sources(&mut agents[0]).sources, 8);
+    let second = sources(&mut agents[1]);
+    assert_eq!((second.sources, second.untracked), (2, 6));
+    drop(agents);
+    assert_eq!(sources(&mut Loss::new(100, Share::of(places))).sources, 8);
 }
 
 #[test]
@@ -76,7 +97,7 @@ fn one_number_that_does_not_fit_in_is_late_and_two_are_a_new_beginning() {
 #[test]
 fn an_uptime_that_went_back_is_a_restart_whatever_the_number() {
     for number in [1, 95, 100, 101, 500, 4_000_000_000] {
-        let mut loss = Loss::new(8);
+        let mut loss = Loss::new(8, Share::default());
         loss.datagram(0, 100, 900_000);
         loss.sample(Kind::Flow, DataSource::interface(1), 50, Some(7));
         assert_eq!(loss.datagram(0, number, 200), Arrival::Restart, "{number}");
@@ -95,7 +116,7 @@ fn an_uptime_that_went_back_is_a_restart_whatever_the_number() {
 
 #[test]
 fn a_late_datagram_and_a_wrapped_uptime_are_no_restarts() {
-    let mut loss = Loss::new(8);
+    let mut loss = Loss::new(8, Share::default());
     loss.datagram(0, 100, u32::MAX - 500);
     loss.datagram(0, 102, 400);
     assert_eq!(loss.datagram(0, 101, u32::MAX - 100), Arrival::Late);
@@ -106,7 +127,7 @@ fn a_late_datagram_and_a_wrapped_uptime_are_no_restarts() {
 
 #[test]
 fn sub_agents_sources_and_kinds_count_for_themselves() {
-    let mut loss = Loss::new(64);
+    let mut loss = Loss::new(64, Share::default());
     for (sub_agent, sequence) in [(0, 1), (1, 1000), (0, 2), (1, 1001)] {
         assert_eq!(loss.datagram(sub_agent, sequence, 5), Arrival::Next);
         for kind in [Kind::Flow, Kind::Counters, Kind::Discard] {
@@ -129,7 +150,7 @@ fn sub_agents_sources_and_kinds_count_for_themselves() {
 
 #[test]
 fn the_agents_drops_add_up_over_the_wrap_and_late_samples_do_not_count_twice() {
-    let mut loss = Loss::new(8);
+    let mut loss = Loss::new(8, Share::default());
     let source = DataSource::interface(1);
     loss.datagram(0, 1, 0);
     for (sequence, drops) in [
@@ -152,7 +173,7 @@ fn the_agents_drops_add_up_over_the_wrap_and_late_samples_do_not_count_twice() {
 
 #[test]
 fn a_flood_of_invented_sources_and_sub_agents_is_bounded_and_counted() {
-    let mut loss = Loss::new(100);
+    let mut loss = Loss::new(100, Share::default());
     for n in 0..10_000 {
         loss.datagram(n, 1, 0);
         // Of the first sub-agent, which is within the limit.
@@ -237,7 +258,7 @@ proptest! {
     fn the_accounts_are_what_happened(
         lives in proptest::collection::vec((any::<u32>(), proptest::collection::vec(fate(), 1..200)), 1..4),
     ) {
-        let mut loss = Loss::new(4);
+        let mut loss = Loss::new(4, Share::default());
         let mut sequence = Sequence::default();
         let (mut expected, mut counts, mut given_up) = (Counts::default(), Counts::default(), 0);
         let mut begun = 0_u64;
@@ -275,7 +296,7 @@ proptest! {
 
     #[test]
     fn no_numbers_break_it(numbers in proptest::collection::vec((0..3_u32, any::<u32>(), any::<u32>(), any::<bool>()), 0..300)) {
-        let mut loss = Loss::new(2);
+        let mut loss = Loss::new(2, Share::default());
         for (sub_agent, number, uptime, near) in &numbers {
             let number = if *near { number % 200 } else { *number };
             loss.datagram(*sub_agent, number, *uptime);

@@ -5,35 +5,13 @@ use std::ops::Range;
 use std::time::Duration;
 
 use tests::agent::{Agent, FlowSample, Packet, Sample};
+use tests::random::Random;
 
 /// Samples that fit a datagram of 1400 bytes with headers of 128 bytes and a switch record.
 pub(crate) const SAMPLES: usize = 6;
 
 /// Ports of the switch. Every flow comes in by one of them.
 const PORTS: u32 = 32;
-
-/// A small generator (`SplitMix64`, Steele, Lea, Flood 2014): what is measured must not depend on a crate's choice.
-#[derive(Debug, Clone)]
-pub(crate) struct Random(u64);
-
-impl Random {
-    pub(crate) const fn new(seed: u64) -> Self {
-        Self(seed)
-    }
-
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let z = (self.0 ^ self.0 >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        let z = (z ^ z >> 27).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ z >> 31
-    }
-
-    /// Below `limit`, by multiplication: the bias is below 2⁻³².
-    pub(crate) fn below(&mut self, limit: u32) -> u32 {
-        let high = self.next() >> 32;
-        u32::try_from((high * u64::from(limit)) >> 32).unwrap_or(0)
-    }
-}
 
 /// Encoded datagrams, and where in them the flow of each sample stands.
 #[derive(Debug)]

@@ -198,7 +198,7 @@ impl Writer<'_> {
             .iter_mut()
             .find(|r| r.format == format && r.sub_agent == origin.sub_agent);
         let Some(last) = known else {
-            if self.source.readings.len() >= MAX_READINGS {
+            if self.source.readings.len() >= MAX_READINGS || !self.room.sources.take() {
                 self.tally.refused_values += 1;
                 return None;
             }

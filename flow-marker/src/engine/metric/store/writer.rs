@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::{Limits, Tally, Updated, Watch, lasts};
 use crate::clock::Time;
-use crate::engine::metric::agent::{Agent, Cell, NamedCount, Source};
+use crate::engine::metric::agent::{Agent, Cell, NamedCount, Room, Source};
 use crate::engine::metric::name::{MetricId, Names};
 use crate::engine::metric::rate::Reading;
 use crate::engine::metric::source::SourceName;
@@ -37,6 +37,7 @@ pub(super) struct Writer<'a> {
     pub(super) host: Option<(f64, Cell)>,
     pub(super) source: &'a mut Source,
     pub(super) values: &'a mut usize,
+    pub(super) room: &'a mut Room,
     pub(super) names: &'a mut Names,
     pub(super) limits: &'a Limits,
     pub(super) tally: &'a mut Tally,
@@ -48,11 +49,13 @@ impl Writer<'_> {
     pub(super) fn put_named(&mut self, name: &str, cell: Cell) {
         let known = self.names.find(name).filter(|id| self.source.has(*id));
         let full = *self.values >= self.limits.values || self.source.len() >= self.limits.values_per_source;
-        if known.is_none() && full {
+        // A place that is not used in the end is given back.
+        if known.is_none() && (full || !self.room.values.take()) {
             self.tally.refused_values += 1;
             return;
         }
         let Some(id) = known.or_else(|| self.names.acquire(name)) else {
+            self.room.values.give_back(1);
             self.tally.refused_values += 1;
             return;
         };
@@ -68,7 +71,9 @@ impl Writer<'_> {
     /// Removes a value.
     pub(super) fn remove(&mut self, name: &str) {
         if let Some(gone) = self.names.find(name) {
-            *self.values -= self.source.retain(self.names, |id, _| id != gone);
+            let removed = self.source.retain(self.names, |id, _| id != gone);
+            *self.values -= removed;
+            self.room.values.give_back(removed);
         }
     }
 
@@ -86,11 +91,12 @@ impl Writer<'_> {
         let known = self.names.find(name);
         let last = known.and_then(|id| self.source.named.iter_mut().find(|c| c.metric == id));
         let Some(last) = last else {
-            if self.source.named.len() >= self.limits.values_per_source {
+            if self.source.named.len() >= self.limits.values_per_source || !self.room.values.take() {
                 self.tally.refused_values += 1;
                 return;
             }
             let Some(metric) = self.names.acquire(name) else {
+                self.room.values.give_back(1);
                 self.tally.refused_values += 1;
                 return;
             };
