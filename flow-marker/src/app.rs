@@ -22,6 +22,7 @@ use crate::control::dispatch::Dispatcher;
 use crate::control::modes::Modes;
 use crate::control::reconcile::{self, Care};
 use crate::control::switch::{History, Switch};
+use crate::control::watchman::Watchman;
 use crate::engine::Engine;
 use crate::ingest;
 use crate::inventory::PortBoard;
@@ -35,6 +36,9 @@ use serving::Serving;
 /// Events on their way to the controllers: more than all elephants of a large fabric that start in one second. When it
 /// is full, events are offered again.
 const EVENTS: usize = 1024;
+
+/// Signs of listed hosts and attacks on their way to the controllers, each at most once a second.
+const SIGNS: usize = 1024;
 
 /// The sockets that the daemon is served on, bound.
 #[derive(Debug)]
@@ -123,6 +127,15 @@ pub async fn run(config: Config, sockets: Sockets, shutdown: Shutdown, reload: R
     let readiness = Readiness::new();
     let (listening, receiving) = (readiness.latch("http"), readiness.latch("sflow"));
 
+    let (watch, signs) = mpsc::channel(SIGNS);
+    let watchman = Watchman::new(
+        Arc::new(config.clone()),
+        switches.clone(),
+        Arc::clone(&board),
+        Arc::clone(&metrics),
+        clock,
+    )?;
+    let watchman = tokio::spawn(watchman.run(signs));
     let mut loops = Loops::start(&config, &switches, clock, &shutdown)?;
     let (events, notices) = mpsc::channel(EVENTS);
     let sflow = sockets.sflow.address();
@@ -181,6 +194,8 @@ pub async fn run(config: Config, sockets: Sockets, shutdown: Shutdown, reload: R
     tokio::task::spawn_blocking(move || workers.stop()).await?;
     // What is still on its way to the switches is not wanted any more, however much it is.
     dispatcher.abort();
+    watchman.abort();
+    drop(watch);
     if let Err(error) = dispatcher.await
         && error.is_panic()
     {
@@ -225,7 +240,10 @@ fn switches(config: &Config, metrics: &Metrics, history: &Arc<History>) -> Vec<A
 
 /// What the controllers may do at first.
 fn modes(config: &Config) -> Modes {
-    Modes::default().with(Kind::Mark, config.mark.mode)
+    Modes::default()
+        .with(Kind::Mark, config.mark.mode)
+        .with(Kind::Capture, config.capture.mode)
+        .with(Kind::Drop, config.drop.mode)
 }
 
 fn announce(config: &Config, sflow: SocketAddr, http: &str) {

@@ -30,6 +30,15 @@ pub mod decode;
 /// Decides which flow is an elephant, and when it has ended.
 pub mod detect;
 
+/// What a receiving thread looks out for besides elephants.
+pub mod lookout;
+
+/// Attacks on our hosts, as samples show them.
+pub mod attack;
+
+/// Lists of addresses whose traffic is captured.
+pub mod blacklist;
+
 /// The switches we may contact, and what is known of their ports.
 pub mod inventory;
 
@@ -50,6 +59,9 @@ pub mod config;
 
 /// Counters of everything that moves.
 pub mod metrics;
+
+/// Values by prefix of addresses.
+mod prefixes;
 
 /// A hash for keys that senders choose.
 mod keyed;

@@ -159,6 +159,12 @@ pub struct AclClient {
 /// A reply is at most this long: 10 000 names of 64 characters with their details stay below it.
 const MAX_REPLY: usize = 4 << 20;
 
+/// Makes TLS possible in this process, without which not even a client for plain HTTP exists.
+pub fn install_cryptography() {
+    // The provider is process-wide; whoever comes second finds it installed, which is no error.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+}
+
 /// The connections of a client for `config`: its token and authorities, no proxy, no redirects.
 ///
 /// # Errors
@@ -170,8 +176,7 @@ pub fn http_client(config: &ClientConfig) -> Result<reqwest::Client, SetupError>
     if config.token.is_some() && config.base.scheme() == "http" && !config.cleartext_token {
         return Err(SetupError::CleartextToken(config.base.clone()));
     }
-    // The provider is process-wide; a second client finds it installed, which is no error.
-    let _ = rustls::crypto::ring::default_provider().install_default();
+    install_cryptography();
     let mut builder = reqwest::Client::builder()
         .user_agent(concat!("flow-marker/", env!("CARGO_PKG_VERSION")))
         .connect_timeout(config.connect_timeout)

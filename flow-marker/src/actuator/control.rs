@@ -1,10 +1,11 @@
 //! What a switch shall do.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::Ipv4Addr;
 
 use shared::AclName;
 
+pub use crate::attack::Drop;
 use crate::config::{Cos, Dscp};
 use crate::flow::FiveTuple;
 use crate::packet::IpProtocol;
@@ -56,21 +57,6 @@ pub struct Capture {
     pub source: Ipv4Addr,
     /// The end of the tunnel.
     pub analyzer: Ipv4Addr,
-}
-
-/// Which packets towards one address are discarded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Drop {
-    /// Where they go.
-    pub destination: IpAddr,
-    /// Whose packets; `None`: anybody's. Of the same family as `destination`.
-    pub source: Option<IpAddr>,
-    /// TCP or UDP.
-    pub protocol: IpProtocol,
-    /// Where they come from: the service that an attack is reflected by.
-    pub source_port: Option<u16>,
-    /// The service that is attacked.
-    pub destination_port: Option<u16>,
 }
 
 /// Which controller a control comes from. Where there is no room for all, the later ones matter more: a mark makes

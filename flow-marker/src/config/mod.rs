@@ -5,6 +5,8 @@
 
 /// Where the API is served, and to whom.
 pub mod http;
+mod capture;
+mod drops;
 mod sflow;
 mod values;
 
@@ -21,6 +23,8 @@ use shared::config::{ConfigError, Reason, Unbuilt};
 use shared::units::{BitRate, TimeSpan};
 use toml::Spanned;
 
+pub use capture::{Blacklist, Capture, Origin};
+pub use drops::Drops;
 use http::Http;
 pub use sflow::Sflow;
 use values::{AclUrl, Agent, CommitInterval, Id, Lease, MaxRules, Optional};
@@ -38,6 +42,10 @@ pub struct Config {
     pub switches: Vec<Switch>,
     /// How elephants are found and marked.
     pub mark: Mark,
+    /// Whose traffic is copied to analyzers.
+    pub capture: Capture,
+    /// Which attacks are dropped.
+    pub drop: Drops,
     /// Where the API is served, and to whom.
     pub http: Http,
     /// Where this was read from, to be read again on SIGHUP.
@@ -129,25 +137,15 @@ struct File {
     sflow: sflow::Table,
     #[serde(rename = "fabric")]
     _fabric: Option<Unbuilt<Fabric>>,
-    #[serde(rename = "capture")]
-    _capture: Option<Unbuilt<Capture>>,
-    #[serde(rename = "drop")]
-    _drop: Option<Unbuilt<Drop>>,
+    #[serde(default)]
+    capture: capture::Table,
+    #[serde(default)]
+    drop: drops::Table,
 }
 
 struct Fabric;
 impl Reason for Fabric {
     const WHY: &'static str = "templates for many switches; write one [[switch]] for each";
-}
-
-struct Capture;
-impl Reason for Capture {
-    const WHY: &'static str = "captures of blacklisted traffic";
-}
-
-struct Drop;
-impl Reason for Drop {
-    const WHY: &'static str = "drops";
 }
 
 #[derive(Debug, Deserialize)]
@@ -181,7 +179,7 @@ struct MarkTable {
     commit_interval: CommitInterval,
     udp: bool,
     only_dscp: Spanned<Dscp>,
-    exclude: Vec<values::Excluded>,
+    exclude: Vec<values::Prefix>,
 }
 
 impl Default for MarkTable {
@@ -263,10 +261,13 @@ fn check(file: File) -> Result<Config, Mistake> {
         }
         switches.push(switch(table, agent)?);
     }
+    let capture = file.capture.check()?;
     Ok(Config {
         id: file.id.0,
         switches,
         mark: mark(file.mark)?,
+        drop: file.drop.check(&capture.local)?,
+        capture,
         http: file.http,
         file: None,
         sflow: file.sflow.into(),

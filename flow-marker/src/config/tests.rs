@@ -74,8 +74,6 @@ fn thresholds_follow_the_port_and_its_cap() {
 fn parts_that_do_not_exist_are_refused_with_the_reason() {
     for (text, key, why) in [
         ("[fabric]\nagents = [\"10.0.0.0/24\"]\n", "fabric", "templates"),
-        ("[capture]\nmode = \"act\"\n", "capture", "captures"),
-        ("[drop]\nmode = \"act\"\n", "drop", "drops"),
         ("[mark]\nprofile = \"balanced\"\n", "profile", "sequence numbers"),
         ("[mark]\nexclude = [\"group:storage\"]\n", "exclude", "groups"),
     ] {
@@ -331,4 +329,62 @@ fn the_packaged_example_is_right_where_it_is_commented_out() {
     };
     assert_eq!(format!("{mark:?}"), format!("{:?}", default.mark));
     assert_eq!(config.id, default.id);
+}
+
+#[test]
+fn captures_and_drops_are_understood() {
+    let config = parse(
+        "[capture]\nmode = \"act\"\nanalyzer = [\"10.0.0.70\"]\nlocal = [\"10.0.0.0/8\"]\nper_switch = 3\n\
+         [[capture.blacklist]]\nname = \"emerging\"\nurl = \"https://lists.example/Block-IPs.txt?key=1\"\n\
+         [[capture.blacklist]]\nname = \"own\"\nfile = \"/etc/own.txt\"\nrefresh = \"5m\"\n\
+         [drop]\nmode = \"act\"\nthreshold = \"200M\"\n",
+    )
+    .unwrap();
+    let capture = &config.capture;
+    assert_eq!((capture.per_switch, capture.total), (3, 20));
+    assert_eq!(capture.quiet, Duration::from_secs(300));
+    let [emerging, own] = &capture.blacklists[..] else {
+        panic!("two lists")
+    };
+    assert!(matches!(&emerging.origin, Origin::Url(url) if url.host_str() == Some("lists.example")));
+    assert_eq!(
+        (&own.origin, own.refresh),
+        (&Origin::File("/etc/own.txt".into()), Duration::from_secs(300))
+    );
+    assert_eq!(
+        (config.drop.mode, &config.drop.local),
+        (Mode::Act, &capture.local)
+    );
+    let default = parse("").unwrap();
+    assert_eq!(
+        (default.capture.mode, default.drop.mode),
+        (Mode::Observe, Mode::Observe)
+    );
+}
+
+#[test]
+fn captures_and_drops_that_cannot_be_meant_say_so() {
+    const HOSTS: &str = "[capture]\nanalyzer = [\"10.0.0.70\"]\nlocal = [\"10.0.0.0/8\"]\n";
+    let list = |keys: &str| format!("{HOSTS}[[capture.blacklist]]\nname = \"a\"\n{keys}\n");
+    for (text, says) in [
+        ("[capture]\nmode = \"act\"\n".to_owned(), "`analyzer`"),
+        ("[drop]\nmode = \"act\"\n".to_owned(), "`local`"),
+        ("[drop]\nttl = \"2h\"\n".to_owned(), "`ttl_max`"),
+        ("[capture]\nper_switch = 0\n".to_owned(), "1 to 1000"),
+        ("[capture]\nquiet = \"1s\"\n".to_owned(), "less than 10s"),
+        ("[capture]\nanalyzer = [\"::1\"]\n".to_owned(), "IPv4"),
+        (list(""), "either `url` or `file`"),
+        (list("url = \"ftp://a/b\""), "http://HOST/PATH"),
+        (
+            list("url = \"http://a/\"\nfile = \"b\""),
+            "either `url` or `file`",
+        ),
+        (
+            list(&format!("file = \"b\"\n{}", &list("file = \"c\"")[HOSTS.len()..])),
+            "two lists",
+        ),
+    ] {
+        let error = error(&text);
+        assert!(error.contains(says), "{text}: {error}");
+    }
 }

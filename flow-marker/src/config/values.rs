@@ -416,9 +416,9 @@ impl TryFrom<IpAddr> for Agent {
 
 /// A prefix, or an address as a prefix of full length.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Excluded(pub(super) IpNet);
+pub(super) struct Prefix(pub(super) IpNet);
 
-impl<'de> Deserialize<'de> for Excluded {
+impl<'de> Deserialize<'de> for Prefix {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
         let address = || text.parse().ok().map(|address: IpAddr| IpNet::from(address));

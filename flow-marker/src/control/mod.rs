@@ -4,12 +4,20 @@
 
 /// From events to desired states.
 pub mod dispatch;
+/// Fetches blacklists; from what is seen to captures and drops.
+pub mod watchman;
+/// Which conversations are captured.
+pub mod capture;
+/// Which attacks are dropped.
+pub mod defence;
 /// What must never be marked.
 pub mod guard;
 /// From an elephant to its control.
 pub mod mark;
 /// What controls are called.
 mod name;
+/// What a controller wants of a switch.
+mod edit;
 /// One loop per switch.
 pub mod reconcile;
 /// What is to be asked of a switch next, and when.
@@ -22,6 +30,8 @@ pub mod switch;
 pub mod desired;
 /// What the controllers may do.
 pub mod modes;
+
+pub use edit::Edit;
 
 #[cfg(test)]
 mod tests;

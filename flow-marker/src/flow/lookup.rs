@@ -9,6 +9,8 @@ use std::sync::Arc;
 
 use ipnet::IpNet;
 
+use crate::prefixes::Prefixes;
+
 /// Most prefixes of all groups together: a full routing table of the Internet has a million.
 pub const MAX_PREFIXES: usize = 1 << 20;
 /// Most values of all maps together.
@@ -148,8 +150,7 @@ fn shown(value: &str) -> Box<[u8]> {
 #[derive(Debug, Default)]
 pub struct Group {
     names: Vec<Arc<str>>,
-    v4: Ranges<u32>,
-    v6: Ranges<u128>,
+    prefixes: Prefixes,
     size: usize,
 }
 
@@ -157,7 +158,7 @@ impl Group {
     fn new<'a>(members: impl IntoIterator<Item = (&'a str, IpNet)>, room: usize) -> Result<Self, TooMany> {
         let mut group = Self::default();
         let mut numbers: HashMap<&str, u32> = HashMap::new();
-        let (mut v4, mut v6) = (Vec::new(), Vec::new());
+        let mut prefixes = Vec::new();
         for (name, prefix) in members {
             group.size += 1;
             if group.size > room {
@@ -168,83 +169,17 @@ impl Group {
                 group.names.push(name.into());
                 next
             });
-            match prefix.trunc() {
-                IpNet::V4(net) => v4.push((net.network().to_bits(), net.broadcast().to_bits(), number)),
-                IpNet::V6(net) => v6.push((net.network().to_bits(), net.broadcast().to_bits(), number)),
-            }
+            prefixes.push((prefix, number));
         }
-        group.v4 = Ranges::new(v4);
-        group.v6 = Ranges::new(v6);
+        group.prefixes = Prefixes::new(prefixes);
         Ok(group)
     }
 
     /// The name of the longest prefix that covers `address`.
     pub fn name(&self, address: IpAddr) -> Option<&str> {
-        let number = match address {
-            IpAddr::V4(v4) => self.v4.find(v4.to_bits()),
-            IpAddr::V6(v6) => self.v6.find(v6.to_bits()),
-        }?;
+        let number = self.prefixes.find(address)?;
         let name = self.names.get(usize::try_from(number).ok()?)?;
         Some(name)
-    }
-}
-
-/// Ranges of numbers that do not overlap: where each begins, and what it is.
-#[derive(Debug, Default)]
-struct Ranges<T> {
-    starts: Vec<(T, Option<u32>)>,
-}
-
-/// Address bits as a number.
-trait Bits: Ord + Copy {
-    fn next(self) -> Option<Self>;
-}
-
-impl Bits for u32 {
-    fn next(self) -> Option<Self> {
-        self.checked_add(1)
-    }
-}
-
-impl Bits for u128 {
-    fn next(self) -> Option<Self> {
-        self.checked_add(1)
-    }
-}
-
-impl<T: Bits> Ranges<T> {
-    /// Prefixes are apart or inside each other, so that a stack holds those that are open.
-    fn new(mut prefixes: Vec<(T, T, u32)>) -> Self {
-        // A shorter prefix first, and of equal ones the first last, so that it stays.
-        prefixes.reverse();
-        prefixes.sort_by(|a, b| a.0.cmp(&b.0).then(b.1.cmp(&a.1)));
-        let mut starts: Vec<(T, Option<u32>)> = Vec::new();
-        let mut open: Vec<(T, u32)> = Vec::new();
-        let begin = |starts: &mut Vec<(T, Option<u32>)>, at: T, what: Option<u32>| match starts.last_mut() {
-            Some(last) if last.0 == at => last.1 = what,
-            _ => starts.push((at, what)),
-        };
-        let close = |starts: &mut Vec<(T, Option<u32>)>, open: &mut Vec<(T, u32)>, before: Option<T>| {
-            while let Some((end, _)) = open.last().copied()
-                && before.is_none_or(|before| end < before)
-            {
-                open.pop();
-                let Some(after) = end.next() else { break };
-                begin(starts, after, open.last().map(|(_, what)| *what));
-            }
-        };
-        for (first, last, what) in prefixes {
-            close(&mut starts, &mut open, Some(first));
-            begin(&mut starts, first, Some(what));
-            open.push((last, what));
-        }
-        close(&mut starts, &mut open, None);
-        Self { starts }
-    }
-
-    fn find(&self, at: T) -> Option<u32> {
-        let behind = self.starts.partition_point(|(start, _)| *start <= at);
-        self.starts.get(behind.checked_sub(1)?)?.1
     }
 }
 
@@ -263,8 +198,6 @@ impl Labels {
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-
     use super::*;
 
     fn group(members: &[(&str, &str)]) -> Arc<Group> {
@@ -335,34 +268,5 @@ mod tests {
         assert_eq!(map.label(b"2001:db8::1"), Some("c"));
         assert_eq!(map.label(b"443"), Some("d"));
         assert_eq!(map.label(b"80"), None);
-    }
-
-    proptest! {
-        #[test]
-        fn ranges_agree_with_a_search_of_all_prefixes(
-            prefixes in proptest::collection::vec((any::<u32>(), 0_u8..=32, 0_u32..5), 0..40),
-            addresses in proptest::collection::vec(any::<u32>(), 20),
-        ) {
-            let nets: Vec<(ipnet::Ipv4Net, u32)> = prefixes
-                .iter()
-                // Few high bits, so that they often cover each other.
-                .map(|(bits, len, name)| (ipnet::Ipv4Net::new((bits & 0xC3C0_0003).into(), *len).unwrap().trunc(), *name))
-                .collect();
-            let ranges = Ranges::new(
-                nets.iter().map(|(net, name)| (net.network().to_bits(), net.broadcast().to_bits(), *name)).collect(),
-            );
-            let edges = nets.iter().flat_map(|(net, _)| {
-                let (first, last) = (net.network().to_bits(), net.broadcast().to_bits());
-                [first, last, first.wrapping_sub(1), last.wrapping_add(1)]
-            });
-            for address in addresses.into_iter().chain(edges) {
-                let covering = nets.iter().filter(|(net, _)| net.contains(&std::net::Ipv4Addr::from(address)));
-                let expected = covering.fold(None, |best: Option<&(ipnet::Ipv4Net, u32)>, next| match best {
-                    Some(best) if best.0.prefix_len() >= next.0.prefix_len() => Some(best),
-                    _ => Some(next),
-                });
-                prop_assert_eq!(ranges.find(address), expected.map(|(_, name)| *name));
-            }
-        }
     }
 }

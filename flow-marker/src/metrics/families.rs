@@ -40,6 +40,23 @@ metrics! {
     Process {
         events_dropped: Counter = "events_dropped_total" [] "Events that found the way to the controllers full; they are sent again.";
         events_sent: Counter = "events_sent_total" [] "Events handed to the controllers.";
+        signs_dropped: Counter = "signs_dropped_total" [] "Signs of listed hosts and attacks that found the way to the controllers full; they are told again.";
+        lists_new: Counter = "blacklist_fetches_total" ["result=\"new\""] "Fetches of blacklists, by result.";
+        lists_same: Counter = "blacklist_fetches_total" ["result=\"same\""] "Fetches of blacklists, by result.";
+        lists_failed: Counter = "blacklist_fetches_total" ["result=\"failed\""] "Fetches of blacklists, by result.";
+        lists_stale: Gauge = "blacklists_stale" [] "Blacklists whose last fetch failed; their last good version is in force.";
+        listed: Gauge = "blacklist_entries" [] "Addresses and prefixes in all blacklists.";
+        sightings: Counter = "sightings_total" [] "Times that agents of the inventory were seen to carry traffic of listed hosts, once a second for each pair of hosts.";
+        captures: Gauge = "captures" [] "Conversations that are captured, or in mode observe would be.";
+        captures_started: Counter = "captures_started_total" [] "Captures that have begun.";
+        captures_not_family: Counter = "captures_refused_total" ["reason=\"family\""] "Sightings that became no capture, by reason.";
+        captures_not_agent: Counter = "captures_refused_total" ["reason=\"agent\""] "Sightings that became no capture, by reason.";
+        captures_not_exempt: Counter = "captures_refused_total" ["reason=\"exempt\""] "Sightings that became no capture, by reason.";
+        captures_not_switch: Counter = "captures_refused_total" ["reason=\"switch_full\""] "Sightings that became no capture, by reason.";
+        captures_not_total: Counter = "captures_refused_total" ["reason=\"all_full\""] "Sightings that became no capture, by reason.";
+        captures_not_resting: Counter = "captures_refused_total" ["reason=\"resting\""] "Sightings that became no capture, by reason.";
+        drops_started: Counter = "drops_started_total" [] "Drops that have begun.";
+        drops_full: Counter = "drops_refused_total" [] "Attacks that are not dropped since their switch has as many drops as it may have, once a second for each.";
     }
 }
 

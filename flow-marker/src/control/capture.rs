@@ -1,0 +1,280 @@
+//! Which conversations are captured: pure.
+//!
+//! A session is one pair of hosts, captured by the switch whose agent saw it first, whatever other agents see. It ends when
+//! that agent has seen nothing of it for `quiet`, or after `max_age`; then the pair rests for `quiet`, so that one that never
+//! ends does not keep others away. Places are limited by switch and in all; whoever finds none is seen again with the next
+//! packet. What sampling does not see is not captured: of a beacon of 100 packets at 1:10000 one in a hundred is seen at all.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::hash::Hasher;
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+
+use shared::AclName;
+use siphasher::sip::SipHasher13;
+
+use crate::actuator::{self, Action, Control, Kind};
+use crate::blacklist::teller::Sighting;
+use crate::clock::Time;
+use crate::config;
+use crate::control::desired::{Cause, Holder, Wish};
+use crate::control::{Edit, name};
+use crate::detect::Evidence;
+
+/// Why a sighting did not become a capture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NotCaptured {
+    /// ERSPAN mirrors IPv4 only.
+    Family,
+    /// The agent's address is none that a tunnel could begin at.
+    Agent,
+    /// One of both hosts is an analyzer or a switch: the copies themselves would be copied.
+    Exempt,
+    /// The switch has as many as it may have.
+    SwitchFull,
+    /// There are as many as there may be.
+    AllFull,
+    /// It was captured a short while ago.
+    Resting,
+}
+
+/// What becomes of a sighting.
+#[derive(Debug)]
+pub enum Seen {
+    /// Of a session that goes on.
+    Known,
+    /// A session begins.
+    Started(Edit),
+    /// None begins.
+    Not(NotCaptured),
+}
+
+/// One captured conversation, as people see it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Session {
+    /// The position of its switch in the inventory.
+    pub switch: usize,
+    /// The control's name.
+    pub name: AclName,
+    /// Where the copies go.
+    pub analyzer: Ipv4Addr,
+    /// The list that has the remote host.
+    pub list: Arc<str>,
+    /// When it began.
+    pub started: Time,
+    /// When its agent saw it last.
+    pub last: Time,
+    /// Packets that its agent has sampled, the first included.
+    pub samples: u64,
+    /// Bytes that they stand for.
+    pub bytes: u64,
+}
+
+/// Two hosts: ours and the other one.
+pub type Pair = (IpAddr, IpAddr);
+
+/// All sessions.
+#[derive(Debug)]
+pub struct Captures {
+    id: String,
+    config: config::Capture,
+    switches: Arc<[config::Switch]>,
+    sessions: BTreeMap<Pair, Session>,
+    /// Until when pairs rest. At most as many as sessions can end within `quiet`.
+    resting: BTreeMap<Pair, Time>,
+    /// Never captured: analyzers and agents.
+    exempt: BTreeSet<IpAddr>,
+}
+
+impl Captures {
+    /// No sessions.
+    pub fn new(id: String, config: config::Capture, switches: Arc<[config::Switch]>) -> Self {
+        let analyzers = config.analyzers.iter().copied().map(IpAddr::V4);
+        let exempt = analyzers.chain(switches.iter().map(|switch| switch.agent));
+        Self {
+            id,
+            sessions: BTreeMap::new(),
+            resting: BTreeMap::new(),
+            exempt: exempt.collect(),
+            switches,
+            config,
+        }
+    }
+
+    /// An agent has seen something of a listed host. `list` is the name of the list, `port_name` that of the port.
+    pub fn sighted(
+        &mut self,
+        now: Time,
+        sighting: &Sighting,
+        list: &Arc<str>,
+        port_name: Option<Arc<str>>,
+    ) -> Seen {
+        let pair = (sighting.hit.local, sighting.hit.remote);
+        let Ok(switch) = usize::try_from(sighting.agent.0) else {
+            return Seen::Not(NotCaptured::Agent);
+        };
+        if let Some(session) = self.sessions.get_mut(&pair) {
+            if session.switch == switch {
+                session.last = now;
+                session.samples = session.samples.saturating_add(u64::from(sighting.samples));
+                session.bytes = session.bytes.saturating_add(sighting.bytes);
+            }
+            return Seen::Known;
+        }
+        let capture = match self.admit(now, switch, pair) {
+            Ok(capture) => capture,
+            Err(why) => return Seen::Not(why),
+        };
+        let Some(control) = self.control(switch, capture) else {
+            return Seen::Not(NotCaptured::Agent);
+        };
+        let session = Session {
+            switch,
+            name: control.name.clone(),
+            analyzer: capture.analyzer,
+            list: Arc::clone(list),
+            started: now,
+            last: now,
+            samples: u64::from(sighting.samples),
+            bytes: sighting.bytes,
+        };
+        self.sessions.insert(pair, session);
+        let cause = Cause {
+            agent: IpAddr::V4(capture.source),
+            port: sighting.port,
+            port_name,
+            detected: now,
+            evidence: Evidence {
+                bytes: sighting.bytes,
+                samples: sighting.samples,
+                first_sample: sighting.first,
+                rate: shared::units::BitRate::from_bits_per_second(0),
+                threshold: shared::units::BitRate::from_bits_per_second(0),
+            },
+            about: Some(format!("{} is in the list {list}", capture.remote).into()),
+        };
+        Seen::Started(Edit::Want {
+            switch,
+            wish: Wish {
+                control: Arc::new(control),
+                holder: Holder::Controller,
+                cause: Arc::new(cause),
+            },
+        })
+    }
+
+    /// Whether there is a place for a session, and what it would be.
+    fn admit(
+        &mut self,
+        now: Time,
+        switch: usize,
+        (local, remote): Pair,
+    ) -> Result<actuator::Capture, NotCaptured> {
+        let (IpAddr::V4(local4), IpAddr::V4(remote4)) = (local, remote) else {
+            return Err(NotCaptured::Family);
+        };
+        let Some(IpAddr::V4(source)) = self.switches.get(switch).map(|switch| switch.agent) else {
+            return Err(NotCaptured::Agent);
+        };
+        if self.exempt.contains(&local) || self.exempt.contains(&remote) {
+            return Err(NotCaptured::Exempt);
+        }
+        if self
+            .resting
+            .get(&(local, remote))
+            .is_some_and(|until| *until > now)
+        {
+            return Err(NotCaptured::Resting);
+        }
+        if self.sessions.len() >= self.config.total {
+            return Err(NotCaptured::AllFull);
+        }
+        let on_switch = self.sessions.values().filter(|session| session.switch == switch);
+        if on_switch.count() >= self.config.per_switch {
+            return Err(NotCaptured::SwitchFull);
+        }
+        Ok(actuator::Capture {
+            local: local4,
+            remote: remote4,
+            source,
+            analyzer: self.analyzer(local4, remote4).ok_or(NotCaptured::Exempt)?,
+        })
+    }
+
+    /// The analyzer of a pair: that with the largest hash, so that another list of analyzers moves as few pairs as it can.
+    fn analyzer(&self, local: Ipv4Addr, remote: Ipv4Addr) -> Option<Ipv4Addr> {
+        let weight = |analyzer: &Ipv4Addr| {
+            let mut hash = SipHasher13::new_with_keys(0, 0);
+            for address in [local, remote, *analyzer] {
+                hash.write_u32(address.to_bits());
+            }
+            hash.finish()
+        };
+        self.config.analyzers.iter().copied().max_by_key(weight)
+    }
+
+    fn control(&self, switch: usize, capture: actuator::Capture) -> Option<Control> {
+        let config::Switch { agent, interface, .. } = self.switches.get(switch)?;
+        let (local, remote) = (capture.local.octets(), capture.remote.octets());
+        let agent = agent.to_string();
+        let interface = match interface {
+            config::Interface::Pattern(pattern) => pattern.clone(),
+            // Both directions are captured, and they enter by different ports.
+            config::Interface::Ingress => "swp+".to_owned(),
+        };
+        Some(Control {
+            name: name::of(&self.id, Kind::Capture, &[agent.as_bytes(), &local, &remote])?,
+            interface,
+            action: Action::Capture(capture),
+        })
+    }
+
+    /// Ends what is over.
+    pub fn tick(&mut self, now: Time) -> Vec<Edit> {
+        let rest = now + self.config.quiet;
+        self.resting.retain(|_, until| *until > now);
+        let (quiet, max_age) = (self.config.quiet, self.config.max_age);
+        let over = |session: &Session| session.last + quiet <= now || session.started + max_age <= now;
+        let ended: Vec<_> = self.sessions.extract_if(.., |_, session| over(session)).collect();
+        let mut edits = Vec::with_capacity(ended.len());
+        for (pair, session) in ended {
+            // One that was quiet may begin again at once.
+            if session.last + quiet > now {
+                self.resting.insert(pair, rest);
+            }
+            edits.push(release(session));
+        }
+        edits
+    }
+
+    /// Ends one by the name of its control, because somebody wants it so; it rests like one that was captured long enough.
+    pub fn end(&mut self, now: Time, name: &AclName) -> Option<Edit> {
+        let (pair, _) = self.sessions.iter().find(|(_, session)| session.name == *name)?;
+        let pair = *pair;
+        self.resting.insert(pair, now + self.config.quiet);
+        self.sessions.remove(&pair).map(release)
+    }
+
+    /// When the next one may be over.
+    pub fn next_end(&self) -> Option<Time> {
+        let end =
+            |session: &Session| (session.last + self.config.quiet).min(session.started + self.config.max_age);
+        self.sessions.values().map(end).min()
+    }
+
+    /// All sessions.
+    pub fn sessions(&self) -> &BTreeMap<Pair, Session> {
+        &self.sessions
+    }
+}
+
+fn release(session: Session) -> Edit {
+    Edit::Release {
+        switch: session.switch,
+        name: session.name,
+        last: session.last,
+    }
+}
+
+#[cfg(test)]
+mod tests;

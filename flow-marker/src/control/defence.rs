@@ -1,0 +1,299 @@
+//! Which attacks are dropped: pure.
+//!
+//! A drop goes after its time. While the attack is still seen then, it stays for twice as long; one that comes back within
+//! the longest time begins with twice as long. There are never more than so many on a switch, and each is as narrow as what
+//! was seen.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use shared::AclName;
+
+use crate::actuator::{Action, Control, Kind};
+use crate::attack::Attack;
+use crate::clock::Time;
+use crate::config;
+use crate::control::desired::{Cause, Holder, Wish};
+use crate::control::{Edit, name};
+use crate::detect::Evidence;
+
+/// An attack is still going on when it was seen so long ago at most.
+const GOING_ON: Duration = Duration::from_secs(15);
+
+/// What becomes of an attack that was seen.
+#[derive(Debug)]
+pub enum Met {
+    /// It is dropped already.
+    Known,
+    /// It is dropped from now on.
+    Started(Edit),
+    /// There are as many drops on its switch as there may be.
+    Full,
+    /// It is from no switch of the inventory.
+    Nowhere,
+}
+
+#[derive(Debug, Clone)]
+struct Active {
+    switch: usize,
+    until: Time,
+    ttl: Duration,
+    last: Time,
+}
+
+/// All drops.
+#[derive(Debug)]
+pub struct Defence {
+    id: String,
+    config: config::Drops,
+    switches: Arc<[config::Switch]>,
+    active: BTreeMap<AclName, Active>,
+    /// How long those lasted that are over, and when they ended; for the longest time. Bounded by the budget of all
+    /// switches and how soon one can end.
+    past: BTreeMap<AclName, (Duration, Time)>,
+}
+
+impl Defence {
+    /// No drops.
+    pub const fn new(id: String, config: config::Drops, switches: Arc<[config::Switch]>) -> Self {
+        Self {
+            id,
+            config,
+            switches,
+            active: BTreeMap::new(),
+            past: BTreeMap::new(),
+        }
+    }
+
+    /// An attack goes on. `port_name` is the name of the port that it enters by.
+    pub fn met(&mut self, now: Time, attack: &Attack, port_name: Option<Arc<str>>) -> Met {
+        let Some((index, control)) = self.control(attack) else {
+            return Met::Nowhere;
+        };
+        if let Some(active) = self.active.get_mut(&control.name) {
+            active.last = now;
+            return Met::Known;
+        }
+        let there = self.active.values().filter(|active| active.switch == index);
+        if there.count() >= self.config.max_rules {
+            return Met::Full;
+        }
+        let (first, longest) = self.config.ttl;
+        let ttl = match self.past.remove(&control.name) {
+            Some((ttl, ended)) if now.since(ended) < longest => ttl.saturating_mul(2).min(longest),
+            _ => first,
+        };
+        let active = Active {
+            switch: index,
+            until: now + ttl,
+            ttl,
+            last: now,
+        };
+        self.active.insert(control.name.clone(), active);
+        let cause = Cause {
+            agent: self
+                .switches
+                .get(index)
+                .map_or(attack.drop.destination, |s| s.agent),
+            port: attack.port,
+            port_name,
+            detected: now,
+            evidence: Evidence {
+                bytes: attack.bytes,
+                samples: attack.samples,
+                first_sample: attack.first,
+                rate: attack.rate,
+                threshold: self.config.threshold,
+            },
+            about: Some(about(attack).into()),
+        };
+        Met::Started(Edit::Want {
+            switch: index,
+            wish: Wish {
+                control: Arc::new(control),
+                holder: Holder::Controller,
+                cause: Arc::new(cause),
+            },
+        })
+    }
+
+    fn control(&self, attack: &Attack) -> Option<(usize, Control)> {
+        let index = usize::try_from(attack.agent.0).ok()?;
+        let switch = self.switches.get(index)?;
+        let drop = attack.drop;
+        let port = |port: Option<u16>| {
+            port.map_or([0, 0, 0], |port| {
+                let [high, low] = port.to_be_bytes();
+                [1, high, low]
+            })
+        };
+        let address = |address: IpAddr| address.to_string();
+        let parts = [address(switch.agent), address(drop.destination)];
+        let [agent, destination] = parts.each_ref().map(String::as_bytes);
+        let ports = [port(drop.source_port), port(drop.destination_port)].concat();
+        let control = Control {
+            name: name::of(
+                &self.id,
+                Kind::Drop,
+                &[agent, destination, &[drop.protocol.0], &ports],
+            )?,
+            interface: match &switch.interface {
+                config::Interface::Pattern(pattern) => pattern.clone(),
+                // An attack comes by every port it can.
+                config::Interface::Ingress => "swp+".to_owned(),
+            },
+            action: Action::Drop(drop),
+        };
+        Some((index, control))
+    }
+
+    /// Ends what is over, and lets stay what is still needed.
+    pub fn tick(&mut self, now: Time) -> Vec<Edit> {
+        let longest = self.config.ttl.1;
+        self.past.retain(|_, (_, ended)| now.since(*ended) < longest);
+        for active in self.active.values_mut() {
+            if active.until <= now && now.since(active.last) < GOING_ON {
+                active.ttl = active.ttl.saturating_mul(2).min(longest);
+                active.until = now + active.ttl;
+            }
+        }
+        let over: Vec<_> = self
+            .active
+            .extract_if(.., |_, active| active.until <= now)
+            .collect();
+        let edits = over.into_iter().map(|(name, active)| {
+            self.past.insert(name.clone(), (active.ttl, now));
+            Edit::Release {
+                switch: active.switch,
+                name,
+                last: active.last,
+            }
+        });
+        edits.collect()
+    }
+
+    /// When the next one may be over.
+    pub fn next_end(&self) -> Option<Time> {
+        self.active.values().map(|active| active.until).min()
+    }
+}
+
+/// The attack for people.
+fn about(attack: &Attack) -> String {
+    let to = attack.drop.destination;
+    match attack.drop.source_port {
+        Some(53) => format!("DNS amplification towards {to}"),
+        Some(123) => format!("NTP amplification towards {to}"),
+        Some(389) => format!("CLDAP amplification towards {to}"),
+        Some(1900) => format!("SSDP amplification towards {to}"),
+        Some(11211) => format!("memcached amplification towards {to}"),
+        Some(port) => format!("amplification by UDP port {port} towards {to}"),
+        None => format!("flood towards {to}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::actuator::Drop;
+    use crate::config::Config;
+    use crate::flow::AgentId;
+    use crate::packet::IpProtocol;
+
+    fn at(seconds: u64) -> Time {
+        Time::START + Duration::from_secs(seconds)
+    }
+
+    fn defence() -> Defence {
+        let text =
+            "[[switch]]\nagent = \"10.0.0.233\"\nacl = \"http://a\"\n[drop]\nlocal = [\"10.0.0.0/8\"]\n";
+        let config = Config::parse(Path::new("t"), text).unwrap();
+        Defence::new(config.id, config.drop, config.switches.into())
+    }
+
+    fn attack(host: u8) -> Attack {
+        let rate = "2G".parse().unwrap();
+        Attack {
+            agent: AgentId(0),
+            port: 3,
+            drop: Drop {
+                destination: [10, 10, 100, host].into(),
+                source: None,
+                protocol: IpProtocol::UDP,
+                source_port: Some(53),
+                destination_port: None,
+            },
+            rate,
+            bytes: 1,
+            samples: 30,
+            first: at(0),
+        }
+    }
+
+    fn started(met: Met) -> Wish {
+        match met {
+            Met::Started(Edit::Want { wish, .. }) => wish,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_drop_goes_after_its_time_and_comes_back_for_twice_as_long() {
+        let mut defence = defence();
+        let wish = started(defence.met(at(0), &attack(10), None));
+        assert!(wish.control.name.as_str().starts_with("fm_drop_"));
+        assert_eq!(
+            wish.control.action.to_string(),
+            "drop udp from port 53 to 10.10.100.10"
+        );
+        assert_eq!(
+            wish.cause.about.as_deref(),
+            Some("DNS amplification towards 10.10.100.10")
+        );
+        assert!(matches!(defence.met(at(1), &attack(10), None), Met::Known));
+        assert!(defence.tick(at(299)).is_empty());
+        assert_eq!(
+            (defence.next_end(), defence.tick(at(300)).len()),
+            (Some(at(300)), 1)
+        );
+        for (start, lasts) in [(301, 600), (902, 1200), (2103, 2400), (4504, 3600), (8105, 3600)] {
+            started(defence.met(at(start), &attack(10), None));
+            assert!(defence.tick(at(start + lasts - 1)).is_empty());
+            assert_eq!(defence.tick(at(start + lasts)).len(), 1, "{start}");
+        }
+        started(defence.met(at(20_000), &attack(10), None));
+        assert_eq!(defence.next_end(), Some(at(20_300)), "forgotten");
+    }
+
+    #[test]
+    fn an_attack_that_goes_on_is_dropped_on_and_on() {
+        let mut defence = defence();
+        started(defence.met(at(0), &attack(10), None));
+        for second in 1..=1000 {
+            assert!(matches!(defence.met(at(second), &attack(10), None), Met::Known));
+            assert!(defence.tick(at(second)).is_empty());
+        }
+        assert_eq!(defence.next_end(), Some(at(300 + 600 + 1200)));
+        assert_eq!(defence.tick(at(2100)).len(), 1);
+    }
+
+    #[test]
+    fn there_are_never_more_than_the_budget() {
+        let mut defence = defence();
+        let mut met = |host| defence.met(at(0), &attack(host), None);
+        for host in 0..4 {
+            started(met(host));
+        }
+        assert!(matches!(met(4), Met::Full));
+        assert!(matches!(met(0), Met::Known));
+        let elsewhere = Attack {
+            agent: AgentId(1),
+            ..attack(5)
+        };
+        assert!(matches!(defence.met(at(0), &elsewhere, None), Met::Nowhere));
+    }
+}

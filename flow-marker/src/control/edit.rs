@@ -1,0 +1,46 @@
+//! What a controller wants of a switch.
+
+use shared::AclName;
+
+use crate::clock::Time;
+use crate::control::desired::{Holder, Wish};
+use crate::control::switch::Switch;
+
+/// A change of what is desired of one switch.
+#[derive(Debug, Clone)]
+pub enum Edit {
+    /// A control is wanted.
+    Want {
+        /// The position of the switch in the inventory.
+        switch: usize,
+        /// What, and why.
+        wish: Wish,
+    },
+    /// The controller does not want it any more.
+    Release {
+        /// The position of the switch in the inventory.
+        switch: usize,
+        /// The control.
+        name: AclName,
+        /// The last that was seen of its reason.
+        last: Time,
+    },
+}
+
+impl Edit {
+    /// The position of the switch in the inventory.
+    pub const fn switch(&self) -> usize {
+        match self {
+            Self::Want { switch, .. } | Self::Release { switch, .. } => *switch,
+        }
+    }
+
+    /// Makes it of its switch.
+    pub fn make(self, now: Time, switch: &Switch) {
+        switch.edit(|desired| match self {
+            Self::Want { wish, .. } => desired.want(wish),
+            Self::Release { name, last, .. } => desired.release(now, &name, Holder::Controller, last),
+        });
+        switch.notify();
+    }
+}

@@ -1,0 +1,222 @@
+//! Fetches blacklists, and turns what receiving threads look out for into captures and drops.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+
+use crate::attack::Attack;
+use crate::blacklist::lists::{Lists, Outcome};
+use crate::blacklist::source::{Fetched, Source};
+use crate::blacklist::teller::Sighting;
+use crate::blacklist::watch::Watch;
+use crate::clock::{Clock, Time};
+use crate::config::Config;
+use crate::control::Edit;
+use crate::control::capture::{Captures, NotCaptured, Seen};
+use crate::control::defence::{Defence, Met};
+use crate::control::switch::Switch;
+use crate::inventory::PortBoard;
+use crate::lookout::Sign;
+use crate::metrics::Metrics;
+
+/// Fetches blacklists, and decides on captures and drops.
+#[derive(Debug)]
+pub struct Watchman {
+    lists: Lists,
+    source: Source,
+    fetching: JoinSet<(usize, Result<Fetched, String>)>,
+    watch: Arc<ArcSwap<Watch>>,
+    captures: Captures,
+    defence: Defence,
+    config: Arc<Config>,
+    switches: Vec<Arc<Switch>>,
+    board: Arc<PortBoard>,
+    metrics: Arc<Metrics>,
+    clock: Clock,
+}
+
+impl Watchman {
+    /// A watchman over the switches of the inventory, in its order. Contacts nobody yet.
+    ///
+    /// # Errors
+    /// TLS cannot be set up.
+    pub fn new(
+        config: Arc<Config>,
+        switches: Vec<Arc<Switch>>,
+        board: Arc<PortBoard>,
+        metrics: Arc<Metrics>,
+        clock: Clock,
+    ) -> anyhow::Result<Self> {
+        let inventory: Arc<[_]> = config.switches.clone().into();
+        let seed = clock.unix_ns(clock.now());
+        Ok(Self {
+            lists: Lists::new(&config.capture.blacklists, seed),
+            source: Source::new()?,
+            fetching: JoinSet::new(),
+            watch: Arc::default(),
+            captures: Captures::new(config.id.clone(), config.capture.clone(), Arc::clone(&inventory)),
+            defence: Defence::new(config.id.clone(), config.drop.clone(), inventory),
+            config,
+            switches,
+            board,
+            metrics,
+            clock,
+        })
+    }
+
+    /// The lists that receiving threads are to look out for, always the newest.
+    pub fn watch(&self) -> Arc<ArcSwap<Watch>> {
+        Arc::clone(&self.watch)
+    }
+
+    /// Takes signs until nobody sends any more.
+    pub async fn run(mut self, mut signs: mpsc::Receiver<Sign>) {
+        loop {
+            let now = self.clock.now();
+            self.tick(now);
+            let ends = [self.captures.next_end(), self.defence.next_end()];
+            let fetch = self.lists.next_due().filter(|_| self.fetching.is_empty());
+            let due = ends.into_iter().flatten().chain(fetch).min();
+            // A day is as good as for ever, and no timer runs over.
+            let wait = due.map_or(Duration::from_secs(86_400), |due| due.since(now));
+            tokio::select! {
+                sign = signs.recv() => match sign {
+                    Some(Sign::Listed(sighting)) => self.listed(&sighting),
+                    Some(Sign::Attack(attack)) => self.attacked(&attack),
+                    None => return,
+                },
+                Some(fetched) = self.fetching.join_next() => match fetched {
+                    Ok((list, fetched)) => self.fetched(list, fetched),
+                    Err(error) => tracing::error!(%error, "a fetch has panicked"),
+                },
+                () = tokio::time::sleep(wait) => {}
+            }
+        }
+    }
+
+    fn tick(&mut self, now: Time) {
+        let mut edits = self.captures.tick(now);
+        edits.extend(self.defence.tick(now));
+        for edit in edits {
+            self.make(now, edit);
+        }
+        self.metrics
+            .process
+            .captures
+            .set_len(self.captures.sessions().len());
+        // One at a time: all of them together are no hurry, and their bodies are large.
+        if self.fetching.is_empty()
+            && let Some(request) = self.lists.due(now)
+        {
+            let source = self.source.clone();
+            self.fetching.spawn(async move {
+                let fetched = source.fetch(&request.origin, &request.validators).await;
+                (request.list, fetched)
+            });
+        }
+    }
+
+    fn make(&self, now: Time, edit: Edit) {
+        if let Some(switch) = self.switches.get(edit.switch()) {
+            edit.make(now, switch);
+        }
+    }
+
+    fn fetched(&mut self, list: usize, fetched: Result<Fetched, String>) {
+        let m = &self.metrics.process;
+        match self.lists.fetched(self.clock.now(), list, fetched) {
+            Outcome::New => {
+                m.lists_new.inc();
+                let capture = &self.config.capture;
+                self.watch
+                    .store(Arc::new(self.lists.watch(&capture.local, &capture.exclude)));
+            }
+            Outcome::Same => m.lists_same.inc(),
+            Outcome::Failed => m.lists_failed.inc(),
+        }
+        m.listed
+            .set_len(self.lists.status().map(|(_, entries, _)| entries).sum());
+        let stale = self.lists.status().filter(|(.., status)| status.error.is_some());
+        m.lists_stale.set_len(stale.count());
+        if let Some((name, entries, status)) = self.lists.status().nth(list) {
+            match &status.error {
+                Some(error) => {
+                    tracing::warn!(list = %name, error, entries, "no newer blacklist; the last good one stays");
+                }
+                None => {
+                    tracing::info!(list = %name, entries, faults = status.faults, "blacklist is the newest");
+                }
+            }
+        }
+    }
+
+    fn listed(&mut self, sighting: &Sighting) {
+        let now = self.clock.now();
+        let m = &self.metrics.process;
+        m.sightings.inc();
+        let list = self
+            .lists
+            .status()
+            .nth(sighting.hit.list)
+            .map(|(name, ..)| Arc::clone(name));
+        let list = list.unwrap_or_default();
+        let port_name = port_name(&self.board, sighting.agent.0, sighting.port);
+        let (local, remote) = (sighting.hit.local, sighting.hit.remote);
+        match self.captures.sighted(now, sighting, &list, port_name) {
+            Seen::Known => {}
+            Seen::Started(edit) => {
+                m.captures_started.inc();
+                tracing::warn!(%local, %remote, %list, agent = %self.agent(edit.switch()), "host talks to a listed address");
+                self.make(now, edit);
+            }
+            Seen::Not(why) => {
+                match why {
+                    NotCaptured::Family => &m.captures_not_family,
+                    NotCaptured::Agent => &m.captures_not_agent,
+                    NotCaptured::Exempt => &m.captures_not_exempt,
+                    NotCaptured::SwitchFull => &m.captures_not_switch,
+                    NotCaptured::AllFull => &m.captures_not_total,
+                    NotCaptured::Resting => &m.captures_not_resting,
+                }
+                .inc();
+                tracing::debug!(%local, %remote, %list, ?why, "host talks to a listed address, and is not captured");
+            }
+        }
+    }
+
+    fn attacked(&mut self, attack: &Attack) {
+        let now = self.clock.now();
+        let port_name = port_name(&self.board, attack.agent.0, attack.port);
+        match self.defence.met(now, attack, port_name) {
+            Met::Known | Met::Nowhere => {}
+            Met::Started(edit) => {
+                self.metrics.process.drops_started.inc();
+                if let Edit::Want { wish, .. } = &edit {
+                    let about = wish.cause.about.as_deref().unwrap_or_default();
+                    tracing::warn!(about, rate = %attack.rate, agent = %self.agent(edit.switch()), "attack");
+                }
+                self.make(now, edit);
+            }
+            Met::Full => self.metrics.process.drops_full.inc(),
+        }
+    }
+
+    /// For the log.
+    fn agent(&self, switch: usize) -> IpAddr {
+        let switch = self.config.switches.get(switch);
+        switch.map_or(IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED), |switch| switch.agent)
+    }
+}
+
+fn port_name(board: &PortBoard, agent: u32, if_index: u32) -> Option<Arc<str>> {
+    let ports = board.read(usize::try_from(agent).ok()?);
+    let (_, port) = ports.iter().find(|(index, _)| *index == if_index)?;
+    port.name.clone()
+}
+
+#[cfg(test)]
+mod tests;
