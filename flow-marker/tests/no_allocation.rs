@@ -5,7 +5,8 @@ use std::hint::black_box;
 
 use allocation_counter::measure;
 use flow_marker::clock::Time;
-use flow_marker::detect::{Detector, Observation};
+use flow_marker::config::Profile;
+use flow_marker::detect::{Clock, Detector, Observation, Segment};
 use flow_marker::flow::{AgentId, FiveTuple, FlowHasher, FlowKey};
 use flow_marker::packet::{Header, Kind, Stack, view};
 use flow_marker::sflow::{Datagram, FlowRecord, HeaderProtocol, Sample};
@@ -57,7 +58,7 @@ fn datagram(flow: impl Fn(u32) -> Vec<u8>) -> Vec<u8> {
 
 #[test]
 fn from_a_datagram_to_a_decision_nothing_is_allocated() {
-    let mut detector = Detector::new(1024, 64, FlowHasher::with_seed([1, 2]));
+    let mut detector = Detector::new(Profile::Balanced, 1024, 64, FlowHasher::with_seed([1, 2]));
     // More flows than the table has places, so that flows are added, found, displaced and refused.
     let datagrams: Vec<_> = (0..2000)
         .map(|n| datagram(|sample| header(n * 3 + sample, false)))
@@ -84,7 +85,11 @@ fn from_a_datagram_to_a_decision_nothing_is_allocated() {
                         },
                         port: 1,
                         weight: 1_518_000,
+                        frame: raw.frame_length,
                         dscp: 0,
+                        segment: Segment::of(&header, raw.header),
+                        recorded: None,
+                        clock: Clock::Arrival,
                         threshold: Some(BitRate::from_bits_per_second(1_000_000_000_000)),
                     };
                     let now = Time::from_nanos(n * 1_000_000);

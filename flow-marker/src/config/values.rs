@@ -186,6 +186,12 @@ impl<'de> Deserialize<'de> for Threshold {
 /// The contract's default is `balanced`; until it is built, the default is `average`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Profile {
+    /// TCP sequence numbers: 0.32 s at the threshold. Sees elephants first, and now and then a large mouse.
+    Fast,
+    /// TCP sequence numbers: 0.72 s at the threshold.
+    Balanced,
+    /// TCP sequence numbers: 1 s at the threshold. Sees nothing that is not an elephant.
+    Strict,
     /// Exponential average of the samples' bytes with a time constant of one second.
     #[default]
     Average,

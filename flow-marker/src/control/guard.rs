@@ -72,7 +72,7 @@ mod tests {
     use super::*;
     use crate::clock::Time;
     use crate::config::Config;
-    use crate::detect::Evidence;
+    use crate::detect::{Clock, Evidence, Path as Judged};
     use crate::flow::{AgentId, FiveTuple, FlowKey};
     use crate::sflow::DataSource;
 
@@ -94,11 +94,15 @@ mod tests {
             dscp: 0,
             detected: Time::START,
             evidence: Evidence {
+                path: Judged::Average,
+                clock: Clock::Arrival,
                 bytes: 1,
+                span: std::time::Duration::ZERO,
                 samples: 1,
                 first_sample: Time::START,
                 rate,
                 threshold: rate,
+                confidence: 0.5,
             },
         }
     }

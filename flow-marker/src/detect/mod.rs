@@ -1,13 +1,29 @@
 //! Decides which flow is an elephant, and when it has ended.
 //!
-//! Profile `average`: a flow is an elephant when the exponential average (τ = 1 s) of what its samples stand for reaches
-//! the threshold of the port it enters by. It stays one until it is silent; its rate plays no part in that, because a
-//! mark demotes the flow, TCP slows down, and a rule that looked at the rate would mark and unmark for ever.
+//! A flow is an elephant when it shows that it has the rate R of the port where it enters, and B bytes of evidence
+//! (`profile`). TCP flows whose packets tell when they were sent (`clock`) are judged by their sequence numbers
+//! (`sequence`, `trail`), in which there is no noise of sampling; all others by counts (`count`). Profile `average` looks
+//! at the exponential average of what the samples stand for, as other collectors do.
+//!
+//! An elephant stays one until it is silent; its rate plays no part in that, because a mark demotes the flow, TCP slows
+//! down, and a rule that looked at the rate would mark and unmark for ever.
 //!
 //! Elephants live apart from the table of all flows, so nothing evicts them. Events are level-triggered: what was not
 //! delivered is offered again at the next `Detector::poll`, as long as it is true.
 //!
 //! Pure: inputs are method calls with `now`, outputs are values.
+
+mod fired;
+mod judge;
+mod entry;
+mod trail;
+mod sequence;
+mod clock;
+mod count;
+mod profile;
+mod effective;
+mod number;
+pub mod table;
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -15,14 +31,56 @@ use std::time::Duration;
 use shared::units::BitRate;
 
 use crate::clock::Time;
-use crate::flow::{AgentId, Fingerprint, FlowHasher, FlowKey, Table, Touched};
+use crate::config::Profile;
+use crate::flow::{AgentId, Fingerprint, FlowHasher, FlowKey};
+use crate::keyed::Keyed;
+use crate::packet::{Header, TcpFlags};
+use clock::Senders;
+use entry::Before;
+use fired::Fired;
+use judge::{Case, Judge};
+use number::rounded;
+use profile::Rule;
+use table::{Found, Table};
+use trail::Trail;
 
-/// Time constant of the average.
-const TAU: Duration = Duration::from_secs(1);
+pub use clock::Clock;
+pub use effective::Effective;
+pub use entry::Entry;
 
 /// A flow below this share of the threshold is as good as silent: one that falls there from above has ended, and what
 /// one was that rises from there is no evidence.
 const IDLE: f64 = 0.1;
+
+/// What a TCP segment says of its stream (RFC 9293 §3.1, RFC 7323 §3.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Segment {
+    /// Sequence number of its first byte.
+    pub sequence: u32,
+    /// Its flags.
+    pub flags: TcpFlags,
+    /// The sender's clock (TSval), in ticks of its choice.
+    pub timestamp: Option<u32>,
+    /// Bytes that it carries; `None` when that is not known.
+    pub payload: Option<u32>,
+}
+
+impl Segment {
+    /// Reads it from a sampled packet; `bytes` are those that `header` was parsed from. `None` for what is not TCP, and
+    /// where the flags were not sampled.
+    #[inline]
+    pub fn of(header: &Header, bytes: &[u8]) -> Option<Self> {
+        let transport = header.transport?;
+        let tcp = transport.tcp?;
+        let timestamps = transport.tcp_view(bytes).and_then(|tcp| tcp.timestamps());
+        Some(Self {
+            sequence: tcp.sequence,
+            flags: tcp.flags?,
+            timestamp: timestamps.map(|timestamps| timestamps.value),
+            payload: header.payload_length(bytes),
+        })
+    }
+}
 
 /// One flow sample, reduced to what detection needs.
 #[derive(Debug, Clone, Copy)]
@@ -31,19 +89,55 @@ pub struct Observation {
     pub key: FlowKey,
     /// ifIndex of the port it enters by.
     pub port: u32,
-    /// Bytes that the sample stands for: sampling rate × frame length.
+    /// Bytes that the sample stands for: effective sampling rate ([`Effective`]) × frame length.
     pub weight: u64,
+    /// Length of its frame in bytes, as the agent counts.
+    pub frame: u32,
     /// DSCP of the sampled packet.
     pub dscp: u8,
+    /// What TCP says.
+    pub segment: Option<Segment>,
+    /// When the agent saw the packet, in nanoseconds of its clock (sFlow format 1043).
+    pub recorded: Option<u64>,
+    /// What the time that goes with the observation was taken from.
+    pub clock: Clock,
     /// The rate that makes an elephant on this port; `None` when unknown, and then nothing fires.
     pub threshold: Option<BitRate>,
+}
+
+/// By what a flow was judged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Path {
+    /// TCP sequence numbers.
+    Sequence,
+    /// The number of samples, by a cumulative sum.
+    Count,
+    /// The exponential average of what samples stand for.
+    Average,
+}
+
+impl Path {
+    /// The name in answers and logs.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Sequence => "sequence",
+            Self::Count => "count",
+            Self::Average => "average",
+        }
+    }
 }
 
 /// Why a flow was called an elephant.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Evidence {
-    /// Bytes that its samples stood for.
+    /// By what it was judged.
+    pub path: Path,
+    /// Which clock told the time that the bytes took.
+    pub clock: Clock,
+    /// Bytes that passed, by sequence numbers, or that its samples stood for.
     pub bytes: u64,
+    /// How long they took, by that clock.
+    pub span: Duration,
     /// How many samples these were.
     pub samples: u32,
     /// The first of them.
@@ -52,6 +146,17 @@ pub struct Evidence {
     pub rate: BitRate,
     /// The rate that makes an elephant on its port.
     pub threshold: BitRate,
+    /// The probability that its rate is four fifths of the threshold or more, given how exact such evidence is.
+    pub confidence: f64,
+}
+
+impl Evidence {
+    /// [`Self::confidence`] of an estimate with a standard error, both as shares of the threshold: the normal
+    /// distribution, by its logistic approximation.
+    fn confidence(rate: f64, error: f64) -> f64 {
+        let z = (rate - 0.8) / error.max(1e-9);
+        1.0 / (1.0 + (-1.702 * z).exp())
+    }
 }
 
 /// A flow that was found to be an elephant.
@@ -100,48 +205,57 @@ pub enum Outcome {
     Full,
 }
 
-/// A flow that is an elephant.
-#[derive(Debug)]
-struct Fired {
-    elephant: Elephant,
-    last: Time,
-    silence: Duration,
-    /// The start has been delivered.
-    told: bool,
-}
-
 /// The detector with its tables.
 #[derive(Debug)]
 pub struct Detector {
+    profile: Profile,
+    spacing: f64,
     hasher: FlowHasher,
-    table: Table,
-    fired: HashMap<Fingerprint, Fired>,
+    table: Table<Entry>,
+    trails: Table<Trail>,
+    senders: Senders,
+    fired: HashMap<Fingerprint, Fired, Keyed>,
     /// How many of them each agent has.
     fired_of: HashMap<AgentId, usize>,
     max_fired: usize,
 }
 
 impl Detector {
-    /// Flows that are tracked at once: 16 MiB.
+    /// Flows that are tracked at once: 16 MiB, and 5 MiB for the trails of one in sixteen.
     pub const FLOWS: usize = 1 << 18;
 
     /// Elephants at once: with a threshold of 10 % no port has more than ten for long, and 256 switches have 1,600
     /// such ports. 3 MiB.
     pub const ELEPHANTS: usize = 1 << 14;
 
+    /// Flows for each trail. A flow gets one when it has a third of the evidence at R: no port has more than some dozens
+    /// of these.
+    const TRAIL: usize = 16;
+
     /// A detector for `flows` flows and `elephants` elephants.
-    pub fn new(flows: usize, elephants: usize, hasher: FlowHasher) -> Self {
+    pub fn new(profile: Profile, flows: usize, elephants: usize, hasher: FlowHasher) -> Self {
         Self {
+            profile,
+            spacing: Rule::SPACING,
             hasher,
-            table: Table::new(flows, TAU),
-            fired: HashMap::new(),
+            table: Table::new(flows),
+            trails: Table::new(flows / Self::TRAIL),
+            senders: Senders::new(flows / Self::TRAIL),
+            fired: HashMap::with_hasher(Keyed::random()),
             fired_of: HashMap::new(),
             max_fired: elephants,
         }
     }
 
+    /// With anchors that stand apart by another share of the evidence: to measure what spacing is good for.
+    #[must_use]
+    pub const fn with_spacing(mut self, share: f64) -> Self {
+        self.spacing = share;
+        self
+    }
+
     /// The table of all flows that are not elephants.
-    pub const fn table(&self) -> &Table {
+    pub const fn table(&self) -> &Table<Entry> {
         &self.table
     }
 
@@ -192,23 +306,47 @@ impl Detector {
         deliver: &mut impl FnMut(&Event) -> bool,
     ) -> Outcome {
         if let Some(fired) = self.fired.get_mut(&fingerprint) {
-            fired.count(now, seen);
+            fired.count(now, seen, &mut self.senders, &self.hasher);
             return Outcome::Known;
         }
-        let idle = seen.threshold.map_or(0.0, |t| t.as_f64() / 8.0 * IDLE);
-        let touched = self.table.touch(fingerprint, now, seen.weight, idle);
-        let outcome = match touched {
-            Touched::Known(_) | Touched::Added(_) => Outcome::Counted,
-            Touched::Displaced(_) => Outcome::Displaced,
-            Touched::Refused => return Outcome::Refused,
+        let Self {
+            profile,
+            spacing,
+            hasher,
+            table,
+            trails,
+            senders,
+            ..
+        } = self;
+        let new = Entry::new(fingerprint, now, seen.weight);
+        let Some((found, entry)) = table.touch(fingerprint, now, new) else {
+            return Outcome::Refused;
         };
-        let (Some(entry), Some(threshold)) = (touched.entry(), seen.threshold) else {
-            return outcome;
+        let before = match found {
+            Found::Known => entry.add(now, seen.weight),
+            Found::Added | Found::Displaced => Before::NOTHING,
         };
-        // The average was just updated, so it needs no decay.
-        if entry.rate.at(now, TAU) * 8.0 < threshold.as_f64() {
-            return outcome;
-        }
+        let mut judge = Judge {
+            profile: *profile,
+            spacing: *spacing,
+            trails,
+            senders,
+            hasher,
+        };
+        let case = Case {
+            now,
+            fingerprint,
+            seen,
+            before,
+        };
+        let evidence = judge.evidence(entry, &case);
+        let largest = entry.largest();
+        let Some(evidence) = evidence else {
+            return match found {
+                Found::Known | Found::Added => Outcome::Counted,
+                Found::Displaced => Outcome::Displaced,
+            };
+        };
         if !self.has_place(seen.key.agent) {
             return Outcome::Full;
         }
@@ -217,23 +355,13 @@ impl Detector {
             port: seen.port,
             dscp: seen.dscp,
             detected: now,
-            evidence: Evidence {
-                bytes: entry.bytes,
-                samples: entry.samples,
-                first_sample: entry.first,
-                rate: bits(entry.rate.at(now, TAU)),
-                threshold,
-            },
+            evidence,
         };
         let told = deliver(&Event::Started(elephant));
-        let fired = Fired {
-            elephant,
-            last: now,
-            silence: silence(threshold, f64::from(entry.largest)),
-            told,
-        };
         self.table.remove(fingerprint);
-        self.fired.insert(fingerprint, fired);
+        self.trails.remove(fingerprint);
+        self.fired
+            .insert(fingerprint, Fired::new(elephant, now, largest, told));
         *self.fired_of.entry(seen.key.agent).or_default() += 1;
         Outcome::Fired
     }
@@ -244,7 +372,7 @@ impl Detector {
     pub fn poll(&mut self, now: Time, mut deliver: impl FnMut(&Event) -> bool) -> Vec<AgentId> {
         let mut over = Vec::new();
         self.fired.retain(|_, fired| {
-            if now.since(fired.last) >= fired.silence {
+            if fired.is_over(now) {
                 let ended = Event::Ended {
                     key: fired.elephant.key,
                     last_sample: fired.last,
@@ -270,38 +398,9 @@ impl Detector {
     }
 }
 
-impl Fired {
-    #[expect(clippy::cast_precision_loss, reason = "a weight is an estimate")]
-    fn count(&mut self, now: Time, seen: &Observation) {
-        let weight = seen.weight as f64;
-        self.last = self.last.max(now);
-        // Larger frames, or coarser sampling, make longer gaps.
-        self.silence = self
-            .silence
-            .max(silence(self.elephant.evidence.threshold, weight));
-    }
-}
-
-/// How long a flow is silent before it has ended: so long that a flow at a tenth of the threshold R would have been
-/// sampled with probability 1 − ε, when a sample stands for W bytes: ln(1/ε) / λ(0.1·R), λ(r) = r / (8·W) ([`IDLE`]).
-///
-/// ε = 0.001 makes that 8.3 s at R = 100 Mbit/s, one in 1000 and 1500-byte frames. The bounds are 2 s, twice as long as
-/// an agent may hold samples back, and 10 s: with samples so coarse that this cuts in, a live flow may be called ended,
-/// and is found again.
-fn silence(threshold: BitRate, largest_weight: f64) -> Duration {
-    const LN_1_OVER_EPSILON: f64 = 6.907_755;
-    let seconds = LN_1_OVER_EPSILON * 8.0 * largest_weight / (IDLE * threshold.as_f64().max(1.0));
-    Duration::from_secs_f64(seconds.clamp(2.0, Table::FORGET.as_secs_f64()))
-}
-
 /// Bytes per second as bits per second.
 fn bits(bytes_per_second: f64) -> BitRate {
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "not negative; saturates"
-    )]
-    BitRate::from_bits_per_second((bytes_per_second * 8.0).round() as u64)
+    BitRate::from_bits_per_second(rounded(bytes_per_second * 8.0))
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! In virtual time, with many seeds.
 
+use super::fired::silence;
 use super::*;
 use crate::flow::{AgentId, FiveTuple};
 use crate::packet::IpProtocol;
@@ -53,13 +54,17 @@ fn seen(n: u32) -> Observation {
         key: key(n),
         port: 1,
         weight: W,
+        frame: 1500,
         dscp: 0,
+        segment: None,
+        recorded: None,
+        clock: Clock::Arrival,
         threshold: Some("100M".parse().unwrap()),
     }
 }
 
 fn detector() -> Detector {
-    Detector::new(1 << 10, 64, FlowHasher::with_seed([1, 2]))
+    Detector::new(Profile::Average, 1 << 10, 64, FlowHasher::with_seed([1, 2]))
 }
 
 fn take(_: &Event) -> bool {
@@ -345,3 +350,5 @@ fn one_elephant_among_mice_is_the_only_one_found() {
         assert_eq!(elephant.key, key(1));
     }
 }
+
+mod streams;

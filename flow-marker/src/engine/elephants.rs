@@ -8,7 +8,7 @@ use shared::units::BitRate;
 
 use crate::clock::Time;
 use crate::config::{Config, Interface, Role, Threshold, is_interface_name};
-use crate::detect::{Detector, Event, Observation, Outcome};
+use crate::detect::{Clock, Detector, Event, Observation, Outcome, Segment};
 use crate::flow::{AgentId, Direction, Fingerprint, FiveTuple, FlowHasher, FlowKey, Lags};
 use crate::inventory::{Inventory, Port, PortBoard, Switch, TooManyPorts};
 use crate::metrics::{self, Metrics};
@@ -86,7 +86,7 @@ impl Elephants {
         board: Arc<PortBoard>,
         (flows, elephants): (usize, usize),
     ) -> Self {
-        let detector = Detector::new(flows, elephants, FlowHasher::random());
+        let detector = Detector::new(config.mark.profile, flows, elephants, FlowHasher::random());
         thread.flows_capacity.set_len(detector.table().capacity());
         let agents = config.switches.iter().zip(metrics.agents());
         Self {
@@ -220,7 +220,11 @@ impl Elephants {
             },
             port,
             weight,
+            frame: raw.frame_length,
             dscp: ip.dscp,
+            segment: Segment::of(header, raw.header),
+            recorded: None,
+            clock: Clock::Arrival,
             threshold: self.threshold(agent, known, metrics),
         })
     }

@@ -145,6 +145,11 @@ impl FlowHasher {
         hash.max(1)
     }
 
+    /// What stands for an address. No flow has the same: its fingerprint is made of more bytes.
+    pub fn address(&self, address: IpAddr) -> Fingerprint {
+        self.hash::<16>([&octets(address), &[], &[]]).max(1)
+    }
+
     /// Of `N` bytes, which are those of all parts.
     #[inline]
     fn hash<const N: usize>(&self, parts: [&[u8]; 3]) -> u128 {

@@ -3,8 +3,8 @@
 //!
 //! A user's flow definition (`definition`) is written in a small language (`language`), compiled (`program`) into what
 //! reads keys, values and a filter from a sample (`view`), with what was said of addresses and ports (`lookup`), and its
-//! flows are kept by every receiving thread for itself (`flows`) in a bounded table (`cache`). Detection has keys, rates
-//! and a table of its own (`key`, `rate`, `table`), since it counts other things of fewer flows.
+//! flows are kept by every receiving thread for itself (`flows`) in a bounded table (`cache`). Detection has keys (`key`)
+//! and tables of its own, since it counts other things of fewer flows.
 
 mod flows;
 mod seen;
@@ -18,8 +18,6 @@ pub mod language;
 mod direction;
 mod lag;
 mod key;
-mod rate;
-mod table;
 
 pub use definition::{Aggregation, Definition, Wrong};
 pub use direction::{Direction, direction};
@@ -29,9 +27,7 @@ pub use flows::{
 pub use key::{AgentId, Fingerprint, FiveTuple, FlowHasher, FlowKey};
 pub use lag::Lags;
 pub use measure::{Measure, MeasureKind};
-pub use rate::Average;
 pub use seen::Seen;
-pub use table::{Entry, Table, Touched};
 pub use view::View;
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::actuator::{Action, Control, Failure, Mark};
 use crate::config::{Cos, Dscp, Mode};
-use crate::detect::Evidence;
+use crate::detect::{Clock, Evidence, Path};
 use crate::flow::FiveTuple;
 use crate::packet::IpProtocol;
 use crate::sflow::DataSource;
@@ -48,11 +48,15 @@ pub(in crate::control) fn wish(n: u16, mbps: u64) -> Wish {
             port_name: None,
             detected: at(0),
             evidence: Evidence {
+                path: Path::Average,
+                clock: Clock::Arrival,
                 bytes: 1,
+                span: Duration::ZERO,
                 samples: 1,
                 first_sample: at(0),
                 rate,
                 threshold: rate,
+                confidence: 0.5,
             },
             about: None,
         }),

@@ -6,9 +6,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use flow_marker::clock::Time;
-use flow_marker::detect::{Detector, Observation, Outcome};
+use flow_marker::config::Profile;
+use flow_marker::detect::table::{Found, Table};
+use flow_marker::detect::{Clock, Detector, Entry, Observation, Outcome, Segment};
 use flow_marker::engine::Shard;
-use flow_marker::flow::{AgentId, Fingerprint, FiveTuple, FlowHasher, FlowKey, Flows, Table};
+use flow_marker::flow::{AgentId, Fingerprint, FiveTuple, FlowHasher, FlowKey, Flows};
 use flow_marker::packet::{Header, IpProtocol, Stack};
 use flow_marker::sflow::{DataSource, Datagram, FlowRecord, FlowSample, HeaderProtocol, RawHeader, Sample};
 use shared::units::BitRate;
@@ -85,12 +87,10 @@ const THRESHOLD: BitRate = BitRate::from_bits_per_second(1_000_000_000_000);
 /// Virtual time between two samples: a million samples a second.
 const STEP_NS: u64 = 1000;
 
-const TAU: Duration = Duration::from_secs(1);
-
 /// All that the stages need, warm.
 struct Bench {
     hasher: FlowHasher,
-    table: Table,
+    table: Table<Entry>,
     detector: Detector,
     now: Time,
     batch: Vec<Observation>,
@@ -106,8 +106,8 @@ impl Bench {
         let hasher = FlowHasher::with_seed([1, 2]);
         let capacity = usize::try_from(flows).unwrap_or(usize::MAX);
         let mut bench = Self {
-            table: Table::new(capacity, TAU),
-            detector: Detector::new(capacity, 1024, hasher.clone()),
+            table: Table::new(capacity),
+            detector: Detector::new(Profile::Balanced, capacity, 1024, hasher.clone()),
             hasher,
             now: Time::START,
             batch: Vec::with_capacity(BATCH),
@@ -124,13 +124,20 @@ impl Bench {
             let key = flow_key(tuple, DataSource::interface(port(n)));
             bench.observe(observation(key));
             let fingerprint = bench.hasher.fingerprint(&key);
-            bench.table.touch(fingerprint, bench.now, 1500, 0.0);
+            bench.touch(fingerprint, 1500);
         }
         Ok(bench)
     }
 
     fn step(&mut self) {
         self.now = Time::from_nanos(self.now.as_nanos() + STEP_NS);
+    }
+
+    fn touch(&mut self, fingerprint: Fingerprint, weight: u64) {
+        let new = Entry::new(fingerprint, self.now, weight);
+        if let Some((Found::Known, entry)) = self.table.touch(fingerprint, self.now, new) {
+            entry.count(self.now, weight);
+        }
     }
 
     fn observe(&mut self, seen: Observation) -> Outcome {
@@ -170,13 +177,13 @@ impl Bench {
             }),
             Stage::Table => prepared.fingerprints.iter().for_each(|fingerprint| {
                 self.step();
-                black_box(self.table.touch(*fingerprint, self.now, 1_500_000, 0.0));
+                self.touch(*fingerprint, 1_500_000);
             }),
             Stage::Batched => prepared.fingerprints.chunks(BATCH).for_each(|batch| {
                 self.table.warm(batch);
                 for fingerprint in batch {
                     self.step();
-                    black_box(self.table.touch(*fingerprint, self.now, 1_500_000, 0.0));
+                    self.touch(*fingerprint, 1_500_000);
                 }
             }),
             Stage::Single => prepared.datagrams.iter().for_each(|bytes| {
@@ -246,6 +253,8 @@ fn observations(bytes: &[u8], mut each: impl FnMut(Observation)) {
         if let Some(tuple) = FiveTuple::of(&header) {
             each(Observation {
                 weight: u64::from(sample.sampling_rate) * u64::from(raw.frame_length),
+                frame: raw.frame_length,
+                segment: Segment::of(&header, raw.header),
                 ..observation(flow_key(tuple, sample.source))
             });
         }
@@ -356,7 +365,11 @@ const fn observation(key: FlowKey) -> Observation {
         key,
         port: 1,
         weight: 1500,
+        frame: 1500,
         dscp: 0,
+        segment: None,
+        recorded: None,
+        clock: Clock::Arrival,
         threshold: Some(THRESHOLD),
     }
 }
