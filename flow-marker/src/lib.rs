@@ -3,7 +3,7 @@
 //! A sample goes datagram → `sflow` → `packet` → `flow` and `detect` → event → `control` (desired state) → one
 //! reconcile loop per switch → `actuator` → the switch's acl-server.
 
-/// Command line: `run`, `check`, `decode`, `replay`.
+/// Command line: `run`, `check`, `decode`, `replay`, `simulate`.
 pub mod cli;
 
 /// Puts the daemon together and runs it until it is asked to end.
@@ -26,6 +26,9 @@ pub mod ingest;
 
 /// Prints the datagrams of a capture.
 pub mod decode;
+
+/// How long detection takes and what it mistakes, by simulation.
+pub mod simulate;
 
 /// Decides which flow is an elephant, and when it has ended.
 pub mod detect;

@@ -1,4 +1,4 @@
-//! Command line: `run`, `check`, `decode`, `replay`, `token`, `openapi`.
+//! Command line: `run`, `check`, `decode`, `replay`, `simulate`, `token`, `openapi`.
 
 mod check;
 mod doctor;
@@ -20,6 +20,7 @@ use crate::api;
 use crate::app::{self, Sockets};
 use crate::config::{self, Config};
 use crate::decode;
+use crate::simulate;
 
 /// Finds elephant flows in sFlow and marks them on the switch where they enter.
 ///
@@ -98,6 +99,12 @@ enum Command {
     /// definition and what every agent sent and lost.
     #[command(after_long_help = replay::EXAMPLES)]
     Replay(replay::ReplayArgs),
+    /// Find out how long detection takes and what it mistakes, by simulation.
+    ///
+    /// Flows, an agent that samples, its datagrams, and the detectors of this program, for any speed of a port and any
+    /// sampling rate: what would 1:2000 cost?
+    #[command(after_long_help = simulate::EXAMPLES)]
+    Simulate(simulate::SimulateArgs),
 }
 
 #[derive(Debug, Args)]
@@ -167,6 +174,7 @@ fn execute(cli: Cli) -> anyhow::Result<()> {
             });
             until_nobody_listens(decoded.and_then(|()| Ok(out.flush()?)))
         }
+        Command::Simulate(args) => until_nobody_listens(simulate::run(&args, &mut std::io::stdout().lock())),
         Command::Replay(args) => {
             let mut out = std::io::stdout().lock();
             until_nobody_listens(replay::replay(&args, &mut out, &mut std::io::stderr()))
