@@ -64,10 +64,16 @@ struct Times {
 
 #[derive(Debug, Serialize)]
 struct Evidence {
+    /// `sequence`, `count` or `average`.
+    path: &'static str,
+    /// Which clock told the seconds.
+    clock: &'static str,
     bytes: u64,
     samples: u32,
-    /// From the first sample to the decision.
+    /// How long the bytes took.
     seconds: f64,
+    /// The probability that the flow has four fifths of the threshold or more.
+    confidence: f64,
     rate_bps: u64,
     threshold_bps: u64,
 }
@@ -168,7 +174,10 @@ fn control(api: &Api, switch: &Switch, view: View) -> Control {
         evidence: Evidence {
             bytes: cause.evidence.bytes,
             samples: cause.evidence.samples,
-            seconds: cause.detected.since(cause.evidence.first_sample).as_secs_f64(),
+            path: cause.evidence.path.name(),
+            clock: cause.evidence.clock.name(),
+            seconds: cause.evidence.span.as_secs_f64(),
+            confidence: cause.evidence.confidence,
             rate_bps: cause.evidence.rate.bits_per_second(),
             threshold_bps: cause.evidence.threshold.bits_per_second(),
         },

@@ -15,7 +15,7 @@ fn an_empty_file_observes_with_the_seeds_values() {
     let config = parse("").unwrap();
     assert_eq!(
         (config.id.as_str(), config.mark.mode, config.mark.profile),
-        ("fm", Mode::Observe, Profile::Average)
+        ("fm", Mode::Observe, Profile::Balanced)
     );
     assert_eq!(
         (config.mark.dscp, config.mark.cos),
@@ -74,7 +74,6 @@ fn thresholds_follow_the_port_and_its_cap() {
 fn parts_that_do_not_exist_are_refused_with_the_reason() {
     for (text, key, why) in [
         ("[fabric]\nagents = [\"10.0.0.0/24\"]\n", "fabric", "templates"),
-        ("[mark]\nprofile = \"balanced\"\n", "profile", "sequence numbers"),
         ("[mark]\nexclude = [\"group:storage\"]\n", "exclude", "groups"),
     ] {
         let error = error(text);

@@ -183,17 +183,17 @@ impl<'de> Deserialize<'de> for Threshold {
 
 /// How the rate of a flow is estimated.
 ///
-/// The contract's default is `balanced`; until it is built, the default is `average`.
+/// What each costs and misses is in `docs/DETECTION.md`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Profile {
     /// TCP sequence numbers: 0.32 s at the threshold. Sees elephants first, and now and then a large mouse.
     Fast,
     /// TCP sequence numbers: 0.72 s at the threshold.
+    #[default]
     Balanced,
     /// TCP sequence numbers: 1 s at the threshold. Sees nothing that is not an elephant.
     Strict,
     /// Exponential average of the samples' bytes with a time constant of one second.
-    #[default]
     Average,
 }
 
@@ -201,11 +201,11 @@ impl<'de> Deserialize<'de> for Profile {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         match String::deserialize(deserializer)?.as_str() {
             "average" => Ok(Self::Average),
-            other @ ("fast" | "balanced" | "strict") => Err(D::Error::custom(format_args!(
-                "{other:?} is known, but not built into this version: detection by TCP sequence numbers; \"average\" is"
-            ))),
+            "fast" => Ok(Self::Fast),
+            "balanced" => Ok(Self::Balanced),
+            "strict" => Ok(Self::Strict),
             other => Err(D::Error::custom(format_args!(
-                "{other:?} is no profile; \"average\" is"
+                "{other:?} is no profile; \"fast\", \"balanced\", \"strict\" and \"average\" are"
             ))),
         }
     }

@@ -144,13 +144,12 @@ impl Captures {
             port: sighting.port,
             port_name,
             detected: now,
-            evidence: Evidence {
-                bytes: sighting.bytes,
-                samples: sighting.samples,
-                first_sample: sighting.first,
-                rate: shared::units::BitRate::from_bits_per_second(0),
-                threshold: shared::units::BitRate::from_bits_per_second(0),
-            },
+            evidence: Evidence::counted(
+                (sighting.bytes, sighting.samples),
+                (sighting.first, now),
+                // Nothing is asked of its rate.
+                [shared::units::BitRate::from_bits_per_second(0); 2].into(),
+            ),
             about: Some(format!("{} is in the list {list}", capture.remote).into()),
         };
         Seen::Started(Edit::Want {

@@ -100,13 +100,11 @@ impl Defence {
             port: attack.port,
             port_name,
             detected: now,
-            evidence: Evidence {
-                bytes: attack.bytes,
-                samples: attack.samples,
-                first_sample: attack.first,
-                rate: attack.rate,
-                threshold: self.config.threshold,
-            },
+            evidence: Evidence::counted(
+                (attack.bytes, attack.samples),
+                (attack.first, now),
+                (attack.rate, self.config.threshold),
+            ),
             about: Some(about(attack).into()),
         };
         Met::Started(Edit::Want {

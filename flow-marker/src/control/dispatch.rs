@@ -73,6 +73,7 @@ impl Dispatcher {
             rate = %megabits(evidence.rate),
             threshold = %evidence.threshold,
             after_ms = elephant.detected.since(evidence.first_sample).as_millis(),
+            path = evidence.path.name(),
             samples = evidence.samples,
             "elephant detected"
         );

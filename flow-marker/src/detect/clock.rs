@@ -2,7 +2,7 @@
 //!
 //! A sample carries no time, and agents hold samples back until a datagram is full or a second is over: judged by its
 //! arrival, a burst looks simultaneous. In the order of trust: the agent's timestamp of the sample (sFlow format 1043),
-//! the sender's clock in the packet (TCP timestamps, RFC 7323), the agent's uptime in the datagram, the arrival.
+//! the sender's clock in the packet (TCP timestamps, RFC 7323), the arrival.
 
 use std::net::IpAddr;
 
@@ -18,9 +18,7 @@ pub enum Clock {
     Record,
     /// The sender's TCP timestamps.
     Sender,
-    /// The agent's uptime when it sent the datagram.
-    Uptime,
-    /// The arrival of the datagram.
+    /// The arrival of the datagram. Its uptime, when the agent sent it, would say no more: samples are held back before.
     Arrival,
 }
 
@@ -30,7 +28,6 @@ impl Clock {
         match self {
             Self::Record => "timestamp record",
             Self::Sender => "TCP timestamps",
-            Self::Uptime => "datagram uptime",
             Self::Arrival => "arrival",
         }
     }

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use super::count::{LEAST, Score};
+use super::count::{LEAST, Score, Test};
 use super::number::narrow;
+use super::profile::Rule;
 use super::sequence::Track;
 use super::table::Place;
 use crate::clock::Time;
@@ -188,17 +189,19 @@ impl Counts {
         self.add(weight);
     }
 
-    /// Counts a sample for the cumulative sum against `rate` bytes per second; true when the flow is an elephant.
-    pub(super) fn sum(&mut self, now: Time, weight: u64, before: &Before, rate: f64, largest: f64) -> bool {
+    /// Counts a sample for the cumulative sum; true when the flow is an elephant.
+    pub(super) fn sum(&mut self, now: Time, weight: u64, before: &Before, rule: &Rule) -> bool {
+        let Rule { rate, largest, .. } = *rule;
+        let test = Test::new(rule.evidence, largest);
         self.score = self
             .score
             .scaled(before.grown)
-            .after(before.silent, rate, largest);
+            .after(before.silent, rate, largest, &test);
         if self.score.is_zero() {
             *self = Self::new(now);
         }
         self.add(weight);
-        self.score = self.score.with(weight as f64 / largest.max(1.0));
+        self.score = self.score.with(weight as f64 / largest.max(1.0), &test);
         self.score.is_alarm() && self.samples >= LEAST
     }
 }

@@ -188,7 +188,7 @@ fn average(entry: &mut Entry, case: &Case<'_>) -> Option<Evidence> {
 
 fn sum(counts: &mut Counts, case: &Case<'_>, rule: &Rule) -> Option<Evidence> {
     let weight = case.seen.weight;
-    if !counts.sum(case.now, weight, &case.before, rule.rate, rule.largest) {
+    if !counts.sum(case.now, weight, &case.before, rule) {
         return None;
     }
     let seconds = case.now.since(counts.first).as_secs_f64();
@@ -199,17 +199,11 @@ fn sum(counts: &mut Counts, case: &Case<'_>, rule: &Rule) -> Option<Evidence> {
 }
 
 fn by_counts(counts: &Counts, case: &Case<'_>, path: Path, rate: f64, threshold: BitRate) -> Evidence {
-    let share = rate * 8.0 / threshold.as_f64().max(1.0);
+    let what = (counts.bytes, counts.samples);
     Evidence {
         path,
         clock: case.seen.clock,
-        bytes: counts.bytes,
-        span: case.now.since(counts.first),
-        samples: counts.samples,
-        first_sample: counts.first,
-        rate: bits(rate),
-        threshold,
-        confidence: Evidence::confidence(share, share / f64::from(counts.samples).sqrt()),
+        ..Evidence::counted(what, (counts.first, case.now), (bits(rate), threshold))
     }
 }
 

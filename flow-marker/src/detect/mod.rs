@@ -151,6 +151,32 @@ pub struct Evidence {
 }
 
 impl Evidence {
+    /// What so many samples since `first` come to, which stood for so many bytes. With a threshold of zero no rate was
+    /// asked for, and there is no doubt.
+    pub fn counted(
+        (bytes, samples): (u64, u32),
+        (first, now): (Time, Time),
+        (rate, threshold): (BitRate, BitRate),
+    ) -> Self {
+        let share = rate.as_f64() / threshold.as_f64().max(1.0);
+        let confidence = if threshold.bits_per_second() == 0 {
+            1.0
+        } else {
+            Self::confidence(share, share / f64::from(samples.max(1)).sqrt())
+        };
+        Self {
+            path: Path::Count,
+            clock: Clock::Arrival,
+            bytes,
+            span: now.since(first),
+            samples,
+            first_sample: first,
+            rate,
+            threshold,
+            confidence,
+        }
+    }
+
     /// [`Self::confidence`] of an estimate with a standard error, both as shares of the threshold: the normal
     /// distribution, by its logistic approximation.
     fn confidence(rate: f64, error: f64) -> f64 {

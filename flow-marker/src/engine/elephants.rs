@@ -1,6 +1,7 @@
 //! Detection and what it needs to know of ports, for the switches of the inventory.
 
-use std::collections::BTreeSet;
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -8,9 +9,10 @@ use shared::units::BitRate;
 
 use crate::clock::Time;
 use crate::config::{Config, Interface, Role, Threshold, is_interface_name};
-use crate::detect::{Clock, Detector, Event, Observation, Outcome, Segment};
+use crate::detect::{Clock, Detector, Effective, Event, Observation, Outcome, Segment};
 use crate::flow::{AgentId, Direction, Fingerprint, FiveTuple, FlowHasher, FlowKey, Lags};
 use crate::inventory::{Inventory, Port, PortBoard, Switch, TooManyPorts};
+use crate::keyed::Keyed;
 use crate::metrics::{self, Metrics};
 use crate::packet::Header;
 use crate::sflow::{DataSource, FlowSample, RawHeader};
@@ -52,7 +54,12 @@ struct AgentState {
     metrics: Arc<metrics::Agent>,
     /// Rules name the port, so a flow can only be marked where its name is known.
     needs_port_name: bool,
+    /// What its samples stand for, by what takes them.
+    sampling: HashMap<DataSource, Effective, Keyed>,
 }
+
+/// Data sources of one agent whose losses are made up for: the ports of a large chassis.
+const SOURCES: usize = 4800;
 
 /// Most samples that are staged: enough misses to keep a core's memory system busy (10 to 16 at a time), few enough that
 /// the first is still in the first cache when its turn comes (4 lines of 64 bytes each: 16 KiB).
@@ -97,6 +104,7 @@ impl Elephants {
                 .map(|(switch, metrics)| AgentState {
                     metrics: Arc::clone(metrics),
                     needs_port_name: switch.interface == Interface::Ingress,
+                    sampling: HashMap::with_hasher(Keyed::random()),
                 })
                 .collect(),
             threshold: config.mark.threshold,
@@ -159,18 +167,37 @@ impl Elephants {
     #[inline]
     pub(super) fn stage(
         &mut self,
+        now: Time,
         agent: AgentId,
         metrics: &metrics::Agent,
         sample: (&FlowSample<'_>, Direction),
-        packet: Option<&(RawHeader<'_>, Header)>,
+        (packet, recorded): (Option<&(RawHeader<'_>, Header)>, Option<u64>),
     ) -> bool {
-        if let Some(seen) = self.observation(agent, metrics, sample, packet) {
+        let factor = self.factor(now, agent, sample.0);
+        if let Some(mut seen) = self.observation(agent, metrics, sample, packet) {
+            seen.weight = scaled(seen.weight, factor);
+            seen.recorded = recorded;
             self.staged
                 .fingerprints
                 .push(self.detector.fingerprint(&seen.key));
             self.staged.samples.push(seen);
         }
         self.staged.samples.len() >= BATCH
+    }
+
+    /// By how much more a sample stands for than its sampling rate says. Every sample of the agent counts, whether it is
+    /// looked at or not: pools and numbers are those of the data source.
+    fn factor(&mut self, now: Time, agent: AgentId, sample: &FlowSample<'_>) -> f64 {
+        let Some(state) = self.agents.get_mut(index(agent)) else {
+            return 1.0;
+        };
+        let has_room = state.sampling.len() < SOURCES;
+        let sampling = match state.sampling.entry(sample.source) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) if has_room => new.insert(Effective::default()),
+            Entry::Vacant(_) => return 1.0,
+        };
+        sampling.observe(now, sample.sequence, sample.sampling_rate, sample.sample_pool)
     }
 
     /// What detection is to know of a sample; `None` when it is none of its business.
@@ -300,6 +327,16 @@ impl Elephants {
             }
         }
     }
+}
+
+/// A weight times a factor.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "neither is negative; saturates"
+)]
+fn scaled(weight: u64, factor: f64) -> u64 {
+    (weight as f64 * factor) as u64
 }
 
 fn index(agent: AgentId) -> usize {

@@ -14,8 +14,10 @@ use super::traffic::Shape;
 /// Whoever is not found by then is not found, in seconds.
 const LIMIT: f64 = 60.0;
 
-/// Before the elephant begins, so that agents are in their rhythm and losses are known.
-const WARM: f64 = 15.0;
+/// Before the elephant begins, in seconds: agents are in their rhythm, and losses are known where there are any.
+fn warm(setup: &Setup) -> f64 {
+    if setup.sending.loss > 0.0 { 15.0 } else { 2.0 }
+}
 
 /// How long each method takes to find a steady flow of `share` × the threshold, in seconds from its first packet to the
 /// arrival of the datagram that decides; in order, one for each run.
@@ -34,7 +36,7 @@ pub(super) fn detection(setup: &Setup, methods: &[Method], share: f64, runs: u64
 
 /// One run: when each method found the flow.
 fn find_one(setup: &Setup, methods: &[Method], share: f64, mut random: Random) -> Vec<f64> {
-    let start = WARM + random.unit();
+    let start = warm(setup) + random.unit();
     let (link, rate) = (setup.link_bytes(), share * setup.threshold_bytes());
     let mut port = Port::new(setup.sending.rate, Random::new(random.next(), 1));
     if setup.background > 0.0 {

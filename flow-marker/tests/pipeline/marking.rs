@@ -152,13 +152,13 @@ async fn two_thousand_elephants_of_one_agent_delay_neither_another_nor_the_end()
     let (flooded, server) = (AclServer::start().await, AclServer::start().await);
     let daemon = Daemon::start(&config(
         &[("10.0.0.1", &flooded.url()), (AGENT, &server.url())],
-        "",
+        "profile = \"average\"",
     ))
     .await;
     let known = "flow_marker_elephants".to_owned();
     for some in 0..20_u16 {
         for n in 0..100 {
-            // 15 Mbyte in one sample are enough.
+            // 15 Mbyte in one sample are enough for the average.
             let flow = Flow::tcp("10.1.0.1", "10.2.0.1", some * 100 + n);
             let sample = Datagram::new("10.0.0.1").flow_sample(1, 1, 10_000, &flow);
             daemon.send(&sample.bytes());

@@ -4,7 +4,7 @@ use super::*;
 use crate::pcap::tests::capture_at;
 use crate::sflow::tests::build::{datagram, expanded_flow, raw_header};
 
-const CONFIG: &str = "[[switch]]\nagent = \"10.0.0.1\"\nacl = \"http://a\"\n[mark]\nthreshold = \"1M\"\n";
+const CONFIG: &str = "[[switch]]\nagent = \"10.0.0.1\"\nacl = \"http://a\"\n[mark]\nthreshold = \"1M\"\nprofile = \"average\"\n";
 
 #[derive(Debug, Parser)]
 struct Replay {

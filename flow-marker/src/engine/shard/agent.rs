@@ -36,6 +36,17 @@ pub(super) struct Around<'a> {
     pub(super) outlet: &'a mut dyn Outlet,
 }
 
+/// What the records of a sample say.
+#[derive(Default)]
+struct Found<'a> {
+    /// The first raw header.
+    raw: Option<RawHeader<'a>>,
+    /// When the agent saw the packet, in nanoseconds.
+    recorded: Option<u64>,
+    /// One of them is damaged.
+    damaged: bool,
+}
+
 /// What is kept of one agent.
 #[derive(Debug)]
 pub(super) struct Agent {
@@ -182,13 +193,15 @@ impl Agent {
             let ports = (sample.input, sample.output);
             View::new(self.address, sample.source, ports, place, sample.sampling_rate)
         });
-        let (raw, damaged) = self.records(sample.records(), view.as_mut().zip(needs));
-        let packet = raw.map(|raw| (raw, self.header(&raw)));
+        let found = self.records(sample.records(), view.as_mut().zip(needs));
+        let damaged = found.damaged;
+        let packet = found.raw.map(|raw| (raw, self.header(&raw)));
         self.doctor
             .observe_flow(&flow_seen((sample, place), packet.as_ref()), now);
         if let Some(id) = self.id {
             let elephants = &mut *around.elephants;
-            if elephants.stage(id, &self.counts, (sample, place), packet.as_ref()) {
+            let packet = (packet.as_ref(), found.recorded);
+            if elephants.stage(now, id, &self.counts, (sample, place), packet) {
                 let outlet = &mut *around.outlet;
                 elephants.flush(now, &mut |notice| outlet.elephant(notice));
             }
@@ -213,8 +226,9 @@ impl Agent {
         let mut view = View::new(self.address, sample.source, (input, output), place, 1);
         view.reason = Some(sample.reason);
         let needs = needs(now, around);
-        let (raw, damaged) = self.records(sample.records(), needs.map(|needs| (&mut view, needs)));
-        let packet = raw.map(|raw| (raw, self.header(&raw)));
+        let found = self.records(sample.records(), needs.map(|needs| (&mut view, needs)));
+        let damaged = found.damaged;
+        let packet = found.raw.map(|raw| (raw, self.header(&raw)));
         if let Some(needs) = needs {
             self.define(now, (&mut view, packet, true), needs, around);
         }
@@ -227,25 +241,27 @@ impl Agent {
         &self,
         records: impl Iterator<Item = Result<FlowRecord<'a>, DecodeError>>,
         mut view: Option<(&mut View<'a>, Needs)>,
-    ) -> (Option<RawHeader<'a>>, bool) {
-        let mut raw = None;
-        let mut damaged = false;
+    ) -> Found<'a> {
+        let mut found = Found::default();
         for record in records {
             self.counts.records_flow.bump();
             match record {
                 Ok(FlowRecord::RawHeader(header)) => {
-                    raw.get_or_insert(header);
+                    found.raw.get_or_insert(header);
                 }
                 Ok(FlowRecord::Other { .. }) => self.counts.records_skipped.bump(),
                 Ok(record) => {
+                    if let FlowRecord::Timestamp(timestamp) = record {
+                        found.recorded = Some(timestamp.time_ns);
+                    }
                     if let Some((view, needs)) = &mut view {
                         view.add(&record, *needs);
                     }
                 }
-                Err(_) => damaged = true,
+                Err(_) => found.damaged = true,
             }
         }
-        (raw, damaged)
+        found
     }
 
     /// Reads a sampled header as far as it goes.

@@ -98,7 +98,7 @@ fn elephants_are_those_detected_and_not_ended_delivered_or_not() {
             takes,
             ..Taker::default()
         };
-        let (mut shard, metrics) = shard("[mark]\nthreshold = \"1M\"\n", &taker);
+        let (mut shard, metrics) = shard("[mark]\nthreshold = \"1M\"\nprofile = \"average\"\n", &taker);
         send(&mut shard, 1, at(1), &[sample(1, 1, 9)]);
         let agent = Arc::clone(metrics.agents().next().unwrap());
         let counts = || {
