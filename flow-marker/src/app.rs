@@ -26,6 +26,7 @@ use crate::control::watchman::Watchman;
 use crate::engine::Engine;
 use crate::ingest;
 use crate::inventory::PortBoard;
+use crate::lookout::Lookout;
 use crate::metrics::Metrics;
 
 /// The API's sockets, callers and certificates.
@@ -135,21 +136,31 @@ pub async fn run(config: Config, sockets: Sockets, shutdown: Shutdown, reload: R
         Arc::clone(&metrics),
         clock,
     )?;
+    let lists = watchman.watch();
     let watchman = tokio::spawn(watchman.run(signs));
     let mut loops = Loops::start(&config, &switches, clock, &shutdown)?;
     let (events, notices) = mpsc::channel(EVENTS);
     let sflow = sockets.sflow.address();
     let first_event = clock.unix_ns(clock.now()) / 1_000_000_000;
     let (engine, seats, logs) = Engine::new(&config, &metrics, &board, (sflow, first_event), || {
-        let (events, metrics) = (events.clone(), Arc::clone(&metrics));
-        move |notice| {
+        let (events, counts) = (events.clone(), Arc::clone(&metrics));
+        let elephants = move |notice| {
             let sent = events.try_send(notice).is_ok();
             match sent {
-                true => metrics.process.events_sent.inc(),
-                false => metrics.process.events_dropped.inc(),
+                true => counts.process.events_sent.inc(),
+                false => counts.process.events_dropped.inc(),
             }
             sent
-        }
+        };
+        let (watch, counts) = (watch.clone(), Arc::clone(&metrics));
+        let lookout = Lookout::new(Arc::clone(&lists), &config.drop, move |sign| {
+            let sent = watch.try_send(sign).is_ok();
+            if !sent {
+                counts.process.signs_dropped.inc();
+            }
+            sent
+        });
+        (elephants, lookout)
     });
     tokio::spawn(logs.run());
     drop(events);

@@ -13,6 +13,7 @@ use crate::detect::{Clock, Detector, Effective, Event, Observation, Outcome, Seg
 use crate::flow::{AgentId, Direction, Fingerprint, FiveTuple, FlowHasher, FlowKey, Lags};
 use crate::inventory::{Inventory, Port, PortBoard, Switch, TooManyPorts};
 use crate::keyed::Keyed;
+use crate::lookout::Lookout;
 use crate::metrics::{self, Metrics};
 use crate::packet::Header;
 use crate::sflow::{DataSource, FlowSample, RawHeader};
@@ -39,6 +40,7 @@ pub(super) struct Elephants {
     /// Switches of whose ports something is known that the board does not show.
     unpublished: BTreeSet<AgentId>,
     staged: Staged,
+    lookout: Option<Lookout>,
 }
 
 /// Samples that wait for the rest of their batch, so that the detector fetches their flows from memory at the same time.
@@ -83,6 +85,14 @@ fn is_plausible(weight: u64, speed: Option<BitRate>) -> bool {
     weight.saturating_mul(8) <= speed.saturating_mul(MAX_LINE_SECONDS)
 }
 
+/// Bytes that a sample of a port stands for; `None` where that cannot be.
+fn weight(sample: &FlowSample<'_>, raw: &RawHeader<'_>, port: Option<&Port>) -> Option<u64> {
+    let weight = u64::from(sample.sampling_rate) * u64::from(raw.frame_length);
+    let possible =
+        weight > 0 && raw.frame_length <= MAX_FRAME && is_plausible(weight, port.and_then(|port| port.speed));
+    possible.then_some(weight)
+}
+
 impl Elephants {
     /// Detection for a configuration, with a table for so many flows and a list of so many elephants. What becomes known
     /// of ports is shown on `board`.
@@ -112,7 +122,13 @@ impl Elephants {
             board,
             unpublished: BTreeSet::new(),
             staged: Staged::default(),
+            lookout: None,
         }
+    }
+
+    /// Also looks out for listed hosts and attacks.
+    pub(super) fn look_out(&mut self, lookout: Lookout) {
+        self.lookout = Some(lookout);
     }
 
     /// The switch of the inventory whose agent address this is.
@@ -174,7 +190,12 @@ impl Elephants {
         (packet, recorded): (Option<&(RawHeader<'_>, Header)>, Option<u64>),
     ) -> bool {
         let factor = self.factor(now, agent, sample.0);
-        if let Some(mut seen) = self.observation(agent, metrics, sample, packet) {
+        let seen = self.observation(agent, metrics, sample, packet);
+        if self.lookout.is_some() {
+            let entering = seen.as_ref().map(|seen| seen.key.tuple);
+            self.look(now, agent, (sample.0, factor), packet, entering);
+        }
+        if let Some(mut seen) = seen {
             seen.weight = scaled(seen.weight, factor);
             seen.recorded = recorded;
             self.staged
@@ -198,6 +219,27 @@ impl Elephants {
             Entry::Vacant(_) => return 1.0,
         };
         sampling.observe(now, sample.sequence, sample.sampling_rate, sample.sample_pool)
+    }
+
+    /// Shows a sampled packet to the lookout, wherever it goes; `entering`: its flow, if it enters the fabric here.
+    fn look(
+        &mut self,
+        now: Time,
+        agent: AgentId,
+        (sample, factor): (&FlowSample<'_>, f64),
+        packet: Option<&(RawHeader<'_>, Header)>,
+        entering: Option<FiveTuple>,
+    ) {
+        let port = sample.input.if_index().unwrap_or_default();
+        let known = self.inventory.switch(agent).and_then(|switch| switch.port(port));
+        let (Some(lookout), Some((raw, header))) = (&mut self.lookout, packet) else {
+            return;
+        };
+        let (Some(ip), Some(weight)) = (header.ip, weight(sample, raw, known)) else {
+            return;
+        };
+        let ends = (ip.source, ip.destination);
+        lookout.sample(now, agent, port, ends, entering.as_ref(), scaled(weight, factor));
     }
 
     /// What detection is to know of a sample; `None` when it is none of its business.
@@ -224,13 +266,9 @@ impl Elephants {
         let Some((raw, header)) = packet else {
             return left_out(&metrics.flow_no_header);
         };
-        let weight = u64::from(sample.sampling_rate) * u64::from(raw.frame_length);
-        if weight == 0
-            || raw.frame_length > MAX_FRAME
-            || !is_plausible(weight, known.and_then(|port| port.speed))
-        {
+        let Some(weight) = weight(sample, raw, known) else {
             return left_out(&metrics.flow_implausible);
-        }
+        };
         let (Some(ip), Some(tuple)) = (header.ip, FiveTuple::of(header)) else {
             return match header.ip {
                 Some(ip) if ip.fragment => left_out(&metrics.flow_fragment),
@@ -264,8 +302,12 @@ impl Elephants {
             thread,
             agents,
             staged,
+            lookout,
             ..
         } = self;
+        if let Some(lookout) = lookout {
+            lookout.refresh();
+        }
         detector.warm(&staged.fingerprints);
         for (fingerprint, seen) in staged.fingerprints.drain(..).zip(staged.samples.drain(..)) {
             let mut deliver = |event: &Event| deliver(notice(inventory, event));

@@ -19,6 +19,7 @@ use super::threshold::Fired;
 use crate::clock::Time;
 use crate::config::Config;
 use crate::inventory::PortBoard;
+use crate::lookout::Lookout;
 use crate::metrics::Metrics;
 
 /// The longest that an answer of the shards is waited for. They answer within milliseconds; when they do not, the
@@ -66,14 +67,14 @@ pub enum Unanswered {
 }
 
 impl Engine {
-    /// An engine with a seat for every receiving thread that `metrics` knows, and what writes its logs. `elephants`
-    /// is called once for each thread, for where its elephants go. `first_event` should grow with every start.
+    /// An engine with a seat for every receiving thread that `metrics` knows, and what writes its logs. `each` is called
+    /// once for each thread, for where its elephants go and what else it looks out for. `first_event` should grow with every start.
     pub fn new<E: FnMut(Notice) -> bool + Send + 'static>(
         config: &Config,
         metrics: &Metrics,
         board: &Arc<PortBoard>,
         (sflow, first_event): (SocketAddr, u64),
-        mut elephants: impl FnMut() -> E,
+        mut each: impl FnMut() -> (E, Lookout),
     ) -> (Self, Vec<Seat>, LogWriter) {
         let (plans, common) = (Plans::new(), Common::new(config));
         let (news, told) = mpsc::channel(UNDER_WAY);
@@ -83,17 +84,19 @@ impl Engine {
             .enumerate()
             .map(|(thread, counters)| {
                 let (asker, inbox) = queue();
+                let (elephants, lookout) = each();
                 let outlet = Up {
-                    elephants: elephants(),
+                    elephants,
                     news: news.clone(),
                 };
-                let shard = Shard::new(
+                let mut shard = Shard::new(
                     config,
                     metrics,
                     thread,
                     (Arc::clone(board), &common),
                     Box::new(outlet),
                 );
+                shard.look_out(lookout);
                 let forwarder = Forwarder::new(Arc::clone(counters));
                 (asker, Seat::new(shard, inbox, plans.clone(), forwarder))
             })

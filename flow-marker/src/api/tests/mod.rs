@@ -2,6 +2,7 @@
 
 use std::path::Path as FilePath;
 
+use arc_swap::ArcSwap;
 use axum::body::{Body, to_bytes};
 use axum::http::Method;
 use serde_json::Value;
@@ -11,10 +12,12 @@ use tokio::task::JoinSet;
 use tower::ServiceExt as _;
 
 use super::*;
+use crate::blacklist::watch::Watch;
 use crate::config::Config;
 use crate::config::http::Scopes;
 use crate::engine::{Notice, Seat};
 use crate::ingest::Sink as _;
+use crate::lookout::Lookout;
 
 mod callers;
 mod events;
@@ -75,7 +78,9 @@ impl World {
         let metrics = Arc::new(Metrics::new(config.switches.iter().map(|s| s.agent), 2));
         let board = Arc::new(PortBoard::new(&config.switches));
         let sflow = "127.0.0.1:6343".parse().unwrap();
-        let controllers = || |_: Notice| true;
+        let watch = Arc::new(ArcSwap::from_pointee(Watch::default()));
+        let lookout = || Lookout::new(Arc::clone(&watch), &config.drop, |_| true);
+        let controllers = || (|_: Notice| true, lookout());
         let (engine, seats, logs) = Engine::new(&config, &metrics, &board, (sflow, 0), controllers);
         let (trigger, shutdown) = Shutdown::new();
         let clock = Clock::start();

@@ -28,6 +28,7 @@ use crate::ingest::admission::Roll;
 use crate::ingest::places::Places;
 use crate::ingest::{Received, Sink};
 use crate::inventory::PortBoard;
+use crate::lookout::Lookout;
 use crate::metrics::{self, Metrics};
 use crate::sflow::{Datagram, Fault};
 use agent::{Agent, Around};
@@ -152,6 +153,11 @@ impl Shard {
             ticked: Time::START,
             named: Time::START,
         }
+    }
+
+    /// Also looks out for listed hosts and attacks in what the switches of the inventory see.
+    pub fn look_out(&mut self, lookout: Lookout) {
+        self.elephants.look_out(lookout);
     }
 
     /// Takes one datagram, whoever sent it.
