@@ -54,7 +54,7 @@ impl Workers {
     }
 
     /// Whether all threads have got on since it was asked last; for systemd's watchdog. A round takes milliseconds, also when
-    /// nothing arrives: [`TICK`].
+    /// nothing arrives.
     pub fn progress(&self) -> impl Fn() -> bool + Send + use<> {
         let rounds: Vec<_> = self.rounds.iter().map(Arc::clone).collect();
         let last: Vec<_> = rounds.iter().map(|_| AtomicU64::new(u64::MAX)).collect();
