@@ -29,17 +29,28 @@ pub(super) const LEAST: u32 = 3;
 impl Test {
     /// The test that takes about `evidence` bytes of a flow of rate R whose samples stand for `largest` bytes.
     pub(super) fn new(evidence: f64, largest: f64) -> Self {
-        /// ln 5 − 0.8: what a sample at R is worth on average against a fifth of R.
-        const MOST: f64 = 0.809_437_912_434_1;
         // Each of the samples is to bring this much: −ln(1 − u) − u for the distance u, whose inverse this series is.
-        let each = (f64::from(ALARM) * largest / evidence.max(1.0)).min(MOST);
+        let each = f64::from(ALARM) * largest / evidence.max(1.0);
+        // So it is wherever B is fewer than eighteen samples, and saves half of what the test of a sample costs.
+        if each >= Self::MOST {
+            return Self::FIFTH;
+        }
         let s = (2.0 * each).sqrt();
-        let distance = s - s * s / 3.0 + s.powi(3) / 36.0 + s.powi(4) / 270.0;
+        let distance = s * (1.0 - s * (1.0 / 3.0 - s * (1.0 / 36.0 + s / 270.0)));
         Self {
             distance,
             worth: distance + each,
         }
     }
+
+    /// ln 5 − 0.8: what a sample at R is worth on average against a fifth of R.
+    const MOST: f64 = 0.809_437_912_434_1;
+
+    /// Against a fifth of R.
+    const FIFTH: Self = Self {
+        distance: 0.799_647_792_649_950_8,
+        worth: 1.609_085_705_084_050_8,
+    };
 }
 
 /// The sum of a flow.
@@ -95,6 +106,17 @@ mod tests {
                 .with(1.0, &test);
             score.is_alarm()
         })
+    }
+
+    #[test]
+    fn the_test_against_a_fifth_is_where_the_others_end() {
+        let just_below = Test::new(f64::from(ALARM) * USUAL / (Test::MOST * 0.999_999), USUAL);
+        for (a, b) in [
+            (just_below.distance, Test::FIFTH.distance),
+            (just_below.worth, Test::FIFTH.worth),
+        ] {
+            assert!((a - b).abs() < 1e-5, "{a} {b}");
+        }
     }
 
     #[test]
