@@ -175,6 +175,7 @@ pub async fn run(config: Config, sockets: Sockets, shutdown: Shutdown, reload: R
         metrics,
         readiness: readiness.clone(),
         switches: switches.into(),
+        pause: Arc::default(),
         history,
         board,
         mark: Arc::new(config.mark.clone()),

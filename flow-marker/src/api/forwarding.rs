@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::auth::Caller;
+use super::body;
 use super::defined::Defined;
 use super::error::{ApiError, WrongMember};
 use crate::engine::{Engine, Named, NotForwarded};
@@ -68,18 +69,7 @@ impl Defined for SocketAddr {
 }
 
 fn target(json: &Value) -> Result<SocketAddr, WrongMember> {
-    let Some(members) = json.as_object() else {
-        return Err(WrongMember::new("", "an object is expected: {address, port}"));
-    };
-    if let Some(other) = members
-        .keys()
-        .find(|key| !["address", "port"].contains(&key.as_str()))
-    {
-        return Err(WrongMember::new(
-            other,
-            "is no member of a target: address, port are",
-        ));
-    }
+    let members = body::members(json, "a target", &["address", "port"])?;
     let address = members.get("address").and_then(Value::as_str);
     let address: Option<IpAddr> = address.and_then(|text| text.parse().ok());
     let Some(address) = address.map(|address| address.to_canonical()) else {

@@ -11,6 +11,7 @@ use shared::life::Readiness;
 
 use crate::clock::Clock;
 use crate::config::Mark;
+use crate::control::pause::Pause;
 use crate::control::switch::{History, Switch};
 use crate::engine::Engine;
 use crate::engine::metric::serialize_number;
@@ -33,6 +34,8 @@ mod prometheus;
 mod thresholds;
 /// Groups, maps and the topology.
 mod tables;
+/// Everything withdrawn, and back.
+mod pause;
 /// Collectors that datagrams are sent on to.
 mod forwarding;
 /// What users define by name.
@@ -69,6 +72,8 @@ pub struct Api {
     pub readiness: Readiness,
     /// The switches, in the inventory's order.
     pub switches: Arc<[Arc<Switch>]>,
+    /// Whether they are paused.
+    pub pause: Arc<Pause>,
     /// Controls that are over.
     pub history: Arc<History>,
     /// What is known of ports.

@@ -6,6 +6,8 @@ use super::Api;
 mod agents;
 /// The rows of sFlow-RT's API.
 mod sflow_rt;
+/// What is done on switches.
+mod control;
 /// The other rows.
 mod own;
 /// What rows have in common.
@@ -24,4 +26,5 @@ pub const TABLE: &[&[Operation]] = &[
     sflow_rt::TABLES,
     own::FORWARDING,
     own::SERVICE,
+    control::CONTROL,
 ];

@@ -24,6 +24,8 @@ pub mod reconcile;
 pub mod agenda;
 /// How often a switch may be changed.
 pub mod pace;
+/// Withdraws everything, and lets it come back.
+pub mod pause;
 /// What controllers, loops and readers share of a switch.
 pub mod switch;
 /// What one switch should have.

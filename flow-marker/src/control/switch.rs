@@ -107,9 +107,9 @@ impl Switch {
         self.changed.notify_one();
     }
 
-    /// Tells what the controllers may do from now on.
-    pub fn set_modes(&self, now: Time, modes: Modes) {
-        self.edit(|desired| desired.set_modes(now, modes));
+    /// Changes what the controllers may do.
+    pub fn change_modes(&self, now: Time, change: impl FnOnce(Modes) -> Modes) {
+        self.edit(|desired| desired.set_modes(now, change(desired.modes())));
         self.notify();
     }
 
@@ -160,4 +160,4 @@ impl Switch {
 }
 
 #[cfg(test)]
-pub(super) mod tests;
+pub(crate) mod tests;

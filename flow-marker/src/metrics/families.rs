@@ -41,6 +41,7 @@ metrics! {
         events_dropped: Counter = "events_dropped_total" [] "Events that found the way to the controllers full; they are sent again.";
         events_sent: Counter = "events_sent_total" [] "Events handed to the controllers.";
         signs_dropped: Counter = "signs_dropped_total" [] "Signs of listed hosts and attacks that found the way to the controllers full; they are told again.";
+        paused: Gauge = "paused" [] "1 while everything is withdrawn because somebody has paused flow-marker.";
         lists_new: Counter = "blacklist_fetches_total" ["result=\"new\""] "Fetches of blacklists, by result.";
         lists_same: Counter = "blacklist_fetches_total" ["result=\"same\""] "Fetches of blacklists, by result.";
         lists_failed: Counter = "blacklist_fetches_total" ["result=\"failed\""] "Fetches of blacklists, by result.";

@@ -52,4 +52,7 @@ pub const WAIT: &[&Kind] = &[&TOO_MANY_WAITERS];
 pub const CHANGE: &[&Kind] = &[&FOREIGN_PAGE];
 
 /// What a change with a body may meet besides.
+pub const BODY: &[&Kind] = &[&DEFINITION, &SLOW_BODY, &TOO_LARGE];
+
+/// What the definition of something may meet besides.
 pub const PUT: &[&Kind] = &[&DEFINITION, &SLOW_BODY, &TOO_LARGE, &NO_ROOM];

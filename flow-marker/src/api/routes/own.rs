@@ -1,4 +1,4 @@
-//! The rows of forwarding, of the daemon itself, and of switches.
+//! The rows of forwarding, and of the daemon itself.
 
 use std::net::SocketAddr;
 
@@ -58,7 +58,7 @@ pub(super) const FORWARDING: &[Operation] = &[
     },
 ];
 
-/// The daemon itself, and what it does to switches.
+/// The daemon itself.
 pub(super) const SERVICE: &[Operation] = &[
     Operation {
         method: "GET",
@@ -116,28 +116,6 @@ pub(super) const SERVICE: &[Operation] = &[
         takes: &[],
         body: None,
         answers: &[good(200, "Prometheus text").media("text/plain")],
-        problems: &[],
-    },
-    Operation {
-        method: "GET",
-        path: "/controls/json",
-        handler: || get(service::controls),
-        id: "controls",
-        summary: "What is, was or would have been done on switches, and why",
-        takes: &[],
-        body: None,
-        answers: &[good(200, "Current controls, and then those that are over").json("[Object]")],
-        problems: &[],
-    },
-    Operation {
-        method: "GET",
-        path: "/switches/json",
-        handler: || get(service::switches),
-        id: "switches",
-        summary: "The switches of the configuration and their ports",
-        takes: &[],
-        body: None,
-        answers: &[good(200, "In the order of the configuration").json("[Object]")],
         problems: &[],
     },
 ];

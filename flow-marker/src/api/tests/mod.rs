@@ -12,9 +12,12 @@ use tokio::task::JoinSet;
 use tower::ServiceExt as _;
 
 use super::*;
+use crate::actuator::Kind;
 use crate::blacklist::watch::Watch;
-use crate::config::Config;
 use crate::config::http::Scopes;
+use crate::config::{self, Config};
+use crate::control::desired::Limits;
+use crate::control::modes::Modes;
 use crate::engine::{Notice, Seat};
 use crate::ingest::Sink as _;
 use crate::lookout::Lookout;
@@ -26,6 +29,7 @@ mod forwarding;
 mod hostile;
 mod metrics;
 mod openapi;
+mod pause;
 mod tables;
 
 /// The API of a daemon that receives nothing.
@@ -33,6 +37,7 @@ pub(super) struct World {
     router: Router,
     pub(super) engine: Engine,
     pub(super) waiters: Waiters,
+    pub(super) switches: Arc<[Arc<Switch>]>,
     pub(super) trigger: ShutdownTrigger,
     _shards: JoinSet<()>,
 }
@@ -66,6 +71,21 @@ async fn drive(mut seat: Seat, clock: Clock) {
     }
 }
 
+/// Switches that nobody asks.
+fn switches(config: &Config, metrics: &Metrics) -> Arc<[Arc<Switch>]> {
+    let limits = Limits {
+        hold: config.mark.hold,
+        max_rules: config.mark.max_rules,
+    };
+    let modes = Modes::default().with(Kind::Mark, config.mark.mode);
+    let switches = config.switches.iter().zip(metrics.controls()).enumerate();
+    let switch = |(index, (switch, metrics)): (_, (&config::Switch, &Arc<_>))| {
+        let known = (switch.clone(), (limits, modes), Arc::clone(metrics));
+        Arc::new(Switch::new(known.0, index, known.1, known.2, Arc::default()))
+    };
+    switches.map(switch).collect()
+}
+
 impl World {
     /// Without credentials.
     pub(super) fn open() -> Self {
@@ -73,7 +93,7 @@ impl World {
     }
 
     pub(super) fn with(access: Access) -> Self {
-        let text = "[[switch]]\nagent = \"10.0.0.1\"\nacl = \"http://a\"\n";
+        let text = "[mark]\nmode = \"act\"\n[[switch]]\nagent = \"10.0.0.1\"\nacl = \"http://a\"\n";
         let config = Config::parse(FilePath::new("t"), text).unwrap();
         let metrics = Arc::new(Metrics::new(config.switches.iter().map(|s| s.agent), 2));
         let board = Arc::new(PortBoard::new(&config.switches));
@@ -90,11 +110,13 @@ impl World {
         }
         shards.spawn(logs.run());
         let waiters = Waiters::new(shutdown);
+        let switches = switches(&config, &metrics);
         let api = Api {
             engine: engine.clone(),
             metrics,
             readiness: Readiness::new(),
-            switches: Vec::new().into(),
+            switches: Arc::clone(&switches),
+            pause: Arc::default(),
             history: Arc::default(),
             board,
             mark: Arc::new(config.mark),
@@ -105,6 +127,7 @@ impl World {
             router: router(api, Arc::new(access)),
             engine,
             waiters,
+            switches,
             trigger,
             _shards: shards,
         }

@@ -11,6 +11,7 @@ use super::super::active::Active;
 use super::super::error::{Problem, kinds};
 use super::super::flows::Completed;
 use super::super::forwarding::Target;
+use super::super::pause::PauseState;
 use super::super::routes::TABLE;
 use super::super::thresholds::Event;
 use super::super::wait;
@@ -80,6 +81,7 @@ fn words() -> Value {
                 "aggMode": { "enum": ["max", "sum", "edge", "core"] },
             },
         },
+        "PauseReason": { "type": "object", "properties": { "who": reference("Text"), "reason": reference("Text") } },
         "Labels": { "type": "object", "additionalProperties": { "type": "array", "items": reference("Text") } },
         "Topology": { "type": "object", "properties": {
             "links": { "type": "object", "additionalProperties": {
@@ -109,6 +111,7 @@ fn schemas() -> Value {
     openapi::schema::<Event>(&mut all);
     openapi::schema::<Completed>(&mut all);
     openapi::schema::<Active>(&mut all);
+    openapi::schema::<PauseState>(&mut all);
     let words = serde_json::from_value::<BTreeMap<String, Value>>(words()).unwrap();
     all.extend(words);
     to_value(all).unwrap()
@@ -143,7 +146,7 @@ fn the_text_for_people_has_every_path_parameter_and_problem() {
     let (_, text) = text.split_once("# The API of flow-marker\n").unwrap();
     for operation in TABLE.iter().copied().flatten() {
         let title = match operation.method {
-            "GET" | "PUT" | "DELETE" => format!("`{} {}`", operation.method, operation.path),
+            "GET" | "PUT" | "POST" | "DELETE" => format!("`{} {}`", operation.method, operation.path),
             other => panic!("{other}"),
         };
         assert!(text.contains(&title), "docs/API.md says nothing of {title}");

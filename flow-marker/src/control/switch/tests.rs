@@ -25,7 +25,7 @@ pub(in crate::control) fn switch(mode: Mode, max_rules: usize) -> Switch {
 }
 
 /// An elephant of 100 Mbit/s, which is its threshold.
-pub(in crate::control) fn wish(n: u16) -> Wish {
+pub(crate) fn wish(n: u16) -> Wish {
     desired::tests::wish(n, 100)
 }
 

@@ -1,0 +1,93 @@
+//! `/pause`: everything withdrawn from all switches, and back.
+
+use std::net::IpAddr;
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::StatusCode;
+use serde::Serialize;
+
+use super::auth::Caller;
+use super::body::{self, MAX_BODY};
+use super::error::ApiError;
+use super::{Api, audit};
+use crate::control::desired::Desired;
+use crate::control::pause::Paused;
+
+/// Whether flow-marker is paused.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
+pub(super) struct PauseState {
+    /// Whether nothing of ours may be on any switch.
+    paused: bool,
+    /// Since when; nanoseconds since 1970 (UTC).
+    since: Option<u64>,
+    /// Who asked for it last.
+    caller: Option<String>,
+    /// For whom, in the caller's words.
+    who: Option<String>,
+    /// Why, in the caller's words.
+    reason: Option<String>,
+    /// Whether nothing of ours is on any switch, as far as is known.
+    withdrawn: bool,
+    /// The agents of switches that may still have something.
+    #[cfg_attr(test, schema(value_type = Vec<String>))]
+    waiting: Vec<IpAddr>,
+}
+
+/// `GET /pause`
+pub(super) async fn read(State(api): State<Api>) -> Json<PauseState> {
+    let paused = api.pause.read();
+    let left = api.switches.iter().filter(|s| !s.read(Desired::is_silent));
+    let waiting: Vec<_> = match paused {
+        Some(_) => left.map(|switch| switch.config.agent).collect(),
+        None => Vec::new(),
+    };
+    let state = PauseState {
+        paused: paused.is_some(),
+        withdrawn: paused.is_some() && waiting.is_empty(),
+        waiting,
+        since: paused.as_ref().map(|paused| api.clock.unix_ns(paused.since)),
+        caller: paused.as_ref().map(|paused| paused.caller.clone()),
+        who: paused.as_ref().and_then(|paused| paused.who.clone()),
+        reason: paused.and_then(|paused| paused.reason),
+    };
+    Json(state)
+}
+
+/// `PUT /pause`
+///
+/// # Errors
+/// 400, 408, 413
+pub(super) async fn begin(
+    State(api): State<Api>,
+    caller: Caller,
+    body: Body,
+) -> Result<StatusCode, ApiError> {
+    let json = body::optional(body, MAX_BODY).await?;
+    let members = body::members(&json, "a pause", &["who", "reason"])?;
+    let paused = Paused {
+        since: api.clock.now(),
+        caller: caller.id(),
+        who: body::text(members, "who")?,
+        reason: body::text(members, "reason")?,
+    };
+    let word = |text: &Option<String>| text.clone().unwrap_or_default();
+    let (who, reason) = (word(&paused.who), word(&paused.reason));
+    api.pause.begin(&api.switches, paused);
+    api.metrics.process.paused.set(1);
+    audit(&caller, "PUT", "pause", "");
+    tracing::warn!(who, reason, "paused: everything is withdrawn from all switches");
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// `DELETE /pause`
+pub(super) async fn end(State(api): State<Api>, caller: Caller) -> StatusCode {
+    if api.pause.end(&api.switches, api.clock.now()) {
+        tracing::warn!("the pause has ended: what is wanted comes back");
+    }
+    api.metrics.process.paused.set(0);
+    audit(&caller, "DELETE", "pause", "");
+    StatusCode::NO_CONTENT
+}

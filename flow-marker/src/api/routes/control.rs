@@ -1,0 +1,68 @@
+//! The rows of what is done on switches.
+
+use axum::routing::{delete, get, put};
+use shared::serve::routes::good;
+
+use super::super::error::kinds;
+use super::super::{pause, service};
+use super::Operation;
+use super::common::BODY;
+
+/// What is done on switches.
+pub(super) const CONTROL: &[Operation] = &[
+    Operation {
+        method: "GET",
+        path: "/controls/json",
+        handler: || get(service::controls),
+        id: "controls",
+        summary: "What is, was or would have been done on switches, and why",
+        takes: &[],
+        body: None,
+        answers: &[good(200, "Current controls, and then those that are over").json("[Object]")],
+        problems: &[],
+    },
+    Operation {
+        method: "GET",
+        path: "/switches/json",
+        handler: || get(service::switches),
+        id: "switches",
+        summary: "The switches of the configuration and their ports",
+        takes: &[],
+        body: None,
+        answers: &[good(200, "In the order of the configuration").json("[Object]")],
+        problems: &[],
+    },
+    Operation {
+        method: "GET",
+        path: "/pause",
+        handler: || get(pause::read),
+        id: "getPause",
+        summary: "Whether everything is withdrawn, since when, and why",
+        takes: &[],
+        body: None,
+        answers: &[good(200, "The pause, or that there is none").json("PauseState")],
+        problems: &[],
+    },
+    Operation {
+        method: "PUT",
+        path: "/pause",
+        handler: || put(pause::begin),
+        id: "pause",
+        summary: "Withdraws everything from all switches, until the pause is ended",
+        takes: &[],
+        body: Some((BODY, "PauseReason")),
+        answers: &[good(204, "Switches are being asked to remove everything")],
+        problems: &[kinds::CHANGE, kinds::BODY],
+    },
+    Operation {
+        method: "DELETE",
+        path: "/pause",
+        handler: || delete(pause::end),
+        id: "endPause",
+        summary: "Ends the pause: what is wanted by then comes back",
+        takes: &[],
+        body: None,
+        answers: &[good(204, "There is no pause any more")],
+        problems: &[kinds::CHANGE],
+    },
+];

@@ -1,0 +1,63 @@
+//! The pause: everything of ours goes from all switches, and comes back when the pause ends.
+//!
+//! It lasts as long as the process. What is wanted is remembered meanwhile, so that nothing has to be found again.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::clock::Time;
+use crate::control::modes::Modes;
+use crate::control::switch::Switch;
+
+/// Since when nothing of ours may be on any switch, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Paused {
+    /// When it began.
+    pub since: Time,
+    /// The caller of the API who wanted it last, as logs call him.
+    pub caller: String,
+    /// For whom he did it, in his own words.
+    pub who: Option<String>,
+    /// Why, in his own words.
+    pub reason: Option<String>,
+}
+
+/// Whether all switches are paused.
+#[derive(Debug, Default)]
+pub struct Pause(Mutex<Option<Paused>>);
+
+impl Pause {
+    fn lock(&self) -> MutexGuard<'_, Option<Paused>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Pauses all `switches`. A pause that goes on is said anew: by whom and why changes, since when does not.
+    pub fn begin(&self, switches: &[Arc<Switch>], mut paused: Paused) {
+        // Held to the end: who comes last must win on every switch.
+        let mut pause = self.lock();
+        let now = paused.since;
+        paused.since = pause.as_ref().map_or(now, |before| before.since);
+        *pause = Some(paused);
+        set(switches, now, true);
+    }
+
+    /// Ends the pause; false when there was none.
+    pub fn end(&self, switches: &[Arc<Switch>], now: Time) -> bool {
+        let mut pause = self.lock();
+        let ended = pause.take().is_some();
+        if ended {
+            set(switches, now, false);
+        }
+        ended
+    }
+
+    /// What is known of the pause; `None` when there is none.
+    pub fn read(&self) -> Option<Paused> {
+        self.lock().clone()
+    }
+}
+
+fn set(switches: &[Arc<Switch>], now: Time, paused: bool) {
+    for switch in switches {
+        switch.change_modes(now, |modes| Modes { paused, ..modes });
+    }
+}
