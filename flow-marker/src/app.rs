@@ -137,6 +137,7 @@ pub async fn run(config: Config, sockets: Sockets, shutdown: Shutdown, reload: R
         clock,
     )?;
     let lists = watchman.watch();
+    let desk = watchman.desk();
     let watchman = tokio::spawn(watchman.run(signs));
     let mut loops = Loops::start(&config, &switches, clock, &shutdown)?;
     let (events, notices) = mpsc::channel(EVENTS);
@@ -176,6 +177,7 @@ pub async fn run(config: Config, sockets: Sockets, shutdown: Shutdown, reload: R
         readiness: readiness.clone(),
         switches: switches.into(),
         pause: Arc::default(),
+        desk,
         history,
         board,
         mark: Arc::new(config.mark.clone()),

@@ -15,6 +15,7 @@ pub mod kinds;
 
 use kinds::Kind;
 
+use crate::control::desk::Unattended;
 use crate::engine::Unanswered;
 
 /// Prefix of every problem type of ours; what follows is the slug.
@@ -247,6 +248,12 @@ impl From<WrongMember> for ApiError {
 
 impl From<Unanswered> for ApiError {
     fn from(error: Unanswered) -> Self {
+        Self::later(&kinds::BUSY, error.to_string(), 1)
+    }
+}
+
+impl From<Unattended> for ApiError {
+    fn from(error: Unattended) -> Self {
         Self::later(&kinds::BUSY, error.to_string(), 1)
     }
 }

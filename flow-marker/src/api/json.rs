@@ -11,7 +11,7 @@ use super::Api;
 use crate::actuator::rule;
 use crate::clock::{Clock, Time};
 use crate::config::{Mode, Role};
-use crate::control::desired::{Desired, State, View};
+use crate::control::desired::{Budget, Desired, State, View};
 use crate::control::switch::Switch;
 use crate::packet::IpProtocol;
 
@@ -93,6 +93,13 @@ pub(super) struct SwitchState {
     /// Whether the last request was answered; null before the first.
     reachable: Option<bool>,
     last_error: Option<String>,
+    /// Tries that failed since one succeeded.
+    failures: u32,
+    /// It is left alone until then.
+    retry: Option<u64>,
+    /// Whether it has what it should have, as far as is known.
+    in_sync: bool,
+    budget: BudgetState,
     /// Controls on the switch.
     installed: usize,
     /// Controls that should be there, those over budget included.
@@ -100,6 +107,33 @@ pub(super) struct SwitchState {
     /// ACLs with our prefix that nobody wants.
     orphans: usize,
     ports: Vec<PortState>,
+}
+
+#[derive(Debug, Serialize)]
+struct BudgetState {
+    /// ACLs that ours may be, and are.
+    max_rules: usize,
+    rules: usize,
+    /// Hardware entries that ours may take, and do; null: the switch does not say how many it has.
+    max_entries: Option<u64>,
+    entries: u64,
+    /// Hardware entries of everybody, and those that there are.
+    capacity_used: Option<u64>,
+    capacity: Option<u64>,
+}
+
+impl From<Budget> for BudgetState {
+    fn from(budget: Budget) -> Self {
+        let (capacity_used, capacity) = budget.capacity.unzip();
+        Self {
+            max_rules: budget.max_rules,
+            rules: budget.rules,
+            max_entries: budget.max_entries,
+            entries: budget.entries,
+            capacity_used,
+            capacity,
+        }
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -234,7 +268,12 @@ fn switch_state(api: &Api, switch: &Switch, ports: &[(u32, crate::inventory::Por
         acl: switch.config.acl.to_string(),
         mode: mode(switch.read(Desired::modes).mark),
         reachable: contact.reachable,
+        in_sync: contact.reachable != Some(false)
+            && switch.read(|desired| desired.is_in_sync(api.clock.now())),
         last_error: contact.last_error,
+        failures: contact.failures,
+        retry: contact.retry.map(|retry| api.clock.unix_ns(retry)),
+        budget: switch.read(Desired::budget).into(),
         installed: tally.installed,
         desired: tally.desired(),
         orphans: tally.orphans,

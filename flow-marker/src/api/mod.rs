@@ -11,6 +11,7 @@ use shared::life::Readiness;
 
 use crate::clock::Clock;
 use crate::config::Mark;
+use crate::control::desk::Desk;
 use crate::control::pause::Pause;
 use crate::control::switch::{History, Switch};
 use crate::engine::Engine;
@@ -34,6 +35,8 @@ mod prometheus;
 mod thresholds;
 /// Groups, maps and the topology.
 mod tables;
+/// What is captured.
+mod captures;
 /// Everything withdrawn, and back.
 mod pause;
 /// Collectors that datagrams are sent on to.
@@ -74,6 +77,8 @@ pub struct Api {
     pub switches: Arc<[Arc<Switch>]>,
     /// Whether they are paused.
     pub pause: Arc<Pause>,
+    /// Where captures are asked for.
+    pub desk: Desk,
     /// Controls that are over.
     pub history: Arc<History>,
     /// What is known of ports.

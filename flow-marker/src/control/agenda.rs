@@ -165,6 +165,11 @@ impl Agenda {
         }
     }
 
+    /// Tries that failed since one succeeded, and until when the switch is left alone.
+    pub const fn backoff(&self) -> (u32, Time) {
+        (self.backoff.failures(), self.not_before)
+    }
+
     fn failed(&mut self, now: Time, failure: &Failure) {
         let delay = self.backoff.next_delay();
         self.not_before = now + delay.max(failure.retry_after.unwrap_or_default());

@@ -6,6 +6,8 @@
 pub mod dispatch;
 /// Fetches blacklists; from what is seen to captures and drops.
 pub mod watchman;
+/// How others ask it.
+pub mod desk;
 /// Which conversations are captured.
 pub mod capture;
 /// Which attacks are dropped.

@@ -146,6 +146,8 @@ impl<A: Actuator> Reconciler<A> {
                 () = shutdown.wait() => break,
             };
             self.take(agenda, done);
+            let (failures, retry) = agenda.backoff();
+            self.switch.set_backoff(failures, retry);
         }
         let now = self.clock.now();
         self.switch.edit(|desired| desired.abandon(now));

@@ -43,6 +43,10 @@ pub struct Contact {
     pub reachable: Option<bool>,
     /// The last thing that went wrong.
     pub last_error: Option<String>,
+    /// Tries that failed since one succeeded.
+    pub failures: u32,
+    /// It is left alone until then, after a failure.
+    pub retry: Option<Time>,
 }
 
 /// One switch: what it should have, and how it answers. Locks are held for moments, never across a wait.
@@ -136,6 +140,12 @@ impl Switch {
         }
         self.metrics.reachable.set(reachable);
         before != Some(reachable)
+    }
+
+    /// The switch has failed so often since it did not, and is left alone until `retry`.
+    pub fn set_backoff(&self, failures: u32, retry: Time) {
+        let mut contact = self.contact.lock().unwrap_or_else(PoisonError::into_inner);
+        (contact.failures, contact.retry) = (failures, (failures > 0).then_some(retry));
     }
 
     /// Shows in the metrics what has become of the desired state. To be called before they are read: an edit does not

@@ -18,6 +18,7 @@ use crate::config::Config;
 use crate::control::Edit;
 use crate::control::capture::{Captures, NotCaptured, Seen};
 use crate::control::defence::{Defence, Met};
+use crate::control::desk::{Desk, Order, Report};
 use crate::control::switch::Switch;
 use crate::inventory::PortBoard;
 use crate::lookout::Sign;
@@ -37,6 +38,8 @@ pub struct Watchman {
     board: Arc<PortBoard>,
     metrics: Arc<Metrics>,
     clock: Clock,
+    desk: Desk,
+    orders: mpsc::Receiver<Order>,
 }
 
 impl Watchman {
@@ -52,6 +55,7 @@ impl Watchman {
         clock: Clock,
     ) -> anyhow::Result<Self> {
         let inventory: Arc<[_]> = config.switches.clone().into();
+        let (desk, orders) = Desk::new();
         let seed = clock.unix_ns(clock.now());
         Ok(Self {
             lists: Lists::new(&config.capture.blacklists, seed),
@@ -65,12 +69,19 @@ impl Watchman {
             board,
             metrics,
             clock,
+            desk,
+            orders,
         })
     }
 
     /// The lists that receiving threads are to look out for, always the newest.
     pub fn watch(&self) -> Arc<ArcSwap<Watch>> {
         Arc::clone(&self.watch)
+    }
+
+    /// Where others can ask it.
+    pub fn desk(&self) -> Desk {
+        self.desk.clone()
     }
 
     /// Takes signs until nobody sends any more.
@@ -89,6 +100,7 @@ impl Watchman {
                     Some(Sign::Attack(attack)) => self.attacked(&attack),
                     None => return,
                 },
+                Some(order) = self.orders.recv() => self.order(order),
                 Some(fetched) = self.fetching.join_next() => match fetched {
                     Ok((list, fetched)) => self.fetched(list, fetched),
                     Err(error) => tracing::error!(%error, "a fetch has panicked"),
@@ -117,6 +129,26 @@ impl Watchman {
                 let fetched = source.fetch(&request.origin, &request.validators).await;
                 (request.list, fetched)
             });
+        }
+    }
+
+    fn order(&self, order: Order) {
+        match order {
+            // Whoever does not wait for his answer any more needs none.
+            Order::Report(answer) => drop(answer.send(self.report())),
+        }
+    }
+
+    fn report(&self) -> Report {
+        let sessions = self.captures.sessions().iter();
+        let lists = self.lists.status();
+        Report {
+            sessions: sessions.map(|(pair, session)| (*pair, session.clone())).collect(),
+            per_switch: self.config.capture.per_switch,
+            total: self.config.capture.total,
+            lists: lists
+                .map(|(name, entries, status)| (Arc::clone(name), entries, status.clone()))
+                .collect(),
         }
     }
 

@@ -29,7 +29,7 @@ shared::kinds! {
     NO_ROOM = INSUFFICIENT_STORAGE "no-room" "there is no room for more";
     /// There are as many waiting requests as there may be.
     TOO_MANY_WAITERS = SERVICE_UNAVAILABLE "too-many-waiters" "too many wait already";
-    /// The receiving threads have more questions than they can answer.
+    /// Whoever knows has more questions than he can answer.
     BUSY = SERVICE_UNAVAILABLE "busy" "too many questions at once";
 }
 

@@ -4,7 +4,7 @@ use axum::routing::{delete, get, put};
 use shared::serve::routes::good;
 
 use super::super::error::kinds;
-use super::super::{pause, service};
+use super::super::{captures, pause, service};
 use super::Operation;
 use super::common::BODY;
 
@@ -31,6 +31,17 @@ pub(super) const CONTROL: &[Operation] = &[
         body: None,
         answers: &[good(200, "In the order of the configuration").json("[Object]")],
         problems: &[],
+    },
+    Operation {
+        method: "GET",
+        path: "/captures/json",
+        handler: || get(captures::read),
+        id: "captures",
+        summary: "Which conversations are captured, which are not, and the blacklists",
+        takes: &[],
+        body: None,
+        answers: &[good(200, "Sessions, refusals and lists").json("Captures")],
+        problems: &[kinds::ASK],
     },
     Operation {
         method: "GET",

@@ -18,11 +18,13 @@ use crate::config::http::Scopes;
 use crate::config::{self, Config};
 use crate::control::desired::Limits;
 use crate::control::modes::Modes;
+use crate::control::watchman::Watchman;
 use crate::engine::{Notice, Seat};
 use crate::ingest::Sink as _;
-use crate::lookout::Lookout;
+use crate::lookout::{Lookout, Sign};
 
 mod callers;
+mod captures;
 mod events;
 mod flows;
 mod forwarding;
@@ -39,6 +41,8 @@ pub(super) struct World {
     pub(super) waiters: Waiters,
     pub(super) switches: Arc<[Arc<Switch>]>,
     pub(super) trigger: ShutdownTrigger,
+    /// What receiving threads tell.
+    pub(super) signs: tokio::sync::mpsc::Sender<Sign>,
     _shards: JoinSet<()>,
 }
 
@@ -93,7 +97,9 @@ impl World {
     }
 
     pub(super) fn with(access: Access) -> Self {
-        let text = "[mark]\nmode = \"act\"\n[[switch]]\nagent = \"10.0.0.1\"\nacl = \"http://a\"\n";
+        let text = "[mark]\nmode = \"act\"\n[[switch]]\nagent = \"10.0.0.1\"\nacl = \"http://a\"\n[capture]\n\
+                    analyzer = [\"10.0.0.70\"]\nlocal = [\"10.0.0.0/8\"]\n[[capture.blacklist]]\nname = \"emerging\"\n\
+                    file = \"/nonexistent/secret\"\n";
         let config = Config::parse(FilePath::new("t"), text).unwrap();
         let metrics = Arc::new(Metrics::new(config.switches.iter().map(|s| s.agent), 2));
         let board = Arc::new(PortBoard::new(&config.switches));
@@ -111,19 +117,32 @@ impl World {
         shards.spawn(logs.run());
         let waiters = Waiters::new(shutdown);
         let switches = switches(&config, &metrics);
+        let config = Arc::new(config);
+        let watchman = Watchman::new(
+            Arc::clone(&config),
+            switches.to_vec(),
+            Arc::clone(&board),
+            Arc::clone(&metrics),
+            clock,
+        );
+        let watchman = watchman.unwrap();
+        let (signs, taken) = tokio::sync::mpsc::channel(16);
         let api = Api {
             engine: engine.clone(),
             metrics,
             readiness: Readiness::new(),
             switches: Arc::clone(&switches),
             pause: Arc::default(),
+            desk: watchman.desk(),
             history: Arc::default(),
             board,
-            mark: Arc::new(config.mark),
+            mark: Arc::new(config.mark.clone()),
             clock,
             waiters: waiters.clone(),
         };
+        shards.spawn(watchman.run(taken));
         Self {
+            signs,
             router: router(api, Arc::new(access)),
             engine,
             waiters,

@@ -8,6 +8,7 @@ use serde_json::{Value, json, to_value};
 use shared::serve::openapi::{self, Info};
 
 use super::super::active::Active;
+use super::super::captures::Captures;
 use super::super::error::{Problem, kinds};
 use super::super::flows::Completed;
 use super::super::forwarding::Target;
@@ -111,6 +112,7 @@ fn schemas() -> Value {
     openapi::schema::<Event>(&mut all);
     openapi::schema::<Completed>(&mut all);
     openapi::schema::<Active>(&mut all);
+    openapi::schema::<Captures>(&mut all);
     openapi::schema::<PauseState>(&mut all);
     let words = serde_json::from_value::<BTreeMap<String, Value>>(words()).unwrap();
     all.extend(words);

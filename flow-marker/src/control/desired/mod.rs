@@ -29,6 +29,7 @@ pub use belief::Belief;
 pub use entry::{Cause, Holder, State, Times, View, Wish};
 use entry::{Entry, Presence};
 pub use outcome::Noted;
+pub use places::Budget;
 pub use tally::Tally;
 
 /// The numbers that the state machine works by.
@@ -109,6 +110,8 @@ pub struct Desired {
     orphans: BTreeMap<AclName, Orphan>,
     /// What went within [`Limits::AGAIN`]: as much as paced commits can remove in that time.
     recent: BTreeMap<AclName, Recent>,
+    /// What the switch says of its hardware entries.
+    capacity: Option<Capacity>,
     /// Hardware entries that ours may take together; `None`: the switch does not say.
     room: Option<u64>,
     /// Controls that are over, for whoever keeps the history.
@@ -131,6 +134,7 @@ impl Desired {
             entries: BTreeMap::new(),
             orphans: BTreeMap::new(),
             recent: BTreeMap::new(),
+            capacity: None,
             room: None,
             finished: Vec::new(),
             withdrawing: false,
@@ -306,6 +310,7 @@ impl Desired {
     /// How much the switch can hold, right after a snapshot; `None` when it does not say. Ours take at most what is left
     /// by others of 80 %: whoever else needs an entry must find one, and the switch does not update without a standby.
     pub fn set_capacity(&mut self, capacity: Option<Capacity>) {
+        self.capacity = capacity;
         self.room = capacity.map(|Capacity { used, limit }| {
             let others = used.saturating_sub(self.taken().entries);
             (limit - limit / 5).saturating_sub(others)
@@ -333,6 +338,13 @@ impl Desired {
     /// Whether the switch has told what it has, since we may change it.
     pub const fn was_compared(&self) -> bool {
         self.compared
+    }
+
+    /// Whether the switch has what it should have, as far as is known, and there is nothing to do now.
+    pub fn is_in_sync(&self, now: Time) -> bool {
+        let settled = |entry: &Entry| entry.in_flight.is_none() && entry.trouble().is_none();
+        let asked = self.compared && self.entries.values().all(settled);
+        self.is_silent() || (asked && self.plan(now).changes.is_empty())
     }
 
     /// Whether nothing of ours is on the switch, as far as is known.

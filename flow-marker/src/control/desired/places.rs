@@ -32,6 +32,21 @@ impl Taken {
     }
 }
 
+/// The places of a switch as people see them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+pub struct Budget {
+    /// ACLs that ours may be.
+    pub max_rules: usize,
+    /// ACLs that ours are, or may be.
+    pub rules: usize,
+    /// Hardware entries that ours take.
+    pub entries: u64,
+    /// Hardware entries that ours may take; `None`: the switch does not say how many it has.
+    pub max_entries: Option<u64>,
+    /// Hardware entries that all take, and that there are, when the switch was asked last.
+    pub capacity: Option<(u64, u64)>,
+}
+
 /// Who comes and who goes because of the places there are.
 #[derive(Debug, Default)]
 pub(super) struct Places<'a> {
@@ -59,6 +74,18 @@ impl Desired {
             taken.add(entry.entries);
         }
         taken
+    }
+
+    /// How many places there are, and how many of them are taken.
+    pub fn budget(&self) -> Budget {
+        let taken = self.taken();
+        Budget {
+            max_rules: self.limits.max_rules,
+            rules: taken.rules,
+            entries: taken.entries,
+            max_entries: self.room,
+            capacity: self.capacity.map(|capacity| (capacity.used, capacity.limit)),
+        }
     }
 
     fn free(&self) -> Taken {
