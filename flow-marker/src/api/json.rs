@@ -29,6 +29,8 @@ pub(super) struct Control {
     state: State,
     /// The ACL, line by line.
     rule: Vec<String>,
+    /// What else there is to say: who wants it and why, the blacklist, the kind of attack.
+    about: Option<String>,
     times: Times,
     evidence: Evidence,
     /// Where the time went at the server when it was installed.
@@ -204,6 +206,7 @@ fn control(api: &Api, switch: &Switch, view: View) -> Control {
         mode: mode(switch.read(Desired::modes).of(view.control.kind())),
         state: view.state,
         rule: rule::lines(switch.config.platform, &view.control),
+        about: cause.about.as_deref().map(str::to_owned),
         times: times(&api.clock, &view),
         evidence: Evidence {
             bytes: cause.evidence.bytes,

@@ -37,6 +37,8 @@ mod thresholds;
 mod tables;
 /// What is captured.
 mod captures;
+/// What people want of switches.
+mod manual;
 /// Everything withdrawn, and back.
 mod pause;
 /// Collectors that datagrams are sent on to.

@@ -121,6 +121,16 @@ pub struct Mark {
     pub exclude: Vec<IpNet>,
 }
 
+impl Switch {
+    /// What matches whatever port packets enter by, for controls that are about more than one.
+    pub fn any_interface(&self) -> &str {
+        match &self.interface {
+            Interface::Pattern(pattern) => pattern,
+            Interface::Ingress => "swp+",
+        }
+    }
+}
+
 /// The file as it is written, before the checks that need more than one key.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -125,7 +125,8 @@ impl Captures {
             Ok(capture) => capture,
             Err(why) => return Seen::Not(why),
         };
-        let Some(control) = self.control(switch, capture) else {
+        let at = self.switches.get(switch);
+        let Some(control) = at.and_then(|at| control(&self.id, at, capture)) else {
             return Seen::Not(NotCaptured::Agent);
         };
         let session = Session {
@@ -196,35 +197,7 @@ impl Captures {
             local: local4,
             remote: remote4,
             source,
-            analyzer: self.analyzer(local4, remote4).ok_or(NotCaptured::Exempt)?,
-        })
-    }
-
-    /// The analyzer of a pair: that with the largest hash, so that another list of analyzers moves as few pairs as it can.
-    fn analyzer(&self, local: Ipv4Addr, remote: Ipv4Addr) -> Option<Ipv4Addr> {
-        let weight = |analyzer: &Ipv4Addr| {
-            let mut hash = SipHasher13::new_with_keys(0, 0);
-            for address in [local, remote, *analyzer] {
-                hash.write_u32(address.to_bits());
-            }
-            hash.finish()
-        };
-        self.config.analyzers.iter().copied().max_by_key(weight)
-    }
-
-    fn control(&self, switch: usize, capture: actuator::Capture) -> Option<Control> {
-        let config::Switch { agent, interface, .. } = self.switches.get(switch)?;
-        let (local, remote) = (capture.local.octets(), capture.remote.octets());
-        let agent = agent.to_string();
-        let interface = match interface {
-            config::Interface::Pattern(pattern) => pattern.clone(),
-            // Both directions are captured, and they enter by different ports.
-            config::Interface::Ingress => "swp+".to_owned(),
-        };
-        Some(Control {
-            name: name::of(&self.id, Kind::Capture, &[agent.as_bytes(), &local, &remote])?,
-            interface,
-            action: Action::Capture(capture),
+            analyzer: analyzer(&self.config.analyzers, local4, remote4).ok_or(NotCaptured::Exempt)?,
         })
     }
 
@@ -267,10 +240,35 @@ impl Captures {
     }
 }
 
+/// The analyzer of a pair: that with the largest hash, so that another list of analyzers moves as few pairs as it can.
+pub(super) fn analyzer(analyzers: &[Ipv4Addr], local: Ipv4Addr, remote: Ipv4Addr) -> Option<Ipv4Addr> {
+    let weight = |analyzer: &Ipv4Addr| {
+        let mut hash = SipHasher13::new_with_keys(0, 0);
+        for address in [local, remote, *analyzer] {
+            hash.write_u32(address.to_bits());
+        }
+        hash.finish()
+    };
+    analyzers.iter().copied().max_by_key(weight)
+}
+
+/// The control that captures the packets of two hosts on `switch`.
+pub(super) fn control(id: &str, switch: &config::Switch, capture: actuator::Capture) -> Option<Control> {
+    let (local, remote) = (capture.local.octets(), capture.remote.octets());
+    let agent = switch.agent.to_string();
+    Some(Control {
+        name: name::of(id, Kind::Capture, &[agent.as_bytes(), &local, &remote])?,
+        // Both directions are captured, and they enter by different ports.
+        interface: switch.any_interface().to_owned(),
+        action: Action::Capture(capture),
+    })
+}
+
 fn release(session: Session) -> Edit {
     Edit::Release {
         switch: session.switch,
         name: session.name,
+        holder: Holder::Controller,
         last: session.last,
     }
 }

@@ -5,13 +5,12 @@
 //! was seen.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use shared::AclName;
 
-use crate::actuator::{Action, Control, Kind};
+use crate::actuator::{Action, Control, Drop, Kind};
 use crate::attack::Attack;
 use crate::clock::Time;
 use crate::config;
@@ -27,6 +26,8 @@ const GOING_ON: Duration = Duration::from_secs(15);
 pub enum Met {
     /// It is dropped already.
     Known,
+    /// Somebody has released its drop a short while ago.
+    Resting,
     /// It is dropped from now on.
     Started(Edit),
     /// There are as many drops on its switch as there may be.
@@ -53,6 +54,8 @@ pub struct Defence {
     /// How long those lasted that are over, and when they ended; for the longest time. Bounded by the budget of all
     /// switches and how soon one can end.
     past: BTreeMap<AclName, (Duration, Time)>,
+    /// Until when attacks are not dropped since somebody has released their drop.
+    resting: BTreeMap<AclName, Time>,
 }
 
 impl Defence {
@@ -64,6 +67,7 @@ impl Defence {
             switches,
             active: BTreeMap::new(),
             past: BTreeMap::new(),
+            resting: BTreeMap::new(),
         }
     }
 
@@ -75,6 +79,9 @@ impl Defence {
         if let Some(active) = self.active.get_mut(&control.name) {
             active.last = now;
             return Met::Known;
+        }
+        if self.resting.get(&control.name).is_some_and(|until| *until > now) {
+            return Met::Resting;
         }
         let there = self.active.values().filter(|active| active.switch == index);
         if there.count() >= self.config.max_rules {
@@ -120,36 +127,20 @@ impl Defence {
     fn control(&self, attack: &Attack) -> Option<(usize, Control)> {
         let index = usize::try_from(attack.agent.0).ok()?;
         let switch = self.switches.get(index)?;
-        let drop = attack.drop;
-        let port = |port: Option<u16>| {
-            port.map_or([0, 0, 0], |port| {
-                let [high, low] = port.to_be_bytes();
-                [1, high, low]
-            })
-        };
-        let address = |address: IpAddr| address.to_string();
-        let parts = [address(switch.agent), address(drop.destination)];
-        let [agent, destination] = parts.each_ref().map(String::as_bytes);
-        let ports = [port(drop.source_port), port(drop.destination_port)].concat();
-        let control = Control {
-            name: name::of(
-                &self.id,
-                Kind::Drop,
-                &[agent, destination, &[drop.protocol.0], &ports],
-            )?,
-            interface: match &switch.interface {
-                config::Interface::Pattern(pattern) => pattern.clone(),
-                // An attack comes by every port it can.
-                config::Interface::Ingress => "swp+".to_owned(),
-            },
-            action: Action::Drop(drop),
-        };
-        Some((index, control))
+        Some((index, control(&self.id, switch, attack.drop)?))
+    }
+
+    /// Ends one by its name, because somebody wants it so; its attack is not dropped for the longest time.
+    pub fn end(&mut self, now: Time, name: &AclName) {
+        if self.active.remove(name).is_some() {
+            self.resting.insert(name.clone(), now + self.config.ttl.1);
+        }
     }
 
     /// Ends what is over, and lets stay what is still needed.
     pub fn tick(&mut self, now: Time) -> Vec<Edit> {
         let longest = self.config.ttl.1;
+        self.resting.retain(|_, until| *until > now);
         self.past.retain(|_, (_, ended)| now.since(*ended) < longest);
         for active in self.active.values_mut() {
             if active.until <= now && now.since(active.last) < GOING_ON {
@@ -166,6 +157,7 @@ impl Defence {
             Edit::Release {
                 switch: active.switch,
                 name,
+                holder: Holder::Controller,
                 last: active.last,
             }
         });
@@ -176,6 +168,28 @@ impl Defence {
     pub fn next_end(&self) -> Option<Time> {
         self.active.values().map(|active| active.until).min()
     }
+}
+
+/// The control that drops packets on `switch`.
+pub(super) fn control(id: &str, switch: &config::Switch, drop: Drop) -> Option<Control> {
+    let port = |port: Option<u16>| {
+        port.map_or([0, 0, 0], |port| {
+            let [high, low] = port.to_be_bytes();
+            [1, high, low]
+        })
+    };
+    let [agent, destination] = [switch.agent, drop.destination].map(|address| address.to_string());
+    let source = drop.source.map(|source| source.to_string());
+    let ports = [port(drop.source_port), port(drop.destination_port)].concat();
+    let protocol = [drop.protocol.0];
+    let mut parts = vec![agent.as_bytes(), destination.as_bytes(), &protocol, &ports];
+    parts.extend(source.as_deref().map(str::as_bytes));
+    Some(Control {
+        name: name::of(id, Kind::Drop, &parts)?,
+        // An attack comes by every port it can.
+        interface: switch.any_interface().to_owned(),
+        action: Action::Drop(drop),
+    })
 }
 
 /// The attack for people.
@@ -197,7 +211,6 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::actuator::Drop;
     use crate::config::Config;
     use crate::flow::AgentId;
     use crate::packet::IpProtocol;
@@ -277,6 +290,16 @@ mod tests {
         }
         assert_eq!(defence.next_end(), Some(at(300 + 600 + 1200)));
         assert_eq!(defence.tick(at(2100)).len(), 1);
+    }
+
+    #[test]
+    fn what_somebody_has_released_rests() {
+        let mut defence = defence();
+        let wish = started(defence.met(at(0), &attack(10), None));
+        defence.end(at(1), &wish.control.name);
+        assert!(matches!(defence.met(at(2), &attack(10), None), Met::Resting));
+        assert!(matches!(defence.met(at(2), &attack(11), None), Met::Started(_)));
+        started(defence.met(at(3601), &attack(10), None));
     }
 
     #[test]

@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
+use shared::AclName;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::blacklist::lists::Status;
 use crate::control::capture::{Pair, Session};
+use crate::control::manual::{Asked, NotMade};
 
 /// Questions that wait at a time; each is answered within moments.
 const WAITING: usize = 16;
@@ -28,6 +30,10 @@ pub struct Report {
 pub enum Order {
     /// What is captured.
     Report(oneshot::Sender<Report>),
+    /// A control.
+    Make(Box<Asked>, oneshot::Sender<Result<AclName, NotMade>>),
+    /// No more of a control, whoever wanted it.
+    End(AclName, oneshot::Sender<bool>),
 }
 
 /// The watchman has no time, or is gone.
@@ -52,6 +58,22 @@ impl Desk {
     /// [`Unattended`]
     pub async fn report(&self) -> Result<Report, Unattended> {
         self.ask(Order::Report).await
+    }
+
+    /// A person wants a control. What it is called; it is carried out as soon as possible.
+    ///
+    /// # Errors
+    /// [`Unattended`]; [`NotMade`]
+    pub async fn make(&self, asked: Asked) -> Result<Result<AclName, NotMade>, Unattended> {
+        self.ask(|answer| Order::Make(Box::new(asked), answer)).await
+    }
+
+    /// A person wants a control away, whoever wanted it; false when there is none of this name.
+    ///
+    /// # Errors
+    /// [`Unattended`]
+    pub async fn end(&self, name: AclName) -> Result<bool, Unattended> {
+        self.ask(|answer| Order::End(name, answer)).await
     }
 
     async fn ask<T>(&self, order: impl FnOnce(oneshot::Sender<T>) -> Order) -> Result<T, Unattended> {

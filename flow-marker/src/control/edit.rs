@@ -16,12 +16,14 @@ pub enum Edit {
         /// What, and why.
         wish: Wish,
     },
-    /// The controller does not want it any more.
+    /// Whoever wanted it does not want it any more.
     Release {
         /// The position of the switch in the inventory.
         switch: usize,
         /// The control.
         name: AclName,
+        /// Who wanted it.
+        holder: Holder,
         /// The last that was seen of its reason.
         last: Time,
     },
@@ -39,7 +41,9 @@ impl Edit {
     pub fn make(self, now: Time, switch: &Switch) {
         switch.edit(|desired| match self {
             Self::Want { wish, .. } => desired.want(wish),
-            Self::Release { name, last, .. } => desired.release(now, &name, Holder::Controller, last),
+            Self::Release {
+                name, holder, last, ..
+            } => desired.release(now, &name, holder, last),
         });
         switch.notify();
     }

@@ -2,6 +2,7 @@
 
 use crate::config::Mark;
 use crate::detect::Elephant;
+use crate::flow::FiveTuple;
 use crate::metrics::{Control, Counter};
 use crate::packet::IpProtocol;
 
@@ -51,6 +52,16 @@ impl Guarded {
 /// Why `elephant` must not be marked; `None` when it may. Fragments need no word here: they belong to no flow.
 pub fn guard(config: &Mark, elephant: &Elephant) -> Option<Guarded> {
     let flow = &elephant.key.tuple;
+    let otherwise = match flow.protocol {
+        IpProtocol::UDP if !config.udp => Some(Guarded::Udp),
+        _ if elephant.dscp != config.only_dscp.get() => Some(Guarded::Dscp),
+        _ => None,
+    };
+    untouchable(config, flow).or(otherwise)
+}
+
+/// Why a flow must not be marked whoever wants it; `None` when it may.
+pub(super) fn untouchable(config: &Mark, flow: &FiveTuple) -> Option<Guarded> {
     let port = |ports: &[u16]| ports.contains(&flow.source_port) || ports.contains(&flow.destination_port);
     let inside = |address| config.exclude.iter().any(|net| net.contains(address));
     // Protocols first: they are never marked, while the other reasons depend on configuration.
@@ -59,8 +70,6 @@ pub fn guard(config: &Mark, elephant: &Elephant) -> Option<Guarded> {
         IpProtocol::UDP if port(&[3784, 3785, 4784]) => Some(Guarded::Bfd),
         IpProtocol::TCP if port(&[179]) => Some(Guarded::Bgp),
         _ if inside(&flow.source) || inside(&flow.destination) => Some(Guarded::Excluded),
-        IpProtocol::UDP if !config.udp => Some(Guarded::Udp),
-        _ if elephant.dscp != config.only_dscp.get() => Some(Guarded::Dscp),
         _ => None,
     }
 }
@@ -73,7 +82,7 @@ mod tests {
     use crate::clock::Time;
     use crate::config::Config;
     use crate::detect::{Clock, Evidence, Path as Judged};
-    use crate::flow::{AgentId, FiveTuple, FlowKey};
+    use crate::flow::{AgentId, FlowKey};
     use crate::sflow::DataSource;
 
     fn elephant(protocol: IpProtocol, source_port: u16, destination_port: u16) -> Elephant {

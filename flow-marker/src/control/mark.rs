@@ -20,11 +20,22 @@ pub fn control(
         Interface::Pattern(pattern) => pattern.as_str(),
         Interface::Ingress => port_name.filter(|name| config::is_interface_name(name))?,
     };
+    of_flow(id, config, switch, interface, elephant.key.tuple)
+}
+
+/// The control that marks a flow on `switch`, where it enters by `interface`.
+pub(super) fn of_flow(
+    id: &str,
+    config: &config::Mark,
+    switch: &Switch,
+    interface: &str,
+    flow: FiveTuple,
+) -> Option<Control> {
     Some(Control {
-        name: name(id, switch, interface, &elephant.key.tuple)?,
+        name: name(id, switch, interface, &flow)?,
         interface: interface.to_owned(),
         action: Action::Mark {
-            flow: elephant.key.tuple,
+            flow,
             mark: Mark {
                 dscp: config.dscp,
                 cos: config.cos,

@@ -8,6 +8,8 @@ pub mod dispatch;
 pub mod watchman;
 /// How others ask it.
 pub mod desk;
+/// What people want.
+pub mod manual;
 /// Which conversations are captured.
 pub mod capture;
 /// Which attacks are dropped.

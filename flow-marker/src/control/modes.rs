@@ -1,4 +1,5 @@
-//! What the controllers may do, which changes while the process runs.
+//! What the controllers may do, which changes while the process runs. What people want needs no permission but that nothing
+//! is paused.
 
 use crate::actuator::Kind;
 use crate::config::Mode;

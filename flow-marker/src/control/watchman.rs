@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use shared::AclName;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
@@ -19,6 +20,7 @@ use crate::control::Edit;
 use crate::control::capture::{Captures, NotCaptured, Seen};
 use crate::control::defence::{Defence, Met};
 use crate::control::desk::{Desk, Order, Report};
+use crate::control::manual::{Asked, Manual, NotMade};
 use crate::control::switch::Switch;
 use crate::inventory::PortBoard;
 use crate::lookout::Sign;
@@ -33,6 +35,7 @@ pub struct Watchman {
     watch: Arc<ArcSwap<Watch>>,
     captures: Captures,
     defence: Defence,
+    manual: Manual,
     config: Arc<Config>,
     switches: Vec<Arc<Switch>>,
     board: Arc<PortBoard>,
@@ -64,6 +67,7 @@ impl Watchman {
             watch: Arc::default(),
             captures: Captures::new(config.id.clone(), config.capture.clone(), Arc::clone(&inventory)),
             defence: Defence::new(config.id.clone(), config.drop.clone(), inventory),
+            manual: Manual::new(Arc::clone(&config)),
             config,
             switches,
             board,
@@ -89,7 +93,11 @@ impl Watchman {
         loop {
             let now = self.clock.now();
             self.tick(now);
-            let ends = [self.captures.next_end(), self.defence.next_end()];
+            let ends = [
+                self.captures.next_end(),
+                self.defence.next_end(),
+                self.manual.next_end(),
+            ];
             let fetch = self.lists.next_due().filter(|_| self.fetching.is_empty());
             let due = ends.into_iter().flatten().chain(fetch).min();
             // A day is as good as for ever, and no timer runs over.
@@ -113,6 +121,7 @@ impl Watchman {
     fn tick(&mut self, now: Time) {
         let mut edits = self.captures.tick(now);
         edits.extend(self.defence.tick(now));
+        edits.extend(self.manual.tick(now));
         for edit in edits {
             self.make(now, edit);
         }
@@ -132,11 +141,38 @@ impl Watchman {
         }
     }
 
-    fn order(&self, order: Order) {
+    fn order(&mut self, order: Order) {
         match order {
             // Whoever does not wait for his answer any more needs none.
             Order::Report(answer) => drop(answer.send(self.report())),
+            Order::Make(asked, answer) => drop(answer.send(self.ask(*asked))),
+            Order::End(name, answer) => drop(answer.send(self.end(&name))),
         }
+    }
+
+    /// A person wants a control.
+    fn ask(&mut self, asked: Asked) -> Result<AclName, NotMade> {
+        let now = self.clock.now();
+        let (name, edit) = self.manual.ask(now, asked)?;
+        self.make(now, edit);
+        Ok(name)
+    }
+
+    /// A person wants a control away, whoever wanted it; false when there is none of this name.
+    fn end(&mut self, name: &AclName) -> bool {
+        let now = self.clock.now();
+        self.manual.end(name);
+        self.defence.end(now, name);
+        // What it would change is changed below, for all who want it.
+        let _ = self.captures.end(now, name);
+        let mut found = false;
+        for switch in &self.switches {
+            if switch.edit(|desired| desired.dismiss(now, name)) {
+                switch.notify();
+                found = true;
+            }
+        }
+        found
     }
 
     fn report(&self) -> Report {
@@ -224,7 +260,7 @@ impl Watchman {
         let now = self.clock.now();
         let port_name = port_name(&self.board, attack.agent.0, attack.port);
         match self.defence.met(now, attack, port_name) {
-            Met::Known | Met::Nowhere => {}
+            Met::Known | Met::Nowhere | Met::Resting => {}
             Met::Started(edit) => {
                 self.metrics.process.drops_started.inc();
                 if let Edit::Want { wish, .. } = &edit {

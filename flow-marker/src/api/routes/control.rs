@@ -1,12 +1,12 @@
 //! The rows of what is done on switches.
 
-use axum::routing::{delete, get, put};
+use axum::routing::{delete, get, post, put};
 use shared::serve::routes::good;
 
 use super::super::error::kinds;
-use super::super::{captures, pause, service};
+use super::super::{captures, manual, pause, service};
 use super::Operation;
-use super::common::BODY;
+use super::common::{BODY, NAME};
 
 /// What is done on switches.
 pub(super) const CONTROL: &[Operation] = &[
@@ -42,6 +42,28 @@ pub(super) const CONTROL: &[Operation] = &[
         body: None,
         answers: &[good(200, "Sessions, refusals and lists").json("Captures")],
         problems: &[kinds::ASK],
+    },
+    Operation {
+        method: "POST",
+        path: "/controls",
+        handler: || post(manual::make),
+        id: "makeControl",
+        summary: "Marks, captures or drops on one switch, for some time",
+        takes: &[],
+        body: Some((BODY, "Wanted")),
+        answers: &[good(201, "It is carried out as soon as possible").json("Made")],
+        problems: &[kinds::CHANGE, kinds::PUT, kinds::ASK],
+    },
+    Operation {
+        method: "DELETE",
+        path: "/controls/{name}",
+        handler: || delete(manual::end),
+        id: "endControl",
+        summary: "Releases a control, whoever wanted it; a controller does not make it again soon",
+        takes: &[NAME],
+        body: None,
+        answers: &[good(204, "It is removed as soon as possible")],
+        problems: &[kinds::CHANGE, kinds::NAMED, kinds::ASK],
     },
     Operation {
         method: "GET",

@@ -29,6 +29,7 @@ mod events;
 mod flows;
 mod forwarding;
 mod hostile;
+mod manual;
 mod metrics;
 mod openapi;
 mod pause;

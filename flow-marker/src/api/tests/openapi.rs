@@ -12,6 +12,7 @@ use super::super::captures::Captures;
 use super::super::error::{Problem, kinds};
 use super::super::flows::Completed;
 use super::super::forwarding::Target;
+use super::super::manual::Made;
 use super::super::pause::PauseState;
 use super::super::routes::TABLE;
 use super::super::thresholds::Event;
@@ -82,6 +83,17 @@ fn words() -> Value {
                 "aggMode": { "enum": ["max", "sum", "edge", "core"] },
             },
         },
+        "Wanted": { "type": "object", "required": ["action", "switch", "destination"], "properties": {
+            "action": { "enum": ["mark", "capture", "drop"] },
+            "switch": reference("Text"),
+            "protocol": { "enum": ["tcp", "udp"] },
+            "source": reference("Text"),
+            "destination": reference("Text"),
+            "sport": { "type": "integer", "minimum": 1, "maximum": 65535 },
+            "dport": { "type": "integer", "minimum": 1, "maximum": 65535 },
+            "ttl": { "type": "integer", "description": "Seconds", "minimum": 1, "maximum": 86400, "default": 600 },
+            "reason": reference("Text"),
+        } },
         "PauseReason": { "type": "object", "properties": { "who": reference("Text"), "reason": reference("Text") } },
         "Labels": { "type": "object", "additionalProperties": { "type": "array", "items": reference("Text") } },
         "Topology": { "type": "object", "properties": {
@@ -113,6 +125,7 @@ fn schemas() -> Value {
     openapi::schema::<Completed>(&mut all);
     openapi::schema::<Active>(&mut all);
     openapi::schema::<Captures>(&mut all);
+    openapi::schema::<Made>(&mut all);
     openapi::schema::<PauseState>(&mut all);
     let words = serde_json::from_value::<BTreeMap<String, Value>>(words()).unwrap();
     all.extend(words);

@@ -107,6 +107,7 @@ fn it_ends_when_its_switch_sees_nothing_more() {
             switch: 0,
             name,
             last,
+            ..
         },
     ] = &captures.tick(at(400))[..]
     else {
@@ -186,9 +187,12 @@ fn somebody_may_end_one() {
 #[test]
 fn analyzers_share_the_pairs_and_a_new_one_takes_only_its_part() {
     let analyzer = |captures: &Captures, n: u8| {
-        captures
-            .analyzer([10, 1, 0, n].into(), [192, 0, 2, n].into())
-            .unwrap()
+        analyzer(
+            &captures.config.analyzers,
+            [10, 1, 0, n].into(),
+            [192, 0, 2, n].into(),
+        )
+        .unwrap()
     };
     let two = captures("analyzer = [\"10.0.0.70\", \"10.0.0.71\"]\n");
     let three = captures("analyzer = [\"10.0.0.72\", \"10.0.0.71\", \"10.0.0.70\"]\n");

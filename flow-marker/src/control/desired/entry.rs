@@ -137,9 +137,9 @@ pub struct View {
     pub error: Option<String>,
 }
 
-/// What a control is worth when there is no room for all: what is not wanted any more goes first, then marks before
+/// What a control is worth when there is no room for all: what is not wanted any more goes first, what people want goes last, marks before
 /// captures before drops, then small flows before large ones.
-pub(super) type Value = (bool, Kind, BitRate);
+pub(super) type Value = (bool, bool, Kind, BitRate);
 
 #[derive(Debug)]
 pub(super) struct Entry {
@@ -193,7 +193,10 @@ impl Entry {
 
     pub(super) fn want_again(&mut self, wish: &Wish) {
         self.times.ended = None;
-        self.rate = wish.cause.evidence.rate;
+        // A person does not say how large a flow is.
+        if wish.holder != Holder::Person {
+            self.rate = wish.cause.evidence.rate;
+        }
         if !self.holders.contains(&wish.holder) {
             self.holders.push(wish.holder);
         }
@@ -234,6 +237,11 @@ impl Entry {
         !self.holders.is_empty()
     }
 
+    /// Whether a person wants it.
+    pub(super) fn is_personal(&self) -> bool {
+        self.holders.contains(&Holder::Person)
+    }
+
     pub(super) fn kind(&self) -> Kind {
         self.control.kind()
     }
@@ -254,15 +262,16 @@ impl Entry {
     }
 
     pub(super) fn value(&self) -> Value {
-        (self.is_wanted(), self.kind(), self.rate)
+        (self.is_wanted(), self.is_personal(), self.kind(), self.rate)
     }
 
     /// Whether this control should have the place of `other`: it is of a kind that matters more, or its flow is larger by
     /// so much that an exchange, which costs two commits, is worth it.
     pub(super) fn outdoes(&self, other: &Self) -> bool {
         let (mine, theirs) = (self.rate.bits_per_second(), other.rate.bits_per_second());
-        self.kind() > other.kind()
-            || (self.kind() == other.kind() && mine > theirs.saturating_add(theirs / 4))
+        let weight = |entry: &Self| (entry.is_personal(), entry.kind());
+        weight(self) > weight(other)
+            || (weight(self) == weight(other) && mine > theirs.saturating_add(theirs / 4))
     }
 
     /// Until when it stays although it is not wanted any more.
@@ -312,7 +321,7 @@ impl Entry {
     pub(super) fn state(&self, modes: &Modes, over_budget: bool) -> State {
         match (self.trouble(), &self.presence) {
             _ if !self.is_wanted() => State::Releasing,
-            _ if modes.of(self.kind()) == Mode::Observe => State::Observed,
+            _ if modes.of(self.kind()) == Mode::Observe && !self.is_personal() => State::Observed,
             _ if modes.paused => State::Paused,
             (Some(Trouble::Refused { .. }), _) => State::Refused,
             (Some(Trouble::NoRoom { .. }), _) => State::OverBudget,

@@ -55,6 +55,10 @@ impl Limits {
     /// came first: no third coming lies within it.
     pub const AGAIN: Duration = Duration::from_secs(60);
 
+    /// How long a mark that a person has released is not made again, unless by a person: long enough to find out what was
+    /// wrong with it, and to change the configuration.
+    pub const DISMISSED: Duration = Duration::from_secs(600);
+
     /// To this doubling has its end.
     const LONGEST_HOLD: Duration = Duration::from_secs(600);
 }
@@ -116,6 +120,10 @@ pub struct Desired {
     room: Option<u64>,
     /// Controls that are over, for whoever keeps the history.
     finished: Vec<View>,
+    /// Until when data sources cannot have what a person has released.
+    dismissed: BTreeMap<AclName, Time>,
+    /// Entries that a person wants.
+    personal: usize,
     withdrawing: bool,
     /// The switch has told what it has, since we may change it.
     compared: bool,
@@ -137,6 +145,8 @@ impl Desired {
             capacity: None,
             room: None,
             finished: Vec::new(),
+            dismissed: BTreeMap::new(),
+            personal: 0,
             withdrawing: false,
             compared: false,
             touched: modes.permit_any(),
@@ -147,13 +157,29 @@ impl Desired {
     /// What the controllers may do from now on. What is not permitted any more goes from the switch at once; what is
     /// wanted is remembered, and comes back when it is permitted again.
     pub fn set_modes(&mut self, now: Time, modes: Modes) {
-        if !self.modes.permit_any() && modes.permit_any() {
+        let before = self.permit_any();
+        self.modes = modes;
+        self.permitted(now, before);
+    }
+
+    /// Whether anything may be on the switch.
+    fn permit_any(&self) -> bool {
+        self.modes.permit_any() || (self.personal > 0 && !self.modes.paused)
+    }
+
+    /// Whether a control may be on the switch. What a person wants needs no controller that acts.
+    fn permits(&self, entry: &Entry) -> bool {
+        self.modes.permit(entry.kind()) || (entry.is_personal() && !self.modes.paused)
+    }
+
+    /// Whether anything may be on the switch has changed, or not.
+    fn permitted(&mut self, now: Time, before: bool) {
+        if !before && self.permit_any() {
             // Meanwhile everything may have changed there.
             self.compared = false;
             self.touched = true;
         }
-        self.modes = modes;
-        if !modes.permit_any() {
+        if !self.permit_any() {
             for orphan in self.orphans.values_mut() {
                 orphan.due = now;
             }
@@ -167,9 +193,16 @@ impl Desired {
 
     /// A control is wanted. Wanting it twice, by the same or another holder, is wanting it once.
     pub fn want(&mut self, wish: Wish) {
-        if self.withdrawing {
+        let now = wish.cause.detected;
+        let dismissed = self
+            .dismissed
+            .get(&wish.control.name)
+            .is_some_and(|until| *until > now);
+        if self.withdrawing || (dismissed && matches!(wish.holder, Holder::Source(_))) {
             return;
         }
+        let (name, before) = (wish.control.name.clone(), self.permit_any());
+        let was_personal = self.is_personal(&name);
         match self.entries.entry(wish.control.name.clone()) {
             Slot::Occupied(mut slot) => slot.get_mut().want_again(&wish),
             Slot::Vacant(slot) => {
@@ -186,19 +219,52 @@ impl Desired {
                 slot.insert(Entry::new(wish, presence, hold));
             }
         }
+        if !was_personal && self.is_personal(&name) {
+            self.personal += 1;
+            self.permitted(now, before);
+        }
+    }
+
+    fn is_personal(&self, name: &AclName) -> bool {
+        self.entries.get(name).is_some_and(Entry::is_personal)
     }
 
     /// A holder does not want a control any more; when none does, it goes.
     pub fn release(&mut self, now: Time, name: &AclName, holder: Holder, last_sample: Time) {
+        let (was_personal, before) = (self.is_personal(name), self.permit_any());
         if let Some(entry) = self.entries.get_mut(name) {
             entry.release(now, holder, last_sample);
         }
+        self.not_personal(now, name, was_personal, before);
         self.finish(now, name);
+    }
+
+    /// A person wants a control away, at once and whoever wants it; false when there is none of this name. A data source
+    /// that goes on to see its flow does not get it again for [`Limits::DISMISSED`]; controllers have their own rest.
+    pub fn dismiss(&mut self, now: Time, name: &AclName) -> bool {
+        let (was_personal, before) = (self.is_personal(name), self.permit_any());
+        let Some(entry) = self.entries.get_mut(name).filter(|entry| entry.is_wanted()) else {
+            return false;
+        };
+        entry.withdraw(now);
+        (entry.hold, entry.not_before) = (Duration::ZERO, Time::START);
+        self.dismissed.retain(|_, until| *until > now);
+        self.dismissed.insert(name.clone(), now + Limits::DISMISSED);
+        self.not_personal(now, name, was_personal, before);
+        self.finish(now, name);
+        true
+    }
+
+    fn not_personal(&mut self, now: Time, name: &AclName, was_personal: bool, before: bool) {
+        if was_personal && !self.is_personal(name) {
+            self.personal -= 1;
+            self.permitted(now, before);
+        }
     }
 
     /// Everything shall go, at once: the process ends.
     pub fn withdraw(&mut self, now: Time) {
-        self.withdrawing = true;
+        (self.withdrawing, self.personal) = (true, 0);
         for entry in self.entries.values_mut() {
             entry.withdraw(now);
         }
@@ -224,7 +290,7 @@ impl Desired {
 
     /// Whether a control is to be on the switch, if there is a place.
     fn stays(&self, entry: &Entry) -> bool {
-        entry.is_wanted() && self.modes.permit(entry.kind())
+        entry.is_wanted() && self.permits(entry)
     }
 
     /// The difference between what is wanted and what is known, as far as it may be made up now.
@@ -262,7 +328,7 @@ impl Desired {
     }
 
     fn held_until(&self, entry: &Entry) -> Time {
-        if self.modes.permit(entry.kind()) {
+        if self.permits(entry) {
             entry.held_until()
         } else {
             Time::START
@@ -285,7 +351,7 @@ impl Desired {
             self.finish(now, &name);
         }
         self.orphans.retain(|name, _| present.contains_key(name));
-        let due = if self.withdrawing || !self.modes.permit_any() {
+        let due = if self.withdrawing || !self.permit_any() {
             now
         } else {
             now + Limits::GRACE
@@ -354,7 +420,7 @@ impl Desired {
 
     /// Whether the switch is to be left alone: nothing may be there, and nothing is.
     pub fn is_silent(&self) -> bool {
-        !self.modes.permit_any() && (!self.touched || (self.compared && self.is_clean()))
+        !self.permit_any() && (!self.touched || (self.compared && self.is_clean()))
     }
 
     /// Whether something of ours may be on the switch that nobody knows of, or that is known.

@@ -1,0 +1,190 @@
+//! What people want of switches: pure.
+//!
+//! A control that a person asks for is carried out whatever mode the controllers are in, unless flow-marker is paused, and
+//! goes after its time. It comes before what controllers want where places are few. What must never be touched is not touched
+//! for people either.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use shared::AclName;
+use shared::units::BitRate;
+
+use crate::actuator::{self, Control, Drop};
+use crate::clock::Time;
+use crate::config::{self, Config};
+use crate::control::desired::{Cause, Holder, Wish};
+use crate::control::{Edit, capture, defence, guard, mark};
+use crate::detect::Evidence;
+use crate::flow::FiveTuple;
+
+/// Controls that people may want at a time: more than one overlooks, and less than fills a switch's table.
+pub const MOST: usize = 100;
+
+/// What a person wants done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum What {
+    /// A flow marked.
+    Mark(FiveTuple),
+    /// The packets of two hosts copied to an analyzer.
+    Capture(Ipv4Addr, Ipv4Addr),
+    /// Packets discarded.
+    Drop(Drop),
+}
+
+/// What a person wants, and where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Asked {
+    /// The agent of the switch.
+    pub agent: IpAddr,
+    /// What.
+    pub what: What,
+    /// For how long.
+    pub ttl: Duration,
+    /// Who wants it and why, for people.
+    pub about: Arc<str>,
+}
+
+/// Why a person does not get what he wants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NotMade {
+    /// Only switches of the inventory are contacted.
+    #[error("no switch of the configuration has this agent")]
+    Switch,
+    /// It must never be marked.
+    #[error("must not be marked: {}", .0.why())]
+    Guarded(guard::Guarded),
+    /// It is between analyzers or switches, or in `exclude` of the section `[capture]`.
+    #[error("must not be captured: it is from or to an analyzer, a switch, or a prefix of `exclude`")]
+    Exempt,
+    /// There is none, or the switch has no IPv4 address that a tunnel could begin at.
+    #[error("captures need an `analyzer` in the configuration, and a switch whose agent has an IPv4 address")]
+    Analyzer,
+    /// It would cut off a switch.
+    #[error("must not be dropped: it is from or to a switch")]
+    Needed,
+    /// As many as there may be are there.
+    #[error("people want as much as they may")]
+    Full,
+}
+
+/// All controls that people want.
+#[derive(Debug)]
+pub struct Manual {
+    config: Arc<Config>,
+    /// Positions of switches, and until when.
+    active: BTreeMap<AclName, (usize, Time)>,
+}
+
+impl Manual {
+    /// Nothing wanted.
+    pub const fn new(config: Arc<Config>) -> Self {
+        Self {
+            config,
+            active: BTreeMap::new(),
+        }
+    }
+
+    /// A person wants a control; wanting it again is wanting it for longer, or shorter.
+    ///
+    /// # Errors
+    /// [`NotMade`]
+    pub fn ask(&mut self, now: Time, asked: Asked) -> Result<(AclName, Edit), NotMade> {
+        let switches = self.config.switches.iter().enumerate();
+        let found = switches
+            .into_iter()
+            .find(|(_, switch)| switch.agent == asked.agent);
+        let (index, switch) = found.ok_or(NotMade::Switch)?;
+        let control = self.control(switch, asked.what)?;
+        let name = control.name.clone();
+        if self.active.len() >= MOST && !self.active.contains_key(&name) {
+            return Err(NotMade::Full);
+        }
+        self.active.insert(name.clone(), (index, now + asked.ttl));
+        let nothing = BitRate::from_bits_per_second(0);
+        let cause = Cause {
+            agent: asked.agent,
+            port: 0,
+            port_name: None,
+            detected: now,
+            evidence: Evidence::counted((0, 0), (now, now), (nothing, nothing)),
+            about: Some(asked.about),
+        };
+        let wish = Wish {
+            control: Arc::new(control),
+            holder: Holder::Person,
+            cause: Arc::new(cause),
+        };
+        Ok((name, Edit::Want { switch: index, wish }))
+    }
+
+    fn control(&self, switch: &config::Switch, what: What) -> Result<Control, NotMade> {
+        let Config { id, switches, .. } = &*self.config;
+        let is_switch = |address: &IpAddr| switches.iter().any(|switch| switch.agent == *address);
+        let made = match what {
+            What::Mark(flow) => {
+                if let Some(why) = guard::untouchable(&self.config.mark, &flow) {
+                    return Err(NotMade::Guarded(why));
+                }
+                mark::of_flow(id, &self.config.mark, switch, switch.any_interface(), flow)
+            }
+            What::Drop(drop) => {
+                if is_switch(&drop.destination) || drop.source.as_ref().is_some_and(is_switch) {
+                    return Err(NotMade::Needed);
+                }
+                defence::control(id, switch, drop)
+            }
+            What::Capture(local, remote) => {
+                let config = &self.config.capture;
+                let exempt = |address: Ipv4Addr| {
+                    let address4 = IpAddr::V4(address);
+                    let excluded = config.exclude.iter().any(|net| net.contains(&address4));
+                    excluded || is_switch(&address4) || config.analyzers.contains(&address)
+                };
+                if exempt(local) || exempt(remote) {
+                    return Err(NotMade::Exempt);
+                }
+                let analyzer = capture::analyzer(&config.analyzers, local, remote);
+                let (Some(analyzer), IpAddr::V4(source)) = (analyzer, switch.agent) else {
+                    return Err(NotMade::Analyzer);
+                };
+                let capture = actuator::Capture {
+                    local,
+                    remote,
+                    source,
+                    analyzer,
+                };
+                capture::control(id, switch, capture)
+            }
+        };
+        // An id that would make a name illegal is none that `config` admits.
+        made.ok_or(NotMade::Switch)
+    }
+
+    /// It is not wanted any more.
+    pub fn end(&mut self, name: &AclName) {
+        self.active.remove(name);
+    }
+
+    /// Ends what is over.
+    pub fn tick(&mut self, now: Time) -> Vec<Edit> {
+        let over = self.active.extract_if(.., |_, (_, until)| *until <= now);
+        let edits = over.map(|(name, (switch, until))| Edit::Release {
+            switch,
+            name,
+            holder: Holder::Person,
+            last: until,
+        });
+        edits.collect()
+    }
+
+    /// When the next one is over.
+    pub fn next_end(&self) -> Option<Time> {
+        self.active.values().map(|(_, until)| *until).min()
+    }
+}
+
+#[cfg(test)]
+mod tests;
