@@ -262,7 +262,7 @@ fn modes(config: &Config) -> Modes {
 
 fn announce(config: &Config, sflow: SocketAddr, http: &str) {
     let mode = match config.mark.mode {
-        Mode::Observe => "observe (no switch is contacted)",
+        Mode::Observe => "observe (no switch is contacted unless a person asks for a control)",
         Mode::Act => "act",
     };
     tracing::info!(%sflow, %http, switches = config.switches.len(), mode, threshold = %config.mark.threshold, "running");

@@ -21,7 +21,7 @@ pub(super) fn check(config: &Config, out: &mut dyn Write) -> anyhow::Result<()> 
     match mark.mode {
         Mode::Observe => writeln!(
             out,
-            "mode observe: elephants are found and shown, no switch is contacted"
+            "mode observe: elephants are found and shown, no switch is contacted unless a person asks for a control"
         )?,
         Mode::Act => writeln!(
             out,

@@ -100,7 +100,15 @@ pub(crate) fn highest(running: &Running, arguments: &Arguments) -> Result<Option
     const STEP: f64 = 1.25;
     let tries = |rate: f64| -> Result<Option<Measured>> {
         for _ in 0..2 {
-            let measured = measure(running, arguments, rate)?;
+            let measured = match measure(running, arguments, rate) {
+                Ok(measured) => measured,
+                // Another's that dies or stops to read under load has reached its end; ours must not.
+                Err(error) if running.collector != Collector::FlowMarker => {
+                    println!("{:<12} has stopped: {error:#}", running.collector.to_string());
+                    return Ok(None);
+                }
+                Err(error) => return Err(error),
+            };
             if measured.lost == 0 {
                 return Ok(Some(measured));
             }
