@@ -11,6 +11,8 @@ pub mod local;
 pub mod flood;
 /// A synthetic sFlow agent: real datagrams without a switch and without root.
 pub mod agent;
+/// An outlet of a shard for tests and measurements that look elsewhere.
+pub mod nowhere;
 /// Connections that stay, for many requests at once: HTTP/1.1 and HTTP/2, plain and with TLS.
 pub mod load;
 /// Captures packets at a host and counts them per flow and DSCP.

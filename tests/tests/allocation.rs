@@ -9,33 +9,17 @@ use std::time::Duration;
 use anyhow::Result;
 use flow_marker::clock::Time;
 use flow_marker::config::Config;
-use flow_marker::engine::threshold::Fired;
-use flow_marker::engine::{Common, FlowRecord, Notice, Outlet, Plan, Shard};
+use flow_marker::engine::{Common, Plan, Shard};
 use flow_marker::flow::Definition;
 use flow_marker::ingest::{Received, Sink as _};
 use flow_marker::inventory::PortBoard;
 use flow_marker::metrics::Metrics;
 use serde_json::json;
 use tests::agent::{Agent, FlowSample, Packet, Sample};
+use tests::nowhere::Nowhere;
 
 const SWITCH: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1));
 const SAMPLES: u32 = 6;
-
-struct Nowhere;
-
-impl Outlet for Nowhere {
-    fn elephant(&mut self, _: Notice) -> bool {
-        true
-    }
-
-    fn fired(&mut self, _: Fired) -> bool {
-        true
-    }
-
-    fn flow(&mut self, _: FlowRecord) -> bool {
-        true
-    }
-}
 
 /// A shard with the switch in its inventory, and its metrics.
 fn shard(definition: Option<Definition>) -> Result<(Shard, Metrics)> {

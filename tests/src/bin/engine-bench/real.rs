@@ -8,8 +8,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail};
 use flow_marker::clock::Time;
 use flow_marker::config::Config;
-use flow_marker::engine::threshold::Fired;
-use flow_marker::engine::{Common, FlowRecord, Notice, Outlet, Plan, Shard};
+use flow_marker::engine::{Common, Plan, Shard};
 use flow_marker::flow::language::Needs;
 use flow_marker::flow::lookup::Lookup;
 use flow_marker::flow::{Definition, Direction, Flows, Limits, SourceId, View};
@@ -19,6 +18,7 @@ use flow_marker::metrics::Metrics;
 use flow_marker::packet::Header;
 use flow_marker::sflow::{DataSource, HeaderProtocol, Interface, RawHeader};
 use serde_json::json;
+use tests::nowhere::Nowhere;
 
 use crate::workload::{AGENT, DESTINATION, source};
 
@@ -33,23 +33,6 @@ fn definition() -> Result<Definition> {
         "t": 1,
     });
     Ok(Definition::from_json(&json)?)
-}
-
-/// Takes everything and keeps nothing.
-struct Nowhere;
-
-impl Outlet for Nowhere {
-    fn elephant(&mut self, _: Notice) -> bool {
-        true
-    }
-
-    fn fired(&mut self, _: Fired) -> bool {
-        true
-    }
-
-    fn flow(&mut self, _: FlowRecord) -> bool {
-        true
-    }
 }
 
 /// A shard whose inventory has the agent, with a threshold that no flow here reaches.

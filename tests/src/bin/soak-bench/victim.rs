@@ -8,32 +8,16 @@ use std::time::Duration;
 use anyhow::Result;
 use flow_marker::clock::Time;
 use flow_marker::config::Config;
-use flow_marker::engine::threshold::{self, Fired};
-use flow_marker::engine::{Common, FlowRecord, Notice, Outlet, Plan, Shard};
+use flow_marker::engine::threshold;
+use flow_marker::engine::{Common, Plan, Shard};
 use flow_marker::flow::Definition;
 use flow_marker::ingest::{Received, Sink as _};
 use flow_marker::inventory::PortBoard;
 use flow_marker::metrics::Metrics;
 use serde_json::json;
+use tests::nowhere::Nowhere;
 
 use crate::flood::SWITCH;
-
-/// Takes everything and keeps nothing.
-struct Nobody;
-
-impl Outlet for Nobody {
-    fn elephant(&mut self, _: Notice) -> bool {
-        true
-    }
-
-    fn fired(&mut self, _: Fired) -> bool {
-        true
-    }
-
-    fn flow(&mut self, _: FlowRecord) -> bool {
-        true
-    }
-}
 
 /// The engine.
 pub(crate) struct Victim {
@@ -53,7 +37,7 @@ impl Victim {
         let metrics = Metrics::new([SWITCH.into()], 1);
         let board = Arc::new(PortBoard::new(&config.switches));
         let common = Common::new(&config);
-        let mut shard = Shard::new(&config, &metrics, 0, (board, &common), Box::new(Nobody));
+        let mut shard = Shard::new(&config, &metrics, 0, (board, &common), Box::new(Nowhere));
         let mut plan = Plan::default();
         for (name, definition) in [
             (
