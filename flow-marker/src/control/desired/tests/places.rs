@@ -1,0 +1,200 @@
+//! Who gets the places there are.
+
+use super::*;
+
+#[test]
+fn one_too_many_whose_removal_is_refused_is_not_written_either() {
+    let mut desired = Desired::new(limits(), act());
+    for n in 1..=4 {
+        desired.snapshot(at(0), (1..=n).map(|n| present(n, "\"x\"")).collect());
+        desired.want(wish(n, 100 + u64::from(n)));
+    }
+    // All four are there from a life with a larger budget; the smallest gives way.
+    let first = desired.plan(at(1));
+    assert_eq!(plan(&desired, 1), ["-1", "+2", "+3", "+4"]);
+    desired.begin(at(1), &first);
+    for change in &first.changes {
+        let verdict = match change.is_install() {
+            true => installed("\"a\""),
+            false => Verdict::Refused {
+                why: "busy".to_owned(),
+            },
+        };
+        desired.verdict(at(1), change, verdict);
+    }
+    let later = desired.plan(at(2));
+    assert_eq!((later.changes, later.wake), (vec![], Some(at(61))));
+    assert_eq!(plan(&desired, 61), ["-1"]);
+}
+
+#[test]
+fn the_largest_get_the_places_and_a_much_larger_one_takes_the_smallests() {
+    let mut desired = Desired::new(limits(), act());
+    for (n, mbps) in [(1, 100), (2, 400), (3, 200), (4, 300)] {
+        desired.want(wish(n, mbps));
+    }
+    assert_eq!(plan(&desired, 1), ["+2", "+4", "+3"]);
+    assert_eq!(states(&desired)[0], State::OverBudget);
+    carry_out(&mut desired, 1, &installed("\"a\""));
+    desired.want(wish(5, 249));
+    assert_eq!(desired.plan(at(20)), Plan::default(), "not larger by a quarter");
+    desired.want(wish(6, 900));
+    let held = desired.plan(at(2));
+    assert_eq!((held.changes, held.wake), (vec![], Some(at(11))), "held for 10 s");
+    assert_eq!(plan(&desired, 11), ["-3"]);
+    carry_out(&mut desired, 11, &installed(""));
+    assert_eq!(
+        plan(&desired, 11),
+        ["+6"],
+        "the place is free when the switch says so, not before"
+    );
+    carry_out(&mut desired, 11, &installed("\"a\""));
+    let over = [State::OverBudget, State::Installed, State::OverBudget];
+    let rest = [State::Installed, State::OverBudget, State::Installed];
+    assert_eq!(states(&desired), [over, rest].concat());
+    // A place that becomes free anyway is enough.
+    desired.release(at(12), &name(2), PORT, at(12));
+    desired.want(wish(7, 2000));
+    assert_eq!(plan(&desired, 30), ["-2"]);
+}
+
+#[test]
+fn what_does_not_fit_waits_for_the_smallest_to_go() {
+    let no_room = Verdict::NoRoom {
+        why: "507 no room".to_owned(),
+    };
+    let mut desired = with_one_installed();
+    desired.want(wish(2, 50));
+    let noted = carry_out(&mut desired, 2, &no_room);
+    assert!(matches!(&noted[..], [Noted::NoRoom(Some(view))] if view.state == State::OverBudget));
+    let view = desired.views().nth(1).unwrap();
+    assert_eq!(
+        (view.state, view.error.as_deref()),
+        (State::OverBudget, Some("507 no room"))
+    );
+    // A small one waits, and does not ask again at once; a large one gets the place.
+    assert_eq!(plan(&desired, 20), [] as [&str; 0]);
+    desired.want(wish(3, 500));
+    assert_eq!(plan(&desired, 20), ["-1"]);
+    carry_out(&mut desired, 20, &installed(""));
+    assert_eq!(plan(&desired, 20), ["+3"]);
+    carry_out(&mut desired, 20, &installed("\"a\""));
+    // As soon as the switch says that there is more, the others come.
+    desired.set_capacity(Some(Capacity { used: 11, limit: 16 }));
+    assert_eq!(plan(&desired, 21), ["+1", "+2"]);
+}
+
+#[test]
+fn ours_take_at_most_what_others_leave_of_four_fifths() {
+    let mut desired = Desired::new(limits(), act());
+    desired.snapshot(at(1), vec![]);
+    desired.set_capacity(Some(Capacity { used: 6, limit: 10 }));
+    for n in 1..=3 {
+        desired.want(wish(n, 100 * u64::from(n)));
+    }
+    assert_eq!(plan(&desired, 1), ["+3", "+2"]);
+    carry_out(&mut desired, 1, &installed("\"a\""));
+    assert_eq!(states(&desired)[0], State::OverBudget);
+    // Somebody else takes one more: the smallest of ours goes, held or not.
+    desired.set_capacity(Some(Capacity { used: 9, limit: 10 }));
+    assert_eq!(plan(&desired, 2), ["-2"]);
+    // Nobody knows any more: the budget alone counts.
+    desired.set_capacity(None);
+    assert_eq!(plan(&desired, 2), ["+1"]);
+}
+
+#[test]
+fn what_matters_more_comes_first_however_small() {
+    let kind = |n, action| {
+        let mut wish = wish(n, 0);
+        let control = Control {
+            action,
+            ..(*wish.control).clone()
+        };
+        wish.control = Arc::new(control);
+        wish
+    };
+    let four = "10.0.0.1".parse().unwrap();
+    let capture = Action::Capture(crate::actuator::Capture {
+        local: four,
+        remote: four,
+        source: four,
+        analyzer: four,
+    });
+    let drop = Action::Drop(crate::actuator::Drop {
+        destination: four.into(),
+        source: None,
+        protocol: IpProtocol::UDP,
+        source_port: Some(53),
+        destination_port: None,
+    });
+    let mut modes = act().with(Kind::Capture, Mode::Act);
+    let mut desired = Desired::new(limits(), modes);
+    for n in 1..=3 {
+        desired.want(wish(n, 100 * u64::from(n)));
+    }
+    carry_out(&mut desired, 1, &installed("\"a\""));
+    desired.want(kind(4, capture));
+    desired.want(kind(5, drop));
+    assert_eq!(states(&desired)[4], State::Observed, "drops do not act");
+    assert_eq!(plan(&desired, 12), ["-1", "-2"], "a capture takes two entries");
+    carry_out(&mut desired, 12, &installed(""));
+    modes = modes.with(Kind::Drop, Mode::Act);
+    desired.set_modes(at(13), modes);
+    assert_eq!(plan(&desired, 13), ["+5", "+4"]);
+}
+
+#[test]
+fn a_plan_is_one_batch_and_the_rest_follows() {
+    let many = Limits {
+        max_rules: 1000,
+        ..limits()
+    };
+    let mut desired = Desired::new(many, act());
+    for n in 0..300 {
+        desired.want(wish(n, u64::from(n)));
+    }
+    let sizes = [1, 2, 3, 4].map(|second| carry_out(&mut desired, second, &installed("\"a\"")).len());
+    assert_eq!(sizes, [128, 128, 44, 0]);
+    assert!(states(&desired).iter().all(|state| *state == State::Installed));
+}
+
+#[test]
+fn what_is_counted_is_what_is_seen() {
+    let mut desired = Desired::new(limits(), act());
+    for (n, mbps) in [(1, 100), (2, 400), (3, 200), (4, 300), (5, 50)] {
+        desired.want(wish(n, mbps));
+    }
+    desired.snapshot(at(1), vec![present(8, "\"a\"")]);
+    let count = |desired: &Desired, state| states(desired).iter().filter(|s| **s == state).count();
+    for second in 1..=3 {
+        let tally = desired.tally();
+        for (state, number) in [
+            (State::Wanted, tally.wanted),
+            (State::Installed, tally.installed),
+            (State::Refused, tally.refused),
+            (State::Releasing, tally.releasing),
+            (State::OverBudget, tally.over_budget),
+        ] {
+            assert_eq!(number, count(&desired, state), "{state:?} at {second} s");
+        }
+        assert_eq!(tally.desired() + tally.releasing, states(&desired).len());
+        assert_eq!(tally.orphans, 1);
+        match second {
+            1 => drop(carry_out(&mut desired, second, &installed("\"a\""))),
+            _ => desired.release(at(second), &name(2), PORT, at(1)),
+        }
+    }
+}
+
+#[test]
+fn orphans_take_places_too() {
+    let mut desired = Desired::new(limits(), act());
+    desired.snapshot(
+        at(1),
+        vec![present(7, "\"a\""), present(8, "\"a\""), present(9, "\"a\"")],
+    );
+    desired.want(wish(1, 100));
+    assert_eq!(plan(&desired, 1), [] as [&str; 0]);
+    assert_eq!(states(&desired), [State::OverBudget]);
+}
