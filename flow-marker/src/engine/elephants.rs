@@ -192,8 +192,7 @@ impl Elephants {
         let factor = self.factor(now, agent, sample.0);
         let seen = self.observation(agent, metrics, sample, packet);
         if self.lookout.is_some() {
-            let entering = seen.as_ref().map(|seen| seen.key.tuple);
-            self.look(now, agent, (sample.0, factor), packet, entering);
+            self.look(now, agent, (sample.0, factor), packet, seen.as_ref());
         }
         if let Some(mut seen) = seen {
             seen.weight = scaled(seen.weight, factor);
@@ -221,25 +220,36 @@ impl Elephants {
         sampling.observe(now, sample.sequence, sample.sampling_rate, sample.sample_pool)
     }
 
-    /// Shows a sampled packet to the lookout, wherever it goes; `entering`: its flow, if it enters the fabric here.
+    /// Shows a sampled packet to the lookout, wherever it goes; `entering`: what detection has read of it, if it enters the
+    /// fabric here.
     fn look(
         &mut self,
         now: Time,
         agent: AgentId,
         (sample, factor): (&FlowSample<'_>, f64),
         packet: Option<&(RawHeader<'_>, Header)>,
-        entering: Option<FiveTuple>,
+        entering: Option<&Observation>,
     ) {
-        let port = sample.input.if_index().unwrap_or_default();
-        let known = self.inventory.switch(agent).and_then(|switch| switch.port(port));
-        let (Some(lookout), Some((raw, header))) = (&mut self.lookout, packet) else {
+        let Self {
+            inventory, lookout, ..
+        } = self;
+        let (Some(lookout), Some((raw, header))) = (lookout, packet) else {
             return;
         };
-        let (Some(ip), Some(weight)) = (header.ip, weight(sample, raw, known)) else {
+        let port = sample.input.if_index().unwrap_or_default();
+        let weight = match entering {
+            Some(seen) => Some(seen.weight),
+            None => {
+                let known = inventory.switch(agent).and_then(|switch| switch.port(port));
+                weight(sample, raw, known)
+            }
+        };
+        let (Some(ip), Some(weight)) = (header.ip, weight) else {
             return;
         };
         let ends = (ip.source, ip.destination);
-        lookout.sample(now, agent, port, ends, entering.as_ref(), scaled(weight, factor));
+        let flow = entering.map(|seen| &seen.key.tuple);
+        lookout.sample(now, agent, port, ends, flow, scaled(weight, factor));
     }
 
     /// What detection is to know of a sample; `None` when it is none of its business.
