@@ -175,7 +175,7 @@ impl Meter {
             agent,
             port,
             drop,
-            rate: rate(place.rate),
+            rate: BitRate::from_bytes_per_second(place.rate),
             bytes: place.bytes,
             samples: place.samples,
             first: place.first,
@@ -211,16 +211,6 @@ fn weight(bytes: u64) -> f64 {
     #[expect(clippy::cast_precision_loss, reason = "far below 2^53 bytes")]
     let bytes = bytes as f64;
     bytes
-}
-
-fn rate(bytes_per_second: f64) -> BitRate {
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "positive, and it saturates"
-    )]
-    let bits = (bytes_per_second * 8.0) as u64;
-    BitRate::from_bits_per_second(bits)
 }
 
 #[cfg(test)]

@@ -41,6 +41,16 @@ impl BitRate {
         Self(bits_per_second)
     }
 
+    /// A rate that was estimated, in bytes per second, to the nearest bit; one below zero is none.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "an estimate; saturates"
+    )]
+    pub fn from_bytes_per_second(estimate: f64) -> Self {
+        Self((estimate * 8.0).round() as u64)
+    }
+
     /// Bits per second.
     pub const fn bits_per_second(self) -> u64 {
         self.0

@@ -11,7 +11,7 @@ use super::profile::Rule;
 use super::sequence::{AMBIGUOUS, Step, Track, Tracked};
 use super::table::Table;
 use super::trail::{Followed, Proof, Trail};
-use super::{Evidence, IDLE, Observation, Path, bits};
+use super::{Evidence, IDLE, Observation, Path};
 use crate::clock::Time;
 use crate::config::Profile;
 use crate::flow::{Fingerprint, FlowHasher};
@@ -203,7 +203,11 @@ fn by_counts(counts: &Counts, case: &Case<'_>, path: Path, rate: f64, threshold:
     Evidence {
         path,
         clock: case.seen.clock,
-        ..Evidence::counted(what, (counts.first, case.now), (bits(rate), threshold))
+        ..Evidence::counted(
+            what,
+            (counts.first, case.now),
+            (BitRate::from_bytes_per_second(rate), threshold),
+        )
     }
 }
 
@@ -218,7 +222,7 @@ fn by_sequence(proof: &Proof, step: &Step, threshold: BitRate) -> Evidence {
         span: Duration::from_secs_f64(proof.seconds),
         samples: proof.samples,
         first_sample: proof.first,
-        rate: bits(rate),
+        rate: BitRate::from_bytes_per_second(rate),
         threshold,
         confidence: Evidence::confidence(share, share * proof.tick / seconds),
     }

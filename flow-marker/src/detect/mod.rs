@@ -39,7 +39,6 @@ use clock::Senders;
 use entry::Before;
 use fired::Fired;
 use judge::{Case, Judge};
-use number::rounded;
 use profile::Rule;
 use table::{Found, Table};
 use trail::Trail;
@@ -422,11 +421,6 @@ impl Detector {
         }
         over
     }
-}
-
-/// Bytes per second as bits per second.
-fn bits(bytes_per_second: f64) -> BitRate {
-    BitRate::from_bits_per_second(rounded(bytes_per_second * 8.0))
 }
 
 #[cfg(test)]

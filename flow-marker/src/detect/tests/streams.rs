@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::detect::number::rounded;
 use crate::packet::TcpFlags;
 
 /// A TCP flow that is sampled at even distances.
