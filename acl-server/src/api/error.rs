@@ -240,10 +240,8 @@ impl From<Refusal> for ApiError {
             Refusal::Needed(_) => &kinds::CREDENTIALS,
             Refusal::Wrong => &kinds::WRONG_CREDENTIALS,
         };
-        // Not Basic, although that is understood: browsers would ask for a password, keep it, and send it along with the
-        // requests of every page.
-        let bearer = HeaderValue::from_static("Bearer");
-        Self::new(kind, refusal.to_string()).with(WWW_AUTHENTICATE, bearer)
+        let challenge = HeaderValue::from_static(Refusal::CHALLENGE);
+        Self::new(kind, refusal.to_string()).with(WWW_AUTHENTICATE, challenge)
     }
 }
 

@@ -134,6 +134,12 @@ pub enum Refusal {
     Wrong,
 }
 
+impl Refusal {
+    /// What `WWW-Authenticate` says. Not Basic, although that is understood: browsers would ask for a password, keep it, and
+    /// send it along with the requests of every page.
+    pub const CHALLENGE: &str = "Bearer";
+}
+
 /// What a request wants, as far as its method and path tell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wish {
