@@ -89,13 +89,11 @@ pub struct Captures {
 impl Captures {
     /// No sessions.
     pub fn new(id: String, config: config::Capture, switches: Arc<[config::Switch]>) -> Self {
-        let analyzers = config.analyzers.iter().copied().map(IpAddr::V4);
-        let exempt = analyzers.chain(switches.iter().map(|switch| switch.agent));
         Self {
             id,
             sessions: BTreeMap::new(),
             resting: BTreeMap::new(),
-            exempt: exempt.collect(),
+            exempt: exempt(&config, &switches),
             switches,
             config,
         }
@@ -238,6 +236,13 @@ impl Captures {
     pub fn sessions(&self) -> &BTreeMap<Pair, Session> {
         &self.sessions
     }
+}
+
+/// What is never captured: analyzers and agents.
+pub(super) fn exempt(config: &config::Capture, switches: &[config::Switch]) -> BTreeSet<IpAddr> {
+    let analyzers = config.analyzers.iter().copied().map(IpAddr::V4);
+    let agents = switches.iter().map(|switch| switch.agent);
+    analyzers.chain(agents).collect()
 }
 
 /// The analyzer of a pair: that with the largest hash, so that another list of analyzers moves as few pairs as it can.

@@ -138,12 +138,11 @@ impl Manual {
             }
             What::Capture(local, remote) => {
                 let config = &self.config.capture;
-                let exempt = |address: Ipv4Addr| {
-                    let address4 = IpAddr::V4(address);
-                    let excluded = config.exclude.iter().any(|net| net.contains(&address4));
-                    excluded || is_switch(&address4) || config.analyzers.contains(&address)
+                let exempt = capture::exempt(config, switches);
+                let is_exempt = |address: IpAddr| {
+                    exempt.contains(&address) || config.exclude.iter().any(|net| net.contains(&address))
                 };
-                if exempt(local) || exempt(remote) {
+                if is_exempt(local.into()) || is_exempt(remote.into()) {
                     return Err(NotMade::Exempt);
                 }
                 let analyzer = capture::analyzer(&config.analyzers, local, remote);
