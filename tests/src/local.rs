@@ -169,6 +169,25 @@ impl LocalAclServer {
     }
 }
 
+/// The command that runs flow-marker on free ports of loopback, or on sockets that are passed to it.
+///
+/// # Errors
+/// It is not built.
+pub fn flow_marker(config: &Path) -> Result<Command> {
+    let mut marker = command(binaries::binary("flow-marker")?);
+    marker
+        .args([
+            "run",
+            "--sflow",
+            "127.0.0.1:0",
+            "--http",
+            "127.0.0.1:0",
+            "--config",
+        ])
+        .arg(config);
+    Ok(marker)
+}
+
 /// flow-marker on free ports of loopback.
 #[derive(Debug)]
 pub struct LocalFlowMarker {
@@ -188,18 +207,7 @@ impl LocalFlowMarker {
     pub fn start(directory: &Path, name: &str, toml: &str) -> Result<Self> {
         let config = directory.join(format!("{name}.toml"));
         fs::write(&config, toml).with_context(|| config.display().to_string())?;
-        let mut marker = command(binaries::binary("flow-marker")?);
-        marker
-            .args([
-                "run",
-                "--sflow",
-                "127.0.0.1:0",
-                "--http",
-                "127.0.0.1:0",
-                "--config",
-            ])
-            .arg(&config);
-        let process = Process::spawn(name, marker, directory)?;
+        let process = Process::spawn(name, flow_marker(&config)?, directory)?;
         process.wait_for_output(" http=", READY)?;
         let log = process.output();
         let address = |key| address(&log, key).with_context(|| process.output_end());

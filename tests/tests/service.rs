@@ -14,7 +14,7 @@ use std::time::Duration;
 use serde_json::json;
 use tests::agent::Agent;
 use tests::lab::{AGENT, Lab, LabOptions};
-use tests::local::Home;
+use tests::local::{Home, flow_marker};
 use tests::process::{self, Process};
 use tests::{binaries, http, wait};
 
@@ -193,7 +193,7 @@ fn the_daemon_tells_systemd_that_it_is_up_and_alive() {
 
     let config = directory.path().join("fm.toml");
     fs::write(&config, "").unwrap();
-    let mut command = flow_marker(&config);
+    let mut command = flow_marker(&config).unwrap();
     command.env("NOTIFY_SOCKET", &path).env("WATCHDOG_USEC", "300000");
     let marker = Process::spawn("flow-marker", command, directory.path()).unwrap();
     up_and_alive(&systemd, marker);
@@ -219,20 +219,6 @@ fn up_and_alive(systemd: &UnixDatagram, daemon: Process) {
     systemd.set_nonblocking(true).unwrap();
     while systemd.recv(&mut [0; 4096]).is_ok() {}
     systemd.set_nonblocking(false).unwrap();
-}
-
-fn flow_marker(config: &Path) -> Command {
-    let mut command = process::command(binaries::binary("flow-marker").unwrap());
-    command.args([
-        "run",
-        "--sflow",
-        "127.0.0.1:0",
-        "--http",
-        "127.0.0.1:0",
-        "--config",
-    ]);
-    command.arg(config);
-    command
 }
 
 #[test]
