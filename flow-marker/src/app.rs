@@ -9,29 +9,26 @@ use shared::life::{self, Readiness, Shutdown};
 use shared::serve::listener::PassedSockets;
 use shared::serve::{Listener, Reload, Server};
 use tokio::sync::mpsc;
-use tokio::task::JoinSet;
 
-use crate::actuator::acl::AclActuator;
-use crate::actuator::{Failure, Kind};
 use crate::api::wait::Waiters;
 use crate::api::{self, Api};
 use crate::clock::Clock;
 use crate::config::{Config, Mode};
-use crate::control::desired::Limits;
 use crate::control::dispatch::Dispatcher;
-use crate::control::modes::Modes;
-use crate::control::reconcile::{self, Care};
-use crate::control::switch::{History, Switch};
+use crate::control::switches::Switches;
 use crate::control::watchman::Watchman;
 use crate::engine::Engine;
 use crate::ingest;
-use crate::inventory::PortBoard;
+use crate::inventory::Roster;
 use crate::lookout::Lookout;
 use crate::metrics::Metrics;
 
 /// The API's sockets, callers and certificates.
 mod serving;
+/// The loops of all switches.
+mod loops;
 
+use loops::Loops;
 use serving::Serving;
 
 /// Events on their way to the controllers: more than all elephants of a large fabric that start in one second. When it
@@ -73,40 +70,6 @@ impl Sockets {
     }
 }
 
-/// The loops of all switches; they contact nobody as long as no controller acts.
-struct Loops(JoinSet<()>);
-
-impl Loops {
-    fn start(
-        config: &Config,
-        switches: &[Arc<Switch>],
-        clock: Clock,
-        shutdown: &Shutdown,
-    ) -> anyhow::Result<Self> {
-        let mut loops = JoinSet::new();
-        let prefix = format!("{}_", config.id);
-        if modes(config).permit_any() {
-            // A mistake in the last switch must not leave the first one half started.
-            for switch in &config.switches {
-                AclActuator::new(switch, prefix.clone())?;
-            }
-        }
-        let care = Care {
-            interval: config.mark.commit_interval,
-            ttl: config.mark.ttl,
-        };
-        for switch in switches {
-            let (prefix, target) = (prefix.clone(), switch.config.clone());
-            let connect = move || {
-                AclActuator::new(&target, prefix.clone()).map_err(|error| Failure::new(format!("{error:#}")))
-            };
-            let shutdown = shutdown.clone();
-            loops.spawn(reconcile::run(Arc::clone(switch), connect, clock, care, shutdown));
-        }
-        Ok(Self(loops))
-    }
-}
-
 /// How long clients may take to read their last replies.
 const LAST_REPLIES: Duration = Duration::from_secs(1);
 
@@ -118,32 +81,27 @@ const LAST_REPLIES: Duration = Duration::from_secs(1);
 pub async fn run(config: Config, sockets: Sockets, shutdown: Shutdown, reload: Reload) -> anyhow::Result<()> {
     let serving = Serving::new(&config, &sockets.http)?;
     let clock = Clock::start();
-    let inventory = || config.switches.iter().map(|switch| switch.agent);
-    let metrics = Arc::new(Metrics::new(inventory(), sockets.sflow.threads()));
-    let (board, history) = (
-        Arc::new(PortBoard::new(&config.switches)),
-        Arc::<History>::default(),
-    );
-    let switches = switches(&config, &metrics, &history);
+    let metrics = Arc::new(Metrics::new(sockets.sflow.threads()));
+    let roster = Arc::new(Roster::new(&config.switches, &metrics));
+    let switches = Arc::new(Switches::new(Arc::clone(&roster), &config));
     let readiness = Readiness::new();
     let (listening, receiving) = (readiness.latch("http"), readiness.latch("sflow"));
 
     let (watch, signs) = mpsc::channel(SIGNS);
     let watchman = Watchman::new(
         Arc::new(config.clone()),
-        switches.clone(),
-        Arc::clone(&board),
+        Arc::clone(&switches),
         Arc::clone(&metrics),
         clock,
     )?;
     let lists = watchman.watch();
     let desk = watchman.desk();
     let watchman = tokio::spawn(watchman.run(signs));
-    let mut loops = Loops::start(&config, &switches, clock, &shutdown)?;
+    let mut loops = Loops::start(&config, Arc::clone(&switches), clock, &shutdown)?;
     let (events, notices) = mpsc::channel(EVENTS);
     let sflow = sockets.sflow.address();
     let first_event = clock.unix_ns(clock.now()) / 1_000_000_000;
-    let (engine, seats, logs) = Engine::new(&config, &metrics, &board, (sflow, first_event), || {
+    let (engine, seats, logs) = Engine::new(&config, &metrics, &roster, (sflow, first_event), || {
         let (events, counts) = (events.clone(), Arc::clone(&metrics));
         let elephants = move |notice| {
             let sent = events.try_send(notice).is_ok();
@@ -166,20 +124,24 @@ pub async fn run(config: Config, sockets: Sockets, shutdown: Shutdown, reload: R
     tokio::spawn(logs.run());
     drop(events);
     let seats = seats.into_iter().zip(metrics.threads().iter().map(Arc::clone));
-    let agents = (inventory(), config.sflow.max_agents);
+    let inventory = config.switches.iter().map(|switch| switch.agent);
+    let agents = (inventory, config.sflow.max_agents);
     let mut workers = ingest::spawn(sockets.sflow, seats.collect(), agents, clock, receiving)?;
     let watchdog = tokio::spawn(life::watchdog(workers.progress()));
-    let dispatcher = Dispatcher::new(config.id.clone(), config.mark.clone(), switches.clone(), clock);
+    let dispatcher = Dispatcher::new(
+        config.id.clone(),
+        config.mark.clone(),
+        Arc::clone(&switches),
+        clock,
+    );
     let dispatcher = tokio::spawn(dispatcher.run(notices));
     let api = Api {
         engine,
         metrics,
         readiness: readiness.clone(),
-        switches: switches.into(),
+        switches,
         pause: Arc::default(),
         desk,
-        history,
-        board,
         mark: Arc::new(config.mark.clone()),
         clock,
         waiters: Waiters::new(shutdown.clone()),
@@ -201,6 +163,7 @@ pub async fn run(config: Config, sockets: Sockets, shutdown: Shutdown, reload: R
     let outcome = tokio::select! {
         () = shutdown.wait() => Ok(()),
         () = workers.ended() => Err(anyhow::anyhow!("a receiving thread has ended")),
+        () = loops.keep_up() => Err(anyhow::anyhow!("the inventory is gone")),
     };
     life::notify_stopping();
     watchdog.abort();
@@ -216,14 +179,7 @@ pub async fn run(config: Config, sockets: Sockets, shutdown: Shutdown, reload: R
         tracing::error!(%error, "the dispatcher has panicked");
     }
     if outcome.is_ok() {
-        let withdrawing = async { while loops.0.join_next().await.is_some() {} };
-        // Each loop has its own limit; this one is for a loop with a bug.
-        if tokio::time::timeout(reconcile::WITHDRAW + Duration::from_secs(1), withdrawing)
-            .await
-            .is_err()
-        {
-            tracing::error!("a switch's loop did not end");
-        }
+        loops.finish().await;
     }
     rereading.abort();
     let cut = server.stop(LAST_REPLIES).await;
@@ -231,33 +187,6 @@ pub async fn run(config: Config, sockets: Sockets, shutdown: Shutdown, reload: R
         tracing::debug!(cut, "some clients did not read their last reply");
     }
     outcome
-}
-
-fn switches(config: &Config, metrics: &Metrics, history: &Arc<History>) -> Vec<Arc<Switch>> {
-    let limits = Limits {
-        hold: config.mark.hold,
-        max_rules: config.mark.max_rules,
-    };
-    let known = config.switches.iter().zip(metrics.controls()).enumerate();
-    known
-        .map(|(index, (switch, metrics))| {
-            Arc::new(Switch::new(
-                switch.clone(),
-                index,
-                (limits, modes(config)),
-                Arc::clone(metrics),
-                Arc::clone(history),
-            ))
-        })
-        .collect()
-}
-
-/// What the controllers may do at first.
-fn modes(config: &Config) -> Modes {
-    Modes::default()
-        .with(Kind::Mark, config.mark.mode)
-        .with(Kind::Capture, config.capture.mode)
-        .with(Kind::Drop, config.drop.mode)
 }
 
 fn announce(config: &Config, sflow: SocketAddr, http: &str) {

@@ -12,7 +12,7 @@ use flow_marker::config::Config;
 use flow_marker::engine::{Common, Plan, Shard};
 use flow_marker::flow::Definition;
 use flow_marker::ingest::{Received, Sink as _};
-use flow_marker::inventory::PortBoard;
+use flow_marker::inventory::Roster;
 use flow_marker::metrics::Metrics;
 use serde_json::json;
 use tests::agent::{Agent, FlowSample, Packet, Sample};
@@ -22,18 +22,18 @@ const SWITCH: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1));
 const SAMPLES: u32 = 6;
 
 /// A shard with the switch in its inventory, and its metrics.
-fn shard(definition: Option<Definition>) -> Result<(Shard, Metrics)> {
+fn shard(definition: Option<Definition>) -> Result<(Shard, Arc<Metrics>)> {
     let text = format!(
         "[[switch]]\nagent = \"{SWITCH}\"\nacl = \"http://{SWITCH}\"\n[mark]\nthreshold = \"1000G\"\n"
     );
     let config = Config::parse(Path::new("test"), &text)?;
-    let metrics = Metrics::new([SWITCH], 1);
-    let board = Arc::new(PortBoard::new(&config.switches));
+    let metrics = Arc::new(Metrics::new(1));
+    let roster = Arc::new(Roster::new(&config.switches, &metrics));
     let mut shard = Shard::new(
         &config,
         &metrics,
         0,
-        (board, &Common::new(&config)),
+        (roster, &Common::new(&config)),
         Box::new(Nowhere),
     );
     let mut plan = Plan::default();
@@ -90,7 +90,7 @@ fn new_flows_allocate_nothing() -> Result<()> {
     let now = Time::START + Duration::from_secs(1);
     learn(&mut shard, now, &datagrams(&mut agent, 0..1000));
     receive_without_allocating(&mut shard, now, &datagrams(&mut agent, 1000..7000));
-    let counted: u64 = metrics.agents().map(|agent| agent.flow_counted.get()).sum();
+    let counted: u64 = metrics.agents().iter().map(|agent| agent.flow_counted.get()).sum();
     assert_eq!(counted, 7000);
     Ok(())
 }

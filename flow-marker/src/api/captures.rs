@@ -132,7 +132,7 @@ fn captured(api: &Api, (local, remote): Pair, session: &Session) -> Captured {
         Some(views.find(|view| view.control.name == session.name)?.state)
     };
     Captured {
-        agent: switch.map(|switch| switch.config.agent),
+        agent: switch.as_ref().map(|switch| switch.config.agent),
         state: switch.and_then(|switch| switch.read(state)),
         name: session.name.to_string(),
         local,

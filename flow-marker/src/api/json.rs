@@ -157,7 +157,8 @@ const fn mode(mode: Mode) -> &'static str {
 /// Current controls, switch by switch, and then those that are over, the oldest first.
 pub(super) fn controls(api: &Api) -> Vec<Control> {
     let mut all = Vec::new();
-    for switch in api.switches.iter() {
+    let switches = api.switches.all();
+    for switch in switches.iter() {
         let views: Vec<_> = switch.read(|desired| desired.views().collect());
         let contact = switch.contact();
         // What cannot be asked for is as wrong as what was asked for and failed.
@@ -168,8 +169,8 @@ pub(super) fn controls(api: &Api) -> Vec<Control> {
             all.push(control);
         }
     }
-    for (index, view) in api.history.read() {
-        if let Some(switch) = api.switches.get(index) {
+    for (index, view) in api.switches.history().read() {
+        if let Some(switch) = switches.get(index) {
             all.push(control(api, switch, view));
         }
     }
@@ -227,9 +228,8 @@ fn control(api: &Api, switch: &Switch, view: View) -> Control {
 }
 
 fn port_name(api: &Api, switch: usize, if_index: u32) -> Option<String> {
-    let ports = api.board.read(switch);
-    let (_, port) = ports.iter().find(|(index, _)| *index == if_index)?;
-    port.name.as_deref().map(str::to_owned)
+    let switch = api.switches.roster().get(switch)?;
+    switch.port_name(if_index).as_deref().map(str::to_owned)
 }
 
 fn times(clock: &Clock, view: &View) -> Times {
@@ -246,9 +246,10 @@ fn times(clock: &Clock, view: &View) -> Times {
 
 /// All switches, in the inventory's order.
 pub(super) fn switches(api: &Api) -> Vec<SwitchState> {
-    let switches = api.switches.iter().enumerate();
+    let all = api.switches.all();
+    let switches = all.iter().zip(api.switches.roster().iter());
     switches
-        .map(|(index, switch)| switch_state(api, switch, &api.board.read(index)))
+        .map(|(switch, member)| switch_state(api, switch, &member.ports()))
         .collect()
 }
 

@@ -80,7 +80,12 @@ pub(super) async fn end(State(api): State<Api>, caller: Caller, path: Path) -> R
     };
     if !known {
         let names = |desired: &Desired| desired.views().map(|v| v.control.name.to_string()).collect();
-        let there: Vec<Vec<String>> = api.switches.iter().map(|switch| switch.read(names)).collect();
+        let there: Vec<Vec<String>> = api
+            .switches
+            .all()
+            .iter()
+            .map(|switch| switch.read(names))
+            .collect();
         let there = there.iter().flatten().map(String::as_str);
         return Err(ApiError::no_such_thing("control", name, there));
     }

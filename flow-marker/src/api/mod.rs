@@ -13,10 +13,9 @@ use crate::clock::Clock;
 use crate::config::Mark;
 use crate::control::desk::Desk;
 use crate::control::pause::Pause;
-use crate::control::switch::{History, Switch};
+use crate::control::switches::Switches;
 use crate::engine::Engine;
 use crate::engine::metric::serialize_number;
-use crate::inventory::PortBoard;
 use crate::metrics::Metrics;
 
 /// What the API has, as one table.
@@ -75,16 +74,12 @@ pub struct Api {
     pub metrics: Arc<Metrics>,
     /// What is still waited for.
     pub readiness: Readiness,
-    /// The switches, in the inventory's order.
-    pub switches: Arc<[Arc<Switch>]>,
+    /// The switches.
+    pub switches: Arc<Switches>,
     /// Whether they are paused.
     pub pause: Arc<Pause>,
     /// Where captures are asked for.
     pub desk: Desk,
-    /// Controls that are over.
-    pub history: Arc<History>,
-    /// What is known of ports.
-    pub board: Arc<PortBoard>,
     /// How elephants are found and marked.
     pub mark: Arc<Mark>,
     /// Turns our instants into everybody's.

@@ -39,7 +39,8 @@ pub(super) struct PauseState {
 /// `GET /pause`
 pub(super) async fn read(State(api): State<Api>) -> Json<PauseState> {
     let paused = api.pause.read();
-    let left = api.switches.iter().filter(|s| !s.read(Desired::is_silent));
+    let switches = api.switches.all();
+    let left = switches.iter().filter(|s| !s.read(Desired::is_silent));
     let waiting: Vec<_> = match paused {
         Some(_) => left.map(|switch| switch.config.agent).collect(),
         None => Vec::new(),

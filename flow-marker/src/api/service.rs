@@ -40,7 +40,7 @@ pub(super) async fn openapi() -> Response {
 
 /// `GET /metrics`: what the daemon counts, as Prometheus reads it.
 pub(super) async fn metrics(State(api): State<Api>) -> Response {
-    api.switches.iter().for_each(|switch| switch.show());
+    api.switches.all().iter().for_each(|switch| switch.show());
     ([(header::CONTENT_TYPE, TEXT)], api.metrics.render()).into_response()
 }
 

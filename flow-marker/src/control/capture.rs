@@ -5,7 +5,7 @@
 //! ends does not keep others away. Places are limited by switch and in all; whoever finds none is seen again with the next
 //! packet. What sampling does not see is not captured: of a beacon of 100 packets at 1:10000 one in a hundred is seen at all.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::hash::Hasher;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
@@ -20,6 +20,7 @@ use crate::config;
 use crate::control::desired::{Cause, Holder, Wish};
 use crate::control::{Edit, name};
 use crate::detect::Evidence;
+use crate::inventory::Roster;
 
 /// Why a sighting did not become a capture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,23 +79,20 @@ pub type Pair = (IpAddr, IpAddr);
 pub struct Captures {
     id: String,
     config: config::Capture,
-    switches: Arc<[config::Switch]>,
+    roster: Arc<Roster>,
     sessions: BTreeMap<Pair, Session>,
     /// Until when pairs rest. At most as many as sessions can end within `quiet`.
     resting: BTreeMap<Pair, Time>,
-    /// Never captured: analyzers and agents.
-    exempt: BTreeSet<IpAddr>,
 }
 
 impl Captures {
     /// No sessions.
-    pub fn new(id: String, config: config::Capture, switches: Arc<[config::Switch]>) -> Self {
+    pub fn new(id: String, config: config::Capture, roster: Arc<Roster>) -> Self {
         Self {
             id,
             sessions: BTreeMap::new(),
             resting: BTreeMap::new(),
-            exempt: exempt(&config, &switches),
-            switches,
+            roster,
             config,
         }
     }
@@ -108,9 +106,7 @@ impl Captures {
         port_name: Option<Arc<str>>,
     ) -> Seen {
         let pair = (sighting.hit.local, sighting.hit.remote);
-        let Ok(switch) = usize::try_from(sighting.agent.0) else {
-            return Seen::Not(NotCaptured::Agent);
-        };
+        let switch = sighting.agent.index();
         if let Some(session) = self.sessions.get_mut(&pair) {
             if session.switch == switch {
                 session.last = now;
@@ -123,8 +119,8 @@ impl Captures {
             Ok(capture) => capture,
             Err(why) => return Seen::Not(why),
         };
-        let at = self.switches.get(switch);
-        let Some(control) = at.and_then(|at| control(&self.id, at, capture)) else {
+        let at = self.roster.get(switch);
+        let Some(control) = at.and_then(|at| control(&self.id, &at.config, capture)) else {
             return Seen::Not(NotCaptured::Agent);
         };
         let session = Session {
@@ -171,10 +167,13 @@ impl Captures {
         let (IpAddr::V4(local4), IpAddr::V4(remote4)) = (local, remote) else {
             return Err(NotCaptured::Family);
         };
-        let Some(IpAddr::V4(source)) = self.switches.get(switch).map(|switch| switch.agent) else {
+        let Some(IpAddr::V4(source)) = self.roster.get(switch).map(|switch| switch.config.agent) else {
             return Err(NotCaptured::Agent);
         };
-        if self.exempt.contains(&local) || self.exempt.contains(&remote) {
+        if [local, remote]
+            .iter()
+            .any(|host| is_exempt(&self.config, &self.roster, *host))
+        {
             return Err(NotCaptured::Exempt);
         }
         if self
@@ -238,11 +237,10 @@ impl Captures {
     }
 }
 
-/// What is never captured: analyzers and agents.
-pub(super) fn exempt(config: &config::Capture, switches: &[config::Switch]) -> BTreeSet<IpAddr> {
-    let analyzers = config.analyzers.iter().copied().map(IpAddr::V4);
-    let agents = switches.iter().map(|switch| switch.agent);
-    analyzers.chain(agents).collect()
+/// Whether a host is never captured: analyzers and agents.
+pub(super) fn is_exempt(config: &config::Capture, roster: &Roster, host: IpAddr) -> bool {
+    let mut analyzers = config.analyzers.iter();
+    analyzers.any(|analyzer| *analyzer == host) || roster.find(host).is_some()
 }
 
 /// The analyzer of a pair: that with the largest hash, so that another list of analyzers moves as few pairs as it can.

@@ -17,6 +17,7 @@ use crate::config;
 use crate::control::desired::{Cause, Holder, Wish};
 use crate::control::{Edit, name};
 use crate::detect::Evidence;
+use crate::inventory::Roster;
 
 /// An attack is still going on when it was seen so long ago at most.
 const GOING_ON: Duration = Duration::from_secs(15);
@@ -49,7 +50,7 @@ struct Active {
 pub struct Defence {
     id: String,
     config: config::Drops,
-    switches: Arc<[config::Switch]>,
+    roster: Arc<Roster>,
     active: BTreeMap<AclName, Active>,
     /// How long those lasted that are over, and when they ended; for the longest time. Bounded by the budget of all
     /// switches and how soon one can end.
@@ -60,11 +61,11 @@ pub struct Defence {
 
 impl Defence {
     /// No drops.
-    pub const fn new(id: String, config: config::Drops, switches: Arc<[config::Switch]>) -> Self {
+    pub const fn new(id: String, config: config::Drops, roster: Arc<Roster>) -> Self {
         Self {
             id,
             config,
-            switches,
+            roster,
             active: BTreeMap::new(),
             past: BTreeMap::new(),
             resting: BTreeMap::new(),
@@ -101,9 +102,9 @@ impl Defence {
         self.active.insert(control.name.clone(), active);
         let cause = Cause {
             agent: self
-                .switches
+                .roster
                 .get(index)
-                .map_or(attack.drop.destination, |s| s.agent),
+                .map_or(attack.drop.destination, |switch| switch.config.agent),
             port: attack.port,
             port_name,
             detected: now,
@@ -125,9 +126,9 @@ impl Defence {
     }
 
     fn control(&self, attack: &Attack) -> Option<(usize, Control)> {
-        let index = usize::try_from(attack.agent.0).ok()?;
-        let switch = self.switches.get(index)?;
-        Some((index, control(&self.id, switch, attack.drop)?))
+        let index = attack.agent.index();
+        let switch = self.roster.get(index)?;
+        Some((index, control(&self.id, &switch.config, attack.drop)?))
     }
 
     /// Ends one by its name, because somebody wants it so; its attack is not dropped for the longest time.
@@ -223,7 +224,8 @@ mod tests {
         let text =
             "[[switch]]\nagent = \"10.0.0.233\"\nacl = \"http://a\"\n[drop]\nlocal = [\"10.0.0.0/8\"]\n";
         let config = Config::parse(Path::new("t"), text).unwrap();
-        Defence::new(config.id, config.drop, config.switches.into())
+        let roster = Roster::of(&config);
+        Defence::new(config.id, config.drop, roster)
     }
 
     fn attack(host: u8) -> Attack {

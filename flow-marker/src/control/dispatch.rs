@@ -11,6 +11,7 @@ use crate::clock::{Clock, Time};
 use crate::config::{self, Mode};
 use crate::control::desired::{Cause, Holder, Wish};
 use crate::control::switch::Switch;
+use crate::control::switches::Switches;
 use crate::control::{guard, mark};
 use crate::detect::{Elephant, Event};
 use crate::engine::Notice;
@@ -21,15 +22,15 @@ use crate::flow::{AgentId, FlowKey};
 pub struct Dispatcher {
     id: String,
     mark: config::Mark,
-    switches: Vec<Arc<Switch>>,
+    switches: Arc<Switches>,
     clock: Clock,
     /// The controls of the elephants that have one; as many as the detector has elephants.
     marked: HashMap<FlowKey, AclName>,
 }
 
 impl Dispatcher {
-    /// A dispatcher to the switches of the inventory, in its order.
-    pub fn new(id: String, mark: config::Mark, switches: Vec<Arc<Switch>>, clock: Clock) -> Self {
+    /// A dispatcher to the switches of the inventory.
+    pub fn new(id: String, mark: config::Mark, switches: Arc<Switches>, clock: Clock) -> Self {
         Self {
             id,
             mark,
@@ -47,7 +48,7 @@ impl Dispatcher {
     }
 
     fn switch(&self, agent: AgentId) -> Option<Arc<Switch>> {
-        self.switches.get(usize::try_from(agent.0).ok()?).cloned()
+        self.switches.get(agent.index())
     }
 
     fn take(&mut self, notice: Notice) {

@@ -19,6 +19,7 @@ use crate::control::desired::{Cause, Holder, Wish};
 use crate::control::{Edit, capture, defence, guard, mark};
 use crate::detect::Evidence;
 use crate::flow::FiveTuple;
+use crate::inventory::Roster;
 
 /// Controls that people may want at a time: more than one overlooks, and less than fills a switch's table.
 pub const MOST: usize = 100;
@@ -74,15 +75,17 @@ pub enum NotMade {
 #[derive(Debug)]
 pub struct Manual {
     config: Arc<Config>,
+    roster: Arc<Roster>,
     /// Positions of switches, and until when.
     active: BTreeMap<AclName, (usize, Time)>,
 }
 
 impl Manual {
     /// Nothing wanted.
-    pub const fn new(config: Arc<Config>) -> Self {
+    pub const fn new(config: Arc<Config>, roster: Arc<Roster>) -> Self {
         Self {
             config,
+            roster,
             active: BTreeMap::new(),
         }
     }
@@ -92,12 +95,9 @@ impl Manual {
     /// # Errors
     /// [`NotMade`]
     pub fn ask(&mut self, now: Time, asked: Asked) -> Result<(AclName, Edit), NotMade> {
-        let switches = self.config.switches.iter().enumerate();
-        let found = switches
-            .into_iter()
-            .find(|(_, switch)| switch.agent == asked.agent);
-        let (index, switch) = found.ok_or(NotMade::Switch)?;
-        let control = self.control(switch, asked.what)?;
+        let switch = self.roster.find(asked.agent).ok_or(NotMade::Switch)?;
+        let control = self.control(&switch.config, asked.what)?;
+        let index = switch.id.index();
         let name = control.name.clone();
         if self.active.len() >= MOST && !self.active.contains_key(&name) {
             return Err(NotMade::Full);
@@ -121,8 +121,8 @@ impl Manual {
     }
 
     fn control(&self, switch: &config::Switch, what: What) -> Result<Control, NotMade> {
-        let Config { id, switches, .. } = &*self.config;
-        let is_switch = |address: &IpAddr| switches.iter().any(|switch| switch.agent == *address);
+        let id = &*self.config.id;
+        let is_switch = |address: &IpAddr| self.roster.find(*address).is_some();
         let made = match what {
             What::Mark(flow) => {
                 if let Some(why) = guard::untouchable(&self.config.mark, &flow) {
@@ -138,9 +138,9 @@ impl Manual {
             }
             What::Capture(local, remote) => {
                 let config = &self.config.capture;
-                let exempt = capture::exempt(config, switches);
                 let is_exempt = |address: IpAddr| {
-                    exempt.contains(&address) || config.exclude.iter().any(|net| net.contains(&address))
+                    capture::is_exempt(config, &self.roster, address)
+                        || config.exclude.iter().any(|net| net.contains(&address))
                 };
                 if is_exempt(local.into()) || is_exempt(remote.into()) {
                     return Err(NotMade::Exempt);

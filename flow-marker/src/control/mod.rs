@@ -30,6 +30,8 @@ pub mod agenda;
 pub mod pace;
 /// Withdraws everything, and lets it come back.
 pub mod pause;
+/// All switches.
+pub mod switches;
 /// What controllers, loops and readers share of a switch.
 pub mod switch;
 /// What one switch should have.

@@ -2,11 +2,11 @@
 //!
 //! It lasts as long as the process. What is wanted is remembered meanwhile, so that nothing has to be found again.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::clock::Time;
 use crate::control::modes::Modes;
-use crate::control::switch::Switch;
+use crate::control::switches::Switches;
 
 /// Since when nothing of ours may be on any switch, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,7 +31,7 @@ impl Pause {
     }
 
     /// Pauses all `switches`. A pause that goes on is said anew: by whom and why changes, since when does not.
-    pub fn begin(&self, switches: &[Arc<Switch>], mut paused: Paused) {
+    pub fn begin(&self, switches: &Switches, mut paused: Paused) {
         // Held to the end: who comes last must win on every switch.
         let mut pause = self.lock();
         let now = paused.since;
@@ -41,7 +41,7 @@ impl Pause {
     }
 
     /// Ends the pause; false when there was none.
-    pub fn end(&self, switches: &[Arc<Switch>], now: Time) -> bool {
+    pub fn end(&self, switches: &Switches, now: Time) -> bool {
         let mut pause = self.lock();
         let ended = pause.take().is_some();
         if ended {
@@ -56,8 +56,6 @@ impl Pause {
     }
 }
 
-fn set(switches: &[Arc<Switch>], now: Time, paused: bool) {
-    for switch in switches {
-        switch.change_modes(now, |modes| Modes { paused, ..modes });
-    }
+fn set(switches: &Switches, now: Time, paused: bool) {
+    switches.change_modes(now, |modes| Modes { paused, ..modes });
 }

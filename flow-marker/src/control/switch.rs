@@ -9,6 +9,7 @@ use crate::clock::Time;
 use crate::config;
 use crate::control::desired::{Desired, Limits, View};
 use crate::control::modes::Modes;
+use crate::inventory::Member;
 use crate::metrics;
 
 /// Controls that are over, the newest last.
@@ -53,7 +54,7 @@ pub struct Contact {
 #[derive(Debug)]
 pub struct Switch {
     /// Its configuration.
-    pub config: config::Switch,
+    pub config: Arc<config::Switch>,
     /// Its position in the inventory.
     pub index: usize,
     /// Its metrics.
@@ -66,17 +67,11 @@ pub struct Switch {
 
 impl Switch {
     /// A switch of which nothing is known.
-    pub fn new(
-        config: config::Switch,
-        index: usize,
-        (limits, modes): (Limits, Modes),
-        metrics: Arc<metrics::Control>,
-        history: Arc<History>,
-    ) -> Self {
+    pub fn new(member: &Member, (limits, modes): (Limits, Modes), history: Arc<History>) -> Self {
         Self {
-            config,
-            index,
-            metrics,
+            config: Arc::clone(&member.config),
+            index: member.id.index(),
+            metrics: Arc::clone(&member.done),
             desired: Mutex::new(Desired::new(limits, modes)),
             contact: Mutex::default(),
             history,

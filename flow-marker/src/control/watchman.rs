@@ -21,8 +21,8 @@ use crate::control::capture::{Captures, NotCaptured, Seen};
 use crate::control::defence::{Defence, Met};
 use crate::control::desk::{Desk, Order, Report};
 use crate::control::manual::{Asked, Manual, NotMade};
-use crate::control::switch::Switch;
-use crate::inventory::PortBoard;
+use crate::control::switches::Switches;
+use crate::flow::AgentId;
 use crate::lookout::Sign;
 use crate::metrics::Metrics;
 
@@ -37,8 +37,7 @@ pub struct Watchman {
     defence: Defence,
     manual: Manual,
     config: Arc<Config>,
-    switches: Vec<Arc<Switch>>,
-    board: Arc<PortBoard>,
+    switches: Arc<Switches>,
     metrics: Arc<Metrics>,
     clock: Clock,
     desk: Desk,
@@ -46,18 +45,17 @@ pub struct Watchman {
 }
 
 impl Watchman {
-    /// A watchman over the switches of the inventory, in its order. Contacts nobody yet.
+    /// A watchman over all switches. Contacts nobody yet.
     ///
     /// # Errors
     /// TLS cannot be set up.
     pub fn new(
         config: Arc<Config>,
-        switches: Vec<Arc<Switch>>,
-        board: Arc<PortBoard>,
+        switches: Arc<Switches>,
         metrics: Arc<Metrics>,
         clock: Clock,
     ) -> anyhow::Result<Self> {
-        let inventory: Arc<[_]> = config.switches.clone().into();
+        let roster = || Arc::clone(switches.roster());
         let (desk, orders) = Desk::new();
         let seed = clock.unix_ns(clock.now());
         Ok(Self {
@@ -65,12 +63,11 @@ impl Watchman {
             source: Source::new()?,
             fetching: JoinSet::new(),
             watch: Arc::default(),
-            captures: Captures::new(config.id.clone(), config.capture.clone(), Arc::clone(&inventory)),
-            defence: Defence::new(config.id.clone(), config.drop.clone(), inventory),
-            manual: Manual::new(Arc::clone(&config)),
+            captures: Captures::new(config.id.clone(), config.capture.clone(), roster()),
+            defence: Defence::new(config.id.clone(), config.drop.clone(), roster()),
+            manual: Manual::new(Arc::clone(&config), roster()),
             config,
             switches,
-            board,
             metrics,
             clock,
             desk,
@@ -166,7 +163,7 @@ impl Watchman {
         // What it would change is changed below, for all who want it.
         let _ = self.captures.end(now, name);
         let mut found = false;
-        for switch in &self.switches {
+        for switch in self.switches.all().iter() {
             if switch.edit(|desired| desired.dismiss(now, name)) {
                 switch.notify();
                 found = true;
@@ -190,7 +187,7 @@ impl Watchman {
 
     fn make(&self, now: Time, edit: Edit) {
         if let Some(switch) = self.switches.get(edit.switch()) {
-            edit.make(now, switch);
+            edit.make(now, &switch);
         }
     }
 
@@ -232,7 +229,7 @@ impl Watchman {
             .nth(sighting.hit.list)
             .map(|(name, ..)| Arc::clone(name));
         let list = list.unwrap_or_default();
-        let port_name = port_name(&self.board, sighting.agent.0, sighting.port);
+        let port_name = self.port_name(sighting.agent, sighting.port);
         let (local, remote) = (sighting.hit.local, sighting.hit.remote);
         match self.captures.sighted(now, sighting, &list, port_name) {
             Seen::Known => {}
@@ -258,7 +255,7 @@ impl Watchman {
 
     fn attacked(&mut self, attack: &Attack) {
         let now = self.clock.now();
-        let port_name = port_name(&self.board, attack.agent.0, attack.port);
+        let port_name = self.port_name(attack.agent, attack.port);
         match self.defence.met(now, attack, port_name) {
             Met::Known | Met::Nowhere | Met::Resting => {}
             Met::Started(edit) => {
@@ -275,15 +272,15 @@ impl Watchman {
 
     /// For the log.
     fn agent(&self, switch: usize) -> IpAddr {
-        let switch = self.config.switches.get(switch);
-        switch.map_or(IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED), |switch| switch.agent)
+        let switch = self.switches.roster().get(switch);
+        switch.map_or(IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED), |switch| {
+            switch.config.agent
+        })
     }
-}
 
-fn port_name(board: &PortBoard, agent: u32, if_index: u32) -> Option<Arc<str>> {
-    let ports = board.read(usize::try_from(agent).ok()?);
-    let (_, port) = ports.iter().find(|(index, _)| *index == if_index)?;
-    port.name.clone()
+    fn port_name(&self, agent: AgentId, if_index: u32) -> Option<Arc<str>> {
+        self.switches.roster().get(agent.index())?.port_name(if_index)
+    }
 }
 
 #[cfg(test)]

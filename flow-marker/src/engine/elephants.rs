@@ -11,10 +11,10 @@ use crate::clock::Time;
 use crate::config::{Config, Interface, Role, Threshold, is_interface_name};
 use crate::detect::{Clock, Detector, Effective, Event, Observation, Outcome, Segment};
 use crate::flow::{AgentId, Direction, Fingerprint, FiveTuple, FlowHasher, FlowKey, Lags};
-use crate::inventory::{Inventory, Port, PortBoard, Switch, TooManyPorts};
+use crate::inventory::{Inventory, Member, Port, Roster, Switch, TooManyPorts};
 use crate::keyed::Keyed;
 use crate::lookout::Lookout;
-use crate::metrics::{self, Metrics};
+use crate::metrics;
 use crate::packet::Header;
 use crate::sflow::{DataSource, FlowSample, RawHeader};
 
@@ -36,8 +36,7 @@ pub(super) struct Elephants {
     agents: Vec<AgentState>,
     threshold: Threshold,
     threshold_max: BitRate,
-    board: Arc<PortBoard>,
-    /// Switches of whose ports something is known that the board does not show.
+    /// Switches of whose ports something is known that is not shown yet.
     unpublished: BTreeSet<AgentId>,
     staged: Staged,
     lookout: Option<Lookout>,
@@ -53,11 +52,23 @@ struct Staged {
 /// What is kept for each agent besides its ports.
 #[derive(Debug)]
 struct AgentState {
-    metrics: Arc<metrics::Agent>,
-    /// Rules name the port, so a flow can only be marked where its name is known.
-    needs_port_name: bool,
+    member: Arc<Member>,
     /// What its samples stand for, by what takes them.
     sampling: HashMap<DataSource, Effective, Keyed>,
+}
+
+impl AgentState {
+    fn new(member: Arc<Member>) -> Self {
+        Self {
+            member,
+            sampling: HashMap::with_hasher(Keyed::random()),
+        }
+    }
+
+    /// Rules name the port, so a flow can only be marked where its name is known.
+    fn needs_port_name(&self) -> bool {
+        self.member.config.interface == Interface::Ingress
+    }
 }
 
 /// Data sources of one agent whose losses are made up for: the ports of a large chassis.
@@ -95,31 +106,23 @@ fn weight(sample: &FlowSample<'_>, raw: &RawHeader<'_>, port: Option<&Port>) -> 
 
 impl Elephants {
     /// Detection for a configuration, with a table for so many flows and a list of so many elephants. What becomes known
-    /// of ports is shown on `board`.
+    /// of ports is shown in the roster.
     pub(super) fn new(
         config: &Config,
-        metrics: &Metrics,
         thread: Arc<metrics::Thread>,
-        board: Arc<PortBoard>,
+        roster: Arc<Roster>,
         (flows, elephants): (usize, usize),
     ) -> Self {
         let detector = Detector::new(config.mark.profile, flows, elephants, FlowHasher::random());
         thread.flows_capacity.set_len(detector.table().capacity());
-        let agents = config.switches.iter().zip(metrics.agents());
+        let inventory = Inventory::new(roster);
         Self {
-            inventory: Inventory::new(&config.switches),
+            agents: inventory.members().map(AgentState::new).collect(),
+            inventory,
             detector,
             thread,
-            agents: agents
-                .map(|(switch, metrics)| AgentState {
-                    metrics: Arc::clone(metrics),
-                    needs_port_name: switch.interface == Interface::Ingress,
-                    sampling: HashMap::with_hasher(Keyed::random()),
-                })
-                .collect(),
             threshold: config.mark.threshold,
             threshold_max: config.mark.threshold_max,
-            board,
             unpublished: BTreeSet::new(),
             staged: Staged::default(),
             lookout: None,
@@ -131,15 +134,19 @@ impl Elephants {
         self.lookout = Some(lookout);
     }
 
-    /// The switch of the inventory whose agent address this is.
-    pub(super) fn find(&self, agent: IpAddr) -> Option<AgentId> {
-        self.inventory.find(agent)
+    /// The switch of the inventory whose agent address this is. To be asked when an agent is new.
+    pub(super) fn meet(&mut self, agent: IpAddr) -> Option<Arc<Member>> {
+        let member = self.inventory.meet(agent)?;
+        let new = self.inventory.members().skip(self.agents.len());
+        self.agents.extend(new.map(AgentState::new));
+        Some(member)
     }
 
     /// What the configuration says of a switch's LAGs.
-    pub(super) fn lags(&self, agent: Option<AgentId>) -> Lags {
-        let switch = agent.and_then(|id| self.inventory.switch(id));
-        switch.map_or_else(Lags::default, Switch::lags)
+    pub(super) fn lags(&self, agent: AgentId) -> Lags {
+        self.inventory
+            .switch(agent)
+            .map_or_else(Lags::default, Switch::lags)
     }
 
     /// To be called about ten times a second: offers again what was not delivered, finds ends, shows what was learned.
@@ -151,31 +158,26 @@ impl Elephants {
             ..
         } = self;
         for agent in detector.poll(now, |event| deliver(notice(inventory, event))) {
-            if let Some(state) = agents.get(index(agent)) {
-                state.metrics.ended.bump();
+            if let Some(state) = agents.get(agent.index()) {
+                state.member.received.ended.bump();
             }
         }
         self.thread.flows_tracked.set_len(self.detector.table().len());
         self.thread.elephants.set_len(self.detector.elephants());
         let Self {
-            inventory,
-            board,
-            agents,
-            ..
+            inventory, agents, ..
         } = self;
         self.unpublished.retain(|&id| {
-            let Some(switch) = inventory.switch(id) else {
+            let Some((switch, state)) = inventory.switch(id).zip(agents.get(id.index())) else {
                 return false;
             };
-            if let Some(state) = agents.get(index(id)) {
-                state.metrics.ports.set_len(switch.port_count());
-            }
-            !board.publish(id, switch)
+            state.member.received.ports.set_len(switch.port_count());
+            !state.member.publish(switch)
         });
     }
 
     fn state(&self, agent: AgentId) -> Option<&AgentState> {
-        self.agents.get(index(agent))
+        self.agents.get(agent.index())
     }
 
     /// Takes a flow sample of a switch and the header in it. Every one ends in exactly one of the `flow_…` counters; those
@@ -208,7 +210,7 @@ impl Elephants {
     /// By how much more a sample stands for than its sampling rate says. Every sample of the agent counts, whether it is
     /// looked at or not: pools and numbers are those of the data source.
     fn factor(&mut self, now: Time, agent: AgentId, sample: &FlowSample<'_>) -> f64 {
-        let Some(state) = self.agents.get_mut(index(agent)) else {
+        let Some(state) = self.agents.get_mut(agent.index()) else {
             return 1.0;
         };
         let has_room = state.sampling.len() < SOURCES;
@@ -326,8 +328,8 @@ impl Elephants {
                 Outcome::Displaced => thread.flows_evicted.bump(),
                 Outcome::Refused => thread.flows_refused.bump(),
                 Outcome::Fired => {
-                    if let Some(state) = agents.get(index(seen.key.agent)) {
-                        state.metrics.detected.bump();
+                    if let Some(state) = agents.get(seen.key.agent.index()) {
+                        state.member.received.detected.bump();
                     }
                 }
                 Outcome::Full => thread.elephants_refused.bump(),
@@ -344,8 +346,7 @@ impl Elephants {
             metrics.speed_unknown.bump();
         }
         let name = port.and_then(|p| p.name.as_deref());
-        if self.state(agent).is_some_and(|state| state.needs_port_name)
-            && !name.is_some_and(is_interface_name)
+        if self.state(agent).is_some_and(AgentState::needs_port_name) && !name.is_some_and(is_interface_name)
         {
             metrics.port_name_unknown.bump();
             return None;
@@ -374,7 +375,7 @@ impl Elephants {
             }
             Err(TooManyPorts) => {
                 if let Some(state) = self.state(agent) {
-                    state.metrics.ports_refused.bump();
+                    state.member.received.ports_refused.bump();
                 }
             }
         }
@@ -389,10 +390,6 @@ impl Elephants {
 )]
 fn scaled(weight: u64, factor: f64) -> u64 {
     (weight as f64 * factor) as u64
-}
-
-fn index(agent: AgentId) -> usize {
-    usize::try_from(agent.0).unwrap_or(usize::MAX)
 }
 
 fn notice(inventory: &Inventory, event: &Event) -> Notice {

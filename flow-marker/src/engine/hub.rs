@@ -18,7 +18,7 @@ use super::shard::{Common, Shard};
 use super::threshold::Fired;
 use crate::clock::Time;
 use crate::config::Config;
-use crate::inventory::PortBoard;
+use crate::inventory::Roster;
 use crate::lookout::Lookout;
 use crate::metrics::Metrics;
 
@@ -72,7 +72,7 @@ impl Engine {
     pub fn new<E: FnMut(Notice) -> bool + Send + 'static>(
         config: &Config,
         metrics: &Metrics,
-        board: &Arc<PortBoard>,
+        roster: &Arc<Roster>,
         (sflow, first_event): (SocketAddr, u64),
         mut each: impl FnMut() -> (E, Lookout),
     ) -> (Self, Vec<Seat>, LogWriter) {
@@ -93,7 +93,7 @@ impl Engine {
                     config,
                     metrics,
                     thread,
-                    (Arc::clone(board), &common),
+                    (Arc::clone(roster), &common),
                     Box::new(outlet),
                 );
                 shard.look_out(lookout);

@@ -13,6 +13,14 @@ use crate::sflow::DataSource;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AgentId(pub u32);
 
+impl AgentId {
+    /// The same as a place in a list.
+    pub fn index(self) -> usize {
+        // Only a machine whose memory could not hold the list has smaller places.
+        usize::try_from(self.0).unwrap_or(usize::MAX)
+    }
+}
+
 /// Addresses, protocol and ports: what a rule can match.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FiveTuple {

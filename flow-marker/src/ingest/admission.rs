@@ -31,7 +31,6 @@ pub enum Refused {
 #[derive(Debug)]
 pub struct Roll<T> {
     agents: HashMap<IpAddr, Entry<T>, Keyed>,
-    inventory: Arc<[IpAddr]>,
     prefixes: Option<Vec<IpNet>>,
     places: Arc<Places>,
     /// Nobody is silent for long enough before this.
@@ -48,59 +47,56 @@ struct Entry<T> {
 }
 
 impl<T> Roll<T> {
-    /// Nobody yet. `inventory` is always listened to; others when they are in one of `prefixes` (`None`: all are), as
+    /// Nobody yet. The inventory is always listened to; others when they are in one of `prefixes` (`None`: all are), as
     /// long as there are `places`.
-    pub fn new(
-        inventory: impl IntoIterator<Item = IpAddr>,
-        prefixes: Option<Vec<IpNet>>,
-        places: Arc<Places>,
-    ) -> Self {
-        let mut inventory: Vec<_> = inventory.into_iter().map(|agent| agent.to_canonical()).collect();
-        inventory.sort_unstable();
+    pub fn new(prefixes: Option<Vec<IpNet>>, places: Arc<Places>) -> Self {
         Self {
             agents: HashMap::default(),
-            inventory: inventory.into(),
             prefixes,
             places,
             look: Time::START,
         }
     }
 
-    /// What is kept of `agent`, from which a datagram has come; `new` makes it for a new agent. What was kept of agents
-    /// that made room goes to `forgotten`.
+    /// Lets an agent in of which nothing is kept yet; `new` makes what is kept of it. What was kept of agents that made room
+    /// goes to `forgotten`.
     ///
     /// # Errors
-    /// [`Refused`]
+    /// [`Refused`]: never for one that `is_known`, of the inventory.
     pub fn enter(
         &mut self,
         now: Time,
-        agent: IpAddr,
+        (agent, is_known): (IpAddr, bool),
         new: impl FnOnce() -> T,
         forgotten: impl FnMut(IpAddr, T),
-    ) -> Result<&mut T, Refused> {
+    ) -> Result<(), Refused> {
         let agent = agent.to_canonical();
-        if !self.agents.contains_key(&agent) {
-            let is_other = self.inventory.binary_search(&agent).is_err();
-            if is_other {
-                self.admit(now, agent, forgotten)?;
-            }
-            self.agents.insert(
-                agent,
-                Entry {
-                    heard: now,
-                    is_other,
-                    value: new(),
-                },
-            );
+        if !is_known {
+            self.admit(now, agent, forgotten)?;
         }
-        match self.agents.get_mut(&agent) {
-            Some(entry) => {
-                entry.heard = now;
-                Ok(&mut entry.value)
-            }
-            // It has just been put there.
-            None => Err(Refused::Full),
+        let entry = Entry {
+            heard: now,
+            is_other: !is_known,
+            value: new(),
+        };
+        if let Some(Entry { is_other: true, .. }) = self.agents.insert(agent, entry) {
+            self.places.give_back(1);
         }
+        Ok(())
+    }
+
+    /// What is kept of an agent from which a datagram has come; `None` when it was not let in.
+    pub fn hear(&mut self, now: Time, agent: IpAddr) -> Option<&mut T> {
+        let entry = self.agents.get_mut(&agent.to_canonical())?;
+        entry.heard = now;
+        Some(&mut entry.value)
+    }
+
+    /// Shows an agent the door. What was kept of it.
+    pub fn remove(&mut self, agent: IpAddr) -> Option<T> {
+        let entry = self.agents.remove(&agent.to_canonical())?;
+        self.places.give_back(usize::from(entry.is_other));
+        Some(entry.value)
     }
 
     fn admit(&mut self, now: Time, agent: IpAddr, forgotten: impl FnMut(IpAddr, T)) -> Result<(), Refused> {
@@ -153,12 +149,6 @@ impl<T> Roll<T> {
         self.agents.get(&agent.to_canonical()).map(|entry| &entry.value)
     }
 
-    /// What is kept of an agent, to be changed.
-    pub fn get_mut(&mut self, agent: IpAddr) -> Option<&mut T> {
-        let entry = self.agents.get_mut(&agent.to_canonical());
-        entry.map(|entry| &mut entry.value)
-    }
-
     /// All agents, with when they were heard last, in no order.
     pub fn iter(&self) -> impl Iterator<Item = (IpAddr, Time, &T)> {
         let agents = self.agents.iter();
@@ -200,11 +190,16 @@ mod tests {
     }
 
     fn roll(places: &Arc<Places>) -> Roll<u32> {
-        Roll::new([agent(1), agent(2)], None, Arc::clone(places))
+        Roll::new(None, Arc::clone(places))
     }
 
     fn enter(roll: &mut Roll<u32>, seconds: u64, n: u32) -> Result<u32, Refused> {
-        roll.enter(at(seconds), agent(n), || n, |_, _| ()).copied()
+        if let Some(known) = roll.hear(at(seconds), agent(n)) {
+            return Ok(*known);
+        }
+        let is_known = matches!(n, 1 | 2);
+        roll.enter(at(seconds), (agent(n), is_known), || n, |_, _| ())?;
+        Ok(n)
     }
 
     #[test]
@@ -230,11 +225,11 @@ mod tests {
         let mut forgotten = Vec::new();
         let entered = roll.enter(
             at(3610),
-            agent(12),
+            (agent(12), false),
             || 12,
             |agent, value| forgotten.push((agent, value)),
         );
-        assert_eq!(entered, Ok(&mut 12));
+        assert_eq!((entered, roll.get(agent(12))), (Ok(()), Some(&12)));
         assert_eq!(forgotten, [(agent(11), 11)]);
         assert_eq!(roll.get(agent(1)), Some(&1), "silent for longer");
         assert_eq!(enter(&mut roll, 3611, 13), Err(Refused::Full));
@@ -257,23 +252,41 @@ mod tests {
     }
 
     #[test]
+    fn who_is_shown_the_door_gives_his_place_back() {
+        let places = Arc::new(Places::new(1));
+        let mut roll = roll(&places);
+        enter(&mut roll, 0, 1).unwrap();
+        enter(&mut roll, 0, 10).unwrap();
+        assert_eq!(enter(&mut roll, 0, 11), Err(Refused::Full));
+        assert_eq!((roll.remove(agent(10)), roll.remove(agent(10))), (Some(10), None));
+        assert_eq!(roll.remove(agent(1)), Some(1));
+        assert_eq!(enter(&mut roll, 0, 11), Ok(11));
+        assert_eq!(
+            enter(&mut roll, 0, 12),
+            Err(Refused::Full),
+            "the inventory's place was none of these"
+        );
+    }
+
+    #[test]
     fn prefixes_choose_among_others_and_never_in_the_inventory() {
         let prefixes = Some(vec![
             "10.1.0.0/16".parse().unwrap(),
             "2001:db8::/32".parse().unwrap(),
         ]);
-        let mut roll = Roll::new([agent(1)], prefixes, Arc::new(Places::new(9)));
+        let mut roll = Roll::new(prefixes, Arc::new(Places::new(9)));
         for (address, expected) in [
-            ("10.0.0.1", Ok(())),
+            ("10.0.0.1", Err(Refused::Prefix)),
             ("10.1.2.3", Ok(())),
             ("::ffff:10.1.2.3", Ok(())),
             ("2001:db8::9", Ok(())),
             ("10.2.0.1", Err(Refused::Prefix)),
             ("2001:db9::9", Err(Refused::Prefix)),
         ] {
-            let entered = roll.enter(at(0), address.parse().unwrap(), || (), |_, ()| ());
-            assert_eq!(entered.copied(), expected, "{address}");
+            let entered = roll.enter(at(0), (address.parse().unwrap(), false), || (), |_, ()| ());
+            assert_eq!(entered, expected, "{address}");
         }
+        assert_eq!(roll.enter(at(0), (agent(1), true), || (), |_, ()| ()), Ok(()));
         assert_eq!(roll.len(), 3, "an address is the same agent in both notations");
     }
 

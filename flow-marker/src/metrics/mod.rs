@@ -13,11 +13,14 @@ mod number;
 
 use std::fmt::Write as _;
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use families::Meta;
 pub use families::{Agent, Control, Process, Thread};
 pub use number::{Counter, Fact, Gauge};
+
+/// An agent of the inventory: what it sends, and what is done on it.
+type Known = (IpAddr, Arc<Agent>, Arc<Control>);
 
 /// All metrics. Cheap to share; counting takes no lock.
 #[derive(Debug)]
@@ -27,21 +30,18 @@ pub struct Metrics {
     threads: Vec<Arc<Thread>>,
     /// What agents outside of the inventory send, by receiving thread.
     others: Vec<Arc<Agent>>,
-    agents: Vec<(IpAddr, Arc<Agent>, Arc<Control>)>,
+    /// Those of the inventory, in its order.
+    agents: Mutex<Vec<Known>>,
 }
 
 impl Metrics {
-    /// Metrics for the agents of the inventory, in its order, and for so many receiving threads.
-    pub fn new(agents: impl IntoIterator<Item = IpAddr>, threads: usize) -> Self {
-        let agents = agents
-            .into_iter()
-            .map(|address| (address, Arc::default(), Arc::default()))
-            .collect();
+    /// Metrics for so many receiving threads, and for no agent yet.
+    pub fn new(threads: usize) -> Self {
         Self {
             process: Process::default(),
             threads: (0..threads).map(|_| Arc::default()).collect(),
             others: (0..threads).map(|_| Arc::default()).collect(),
-            agents,
+            agents: Mutex::default(),
         }
     }
 
@@ -55,14 +55,22 @@ impl Metrics {
         &self.others
     }
 
-    /// What every agent sends, in the inventory's order.
-    pub fn agents(&self) -> impl Iterator<Item = &Arc<Agent>> {
-        self.agents.iter().map(|(_, agent, _)| agent)
+    fn known(&self) -> MutexGuard<'_, Vec<Known>> {
+        self.agents.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What is done on every switch, in the inventory's order.
-    pub fn controls(&self) -> impl Iterator<Item = &Arc<Control>> {
-        self.agents.iter().map(|(.., control)| control)
+    /// Metrics for one more agent of the inventory: of what it sends, and of what is done on it.
+    pub fn add_agent(&self, address: IpAddr) -> (Arc<Agent>, Arc<Control>) {
+        let new = (Arc::<Agent>::default(), Arc::<Control>::default());
+        let (agent, control) = new.clone();
+        self.known().push((address, agent, control));
+        new
+    }
+
+    /// What every agent sends, in the inventory's order.
+    pub fn agents(&self) -> Vec<Arc<Agent>> {
+        let known = self.known();
+        known.iter().map(|(_, agent, _)| Arc::clone(agent)).collect()
     }
 
     /// Everything in the text format of Prometheus.
@@ -73,16 +81,15 @@ impl Metrics {
         let threads = sum(self.threads.iter().map(|thread| thread.values()));
         render(&mut text, Thread::META, &[(String::new(), threads)]);
         let label = |address| format!("agent=\"{address}\"");
-        let mut agents: Vec<_> = self
-            .agents
+        let known = self.known().clone();
+        let mut agents: Vec<_> = known
             .iter()
             .map(|(address, agent, _)| (label(address), agent.values()))
             .collect();
         let others = sum(self.others.iter().map(|other| other.values()));
         agents.push(("agent=\"other\"".to_owned(), others));
         render(&mut text, Agent::META, &agents);
-        let controls: Vec<_> = self
-            .agents
+        let controls: Vec<_> = known
             .iter()
             .map(|(address, _, control)| (label(address), control.values()))
             .collect();
@@ -142,10 +149,12 @@ mod tests {
 
     #[test]
     fn text_has_every_family_once_with_its_type() {
-        let metrics = Metrics::new(["10.0.0.1".parse().unwrap(), "2001:db8::1".parse().unwrap()], 2);
+        let metrics = Metrics::new(2);
+        metrics.add_agent("10.0.0.1".parse().unwrap());
+        let (agent, _) = metrics.add_agent("2001:db8::1".parse().unwrap());
         metrics.threads()[0].datagrams_received.bump_by(1);
         metrics.threads()[1].datagrams_received.add(2);
-        metrics.agents().nth(1).unwrap().samples_flow.inc();
+        agent.samples_flow.inc();
         let text = metrics.render();
         assert!(
             text.contains(
@@ -167,7 +176,8 @@ mod tests {
 
     #[test]
     fn what_is_not_known_has_no_series() {
-        let metrics = Metrics::new(["10.0.0.1".parse().unwrap(), "10.0.0.2".parse().unwrap()], 1);
+        let metrics = Metrics::new(1);
+        let [one, two] = ["10.0.0.1", "10.0.0.2"].map(|agent| metrics.add_agent(agent.parse().unwrap()).1);
         let series = |metrics: &Metrics| {
             let text = metrics.render();
             let lines = text
@@ -176,8 +186,8 @@ mod tests {
             lines.map(str::to_owned).collect::<Vec<_>>()
         };
         assert_eq!(series(&metrics), [] as [&str; 0]);
-        metrics.controls().next().unwrap().reachable.set(false);
-        metrics.controls().nth(1).unwrap().reachable.set(true);
+        one.reachable.set(false);
+        two.reachable.set(true);
         assert_eq!(
             series(&metrics),
             [

@@ -69,7 +69,7 @@ async fn sessions_refusals_and_lists_are_told() {
 #[tokio::test]
 async fn a_switch_says_how_it_is() {
     let world = World::open();
-    let switch = &world.switches[0];
+    let switch = world.switches.get(0).unwrap();
     let state = async || world.ask("GET", "/switches/json", "").await.json()[0].clone();
     let unknown = state().await;
     assert_eq!(

@@ -12,15 +12,13 @@ use tokio::task::JoinSet;
 use tower::ServiceExt as _;
 
 use super::*;
-use crate::actuator::Kind;
 use crate::blacklist::watch::Watch;
+use crate::config::Config;
 use crate::config::http::Scopes;
-use crate::config::{self, Config};
-use crate::control::desired::Limits;
-use crate::control::modes::Modes;
 use crate::control::watchman::Watchman;
 use crate::engine::{Notice, Seat};
 use crate::ingest::Sink as _;
+use crate::inventory::Roster;
 use crate::lookout::{Lookout, Sign};
 
 mod callers;
@@ -40,7 +38,7 @@ pub(super) struct World {
     router: Router,
     pub(super) engine: Engine,
     pub(super) waiters: Waiters,
-    pub(super) switches: Arc<[Arc<Switch>]>,
+    pub(super) switches: Arc<Switches>,
     pub(super) trigger: ShutdownTrigger,
     /// What receiving threads tell.
     pub(super) signs: tokio::sync::mpsc::Sender<Sign>,
@@ -76,21 +74,6 @@ async fn drive(mut seat: Seat, clock: Clock) {
     }
 }
 
-/// Switches that nobody asks.
-fn switches(config: &Config, metrics: &Metrics) -> Arc<[Arc<Switch>]> {
-    let limits = Limits {
-        hold: config.mark.hold,
-        max_rules: config.mark.max_rules,
-    };
-    let modes = Modes::default().with(Kind::Mark, config.mark.mode);
-    let switches = config.switches.iter().zip(metrics.controls()).enumerate();
-    let switch = |(index, (switch, metrics)): (_, (&config::Switch, &Arc<_>))| {
-        let known = (switch.clone(), (limits, modes), Arc::clone(metrics));
-        Arc::new(Switch::new(known.0, index, known.1, known.2, Arc::default()))
-    };
-    switches.map(switch).collect()
-}
-
 impl World {
     /// Without credentials.
     pub(super) fn open() -> Self {
@@ -102,13 +85,13 @@ impl World {
                     analyzer = [\"10.0.0.70\"]\nlocal = [\"10.0.0.0/8\"]\n[[capture.blacklist]]\nname = \"emerging\"\n\
                     file = \"/nonexistent/secret\"\n";
         let config = Config::parse(FilePath::new("t"), text).unwrap();
-        let metrics = Arc::new(Metrics::new(config.switches.iter().map(|s| s.agent), 2));
-        let board = Arc::new(PortBoard::new(&config.switches));
+        let metrics = Arc::new(Metrics::new(2));
+        let roster = Arc::new(Roster::new(&config.switches, &metrics));
         let sflow = "127.0.0.1:6343".parse().unwrap();
         let watch = Arc::new(ArcSwap::from_pointee(Watch::default()));
         let lookout = || Lookout::new(Arc::clone(&watch), &config.drop, |_| true);
         let controllers = || (|_: Notice| true, lookout());
-        let (engine, seats, logs) = Engine::new(&config, &metrics, &board, (sflow, 0), controllers);
+        let (engine, seats, logs) = Engine::new(&config, &metrics, &roster, (sflow, 0), controllers);
         let (trigger, shutdown) = Shutdown::new();
         let clock = Clock::start();
         let mut shards = JoinSet::new();
@@ -117,12 +100,11 @@ impl World {
         }
         shards.spawn(logs.run());
         let waiters = Waiters::new(shutdown);
-        let switches = switches(&config, &metrics);
+        let switches = Arc::new(Switches::new(roster, &config));
         let config = Arc::new(config);
         let watchman = Watchman::new(
             Arc::clone(&config),
-            switches.to_vec(),
-            Arc::clone(&board),
+            Arc::clone(&switches),
             Arc::clone(&metrics),
             clock,
         );
@@ -135,8 +117,6 @@ impl World {
             switches: Arc::clone(&switches),
             pause: Arc::default(),
             desk: watchman.desk(),
-            history: Arc::default(),
-            board,
             mark: Arc::new(config.mark.clone()),
             clock,
             waiters: waiters.clone(),

@@ -5,6 +5,8 @@ use serde_json::json;
 use super::*;
 use crate::actuator::{Present, Verdict};
 use crate::clock::Time;
+use crate::control::desired::Limits;
+use crate::control::switch::Switch;
 use crate::control::switch::tests::wish;
 
 /// The switch does what is planned for it; the number of changes.
@@ -29,7 +31,7 @@ fn carry_out(switch: &Switch, now: Time) -> usize {
 #[tokio::test]
 async fn everything_goes_and_comes_back() {
     let world = World::open();
-    let switch = Arc::clone(&world.switches[0]);
+    let switch = world.switches.get(0).unwrap();
     let now = Time::START;
     switch.edit(|desired| {
         desired.snapshot(now, Vec::<Present>::new());

@@ -23,7 +23,7 @@ use crate::engine::{AgentStatus, Common, FlowRecord, Notice, Outlet, Plan, Shard
 use crate::flow::{FlowKey, MeasureKind};
 use crate::ingest::loss::SampleCounts;
 use crate::ingest::replay::{self, Summary};
-use crate::inventory::PortBoard;
+use crate::inventory::Roster;
 use crate::metrics::{self, Metrics};
 use crate::pcap::Capture;
 use line::{Flow, Line, Moment, Samples};
@@ -128,15 +128,14 @@ pub(super) fn replay(
         .unwrap_or_default();
     let mut capture = Capture::new(BufReader::new(input)).with_context(|| name.to_string())?;
 
-    let agents = config.switches.iter().map(|switch| switch.agent);
-    let metrics = Arc::new(Metrics::new(agents, 1));
-    let board = Arc::new(PortBoard::new(&config.switches));
+    let metrics = Arc::new(Metrics::new(1));
+    let roster = Arc::new(Roster::new(&config.switches, &metrics));
     let (events, told) = std::sync::mpsc::channel();
     let mut shard = Shard::new(
         &config,
         &metrics,
         0,
-        (board, &Common::new(&config)),
+        (Arc::clone(&roster), &Common::new(&config)),
         Box::new(Teller(events)),
     );
     shard.follow(Time::START, Arc::clone(&plan));
@@ -146,7 +145,7 @@ pub(super) fn replay(
     let mut shown = Time::START;
     let mut failed = Ok(());
     let mut printer = Printer {
-        config: &config,
+        roster,
         json: args.json,
         start: Duration::ZERO,
         out,
@@ -215,7 +214,7 @@ impl Outlet for Teller {
 
 /// Prints what is found.
 struct Printer<'a, W> {
-    config: &'a Config,
+    roster: Arc<Roster>,
     json: bool,
     /// When the capture starts, since 1970-01-01 UTC.
     start: Duration,
@@ -272,16 +271,15 @@ impl<W: Write> Printer<'_, W> {
     }
 
     fn elephant(&mut self, notice: &Notice) -> std::io::Result<()> {
-        let switches = &self.config.switches;
         let flow = |key: &FlowKey| {
-            let switch = usize::try_from(key.agent.0).ok().and_then(|at| switches.get(at));
+            let switch = self.roster.get(key.agent.index());
             let tuple = &key.tuple;
             Flow {
                 source: SocketAddr::from((tuple.source, tuple.source_port)),
                 destination: SocketAddr::from((tuple.destination, tuple.destination_port)),
                 protocol: tuple.protocol.0,
                 // Only agents of the inventory have elephants.
-                agent: switch.map_or(IpAddr::V6(Ipv6Addr::UNSPECIFIED), |switch| switch.agent),
+                agent: switch.map_or(IpAddr::V6(Ipv6Addr::UNSPECIFIED), |switch| switch.config.agent),
             }
         };
         match &notice.event {
@@ -350,7 +348,12 @@ impl<W: Write> Printer<'_, W> {
         let threads =
             |counter: fn(&metrics::Thread) -> u64| metrics.threads().iter().map(|t| counter(t)).sum();
         let agents = |counter: fn(&metrics::Agent) -> u64| {
-            metrics.agents().chain(metrics.others()).map(|a| counter(a)).sum()
+            metrics
+                .agents()
+                .iter()
+                .chain(metrics.others())
+                .map(|a| counter(a))
+                .sum()
         };
         self.line(&Line::Total {
             rejected: threads(|t| {

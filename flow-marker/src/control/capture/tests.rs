@@ -7,6 +7,7 @@ use super::*;
 use crate::blacklist::watch::Hit;
 use crate::config::Config;
 use crate::flow::AgentId;
+use crate::inventory::Roster;
 
 fn at(seconds: u64) -> Time {
     Time::START + Duration::from_secs(seconds)
@@ -25,7 +26,8 @@ fn captures(keys: &str) -> Captures {
         text + analyzers
     };
     let config = Config::parse(Path::new("t"), &text).unwrap();
-    Captures::new(config.id, config.capture, config.switches.into())
+    let roster = Roster::of(&config);
+    Captures::new(config.id, config.capture, roster)
 }
 
 fn sighting(agent: u32, local: u8, remote: u8) -> Sighting {

@@ -1,6 +1,7 @@
 use std::path::Path;
 
 use super::*;
+use crate::inventory::Roster;
 use crate::packet::IpProtocol;
 
 fn at(seconds: u64) -> Time {
@@ -11,7 +12,9 @@ fn manual() -> Manual {
     let text = "[[switch]]\nagent = \"10.0.0.233\"\nacl = \"http://a\"\n\
                 [mark]\nexclude = [\"10.9.0.0/16\"]\n\
                 [capture]\nanalyzer = [\"10.0.0.70\"]\nlocal = [\"10.0.0.0/8\"]\n";
-    Manual::new(Arc::new(Config::parse(Path::new("t"), text).unwrap()))
+    let config = Arc::new(Config::parse(Path::new("t"), text).unwrap());
+    let roster = Roster::of(&config);
+    Manual::new(config, roster)
 }
 
 fn asked(what: What) -> Asked {

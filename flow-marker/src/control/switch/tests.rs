@@ -6,6 +6,7 @@ use crate::clock::Time;
 use crate::config::{Config, Mode};
 use crate::control::desired::{self, Wish};
 use crate::control::modes::Modes;
+use crate::inventory::Roster;
 
 /// A switch whose acl-server nobody asks.
 pub(in crate::control) fn switch(mode: Mode, max_rules: usize) -> Switch {
@@ -15,13 +16,9 @@ pub(in crate::control) fn switch(mode: Mode, max_rules: usize) -> Switch {
         hold: Duration::ZERO,
         max_rules,
     };
-    Switch::new(
-        config.switches[0].clone(),
-        0,
-        (limits, Modes::default().with(crate::actuator::Kind::Mark, mode)),
-        Arc::default(),
-        Arc::default(),
-    )
+    let member = Roster::of(&config).get(0).unwrap();
+    let modes = Modes::default().with(crate::actuator::Kind::Mark, mode);
+    Switch::new(&member, (limits, modes), Arc::default())
 }
 
 /// An elephant of 100 Mbit/s, which is its threshold.

@@ -10,9 +10,10 @@ use axum::routing::get;
 use super::*;
 use crate::actuator::{Drop, Kind};
 use crate::blacklist::watch::Hit;
-use crate::control::desired::{Limits, View};
-use crate::control::modes::Modes;
+use crate::control::desired::View;
+use crate::control::switch::Switch;
 use crate::flow::AgentId;
+use crate::inventory::Roster;
 use crate::packet::IpProtocol;
 
 async fn server(text: &Arc<Mutex<String>>) -> String {
@@ -42,24 +43,11 @@ fn world(url: &str) -> World {
          [[capture.blacklist]]\nname = \"emerging\"\nurl = \"{url}\"\n"
     );
     let config = Arc::new(Config::parse(Path::new("t"), &text).unwrap());
-    let limits = Limits {
-        hold: Duration::ZERO,
-        max_rules: 64,
-    };
-    let modes = Modes::default().with(Kind::Capture, config.capture.mode);
-    let metrics = Arc::new(Metrics::new([config.switches[0].agent], 1));
-    let control = Arc::clone(metrics.controls().next().unwrap());
-    let switch = Switch::new(
-        config.switches[0].clone(),
-        0,
-        (limits, modes),
-        control,
-        Arc::default(),
-    );
-    let switch = Arc::new(switch);
-    let board = Arc::new(PortBoard::new(&config.switches));
-    let switches = vec![Arc::clone(&switch)];
-    let watchman = Watchman::new(config, switches, board, Arc::clone(&metrics), Clock::start()).unwrap();
+    let metrics = Arc::new(Metrics::new(1));
+    let roster = Arc::new(Roster::new(&config.switches, &metrics));
+    let switches = Arc::new(Switches::new(roster, &config));
+    let switch = switches.get(0).unwrap();
+    let watchman = Watchman::new(config, switches, Arc::clone(&metrics), Clock::start()).unwrap();
     let watch = watchman.watch();
     let (signs, taken) = mpsc::channel(16);
     tokio::spawn(watchman.run(taken));

@@ -1,6 +1,6 @@
 //! The store of one shard.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -161,7 +161,7 @@ pub enum Named<'a> {
 #[derive(Debug)]
 pub struct Store {
     limits: Limits,
-    pool: Option<(Pool, Arc<[IpAddr]>)>,
+    pool: Option<(Pool, HashSet<IpAddr>)>,
     names: Names,
     agents: Vec<(IpAddr, Agent)>,
     by_address: HashMap<IpAddr, usize>,
@@ -185,18 +185,25 @@ impl Store {
         }
     }
 
-    /// The same, where agents outside of this inventory share what is in the pool.
-    pub fn shared(limits: Limits, pool: Pool, inventory: impl IntoIterator<Item = IpAddr>) -> Self {
+    /// The same, where agents share what is in the pool, but for those that [`Self::exempt`] names.
+    pub fn shared(limits: Limits, pool: Pool) -> Self {
         Self {
-            pool: Some((pool, inventory.into_iter().collect())),
+            pool: Some((pool, HashSet::new())),
             ..Self::new(limits)
+        }
+    }
+
+    /// An agent of which nothing is known yet has room of its own, as one of the inventory.
+    pub fn exempt(&mut self, agent: IpAddr) {
+        if let Some((_, exempt)) = &mut self.pool {
+            exempt.insert(agent);
         }
     }
 
     /// The room of an agent.
     fn room(&self, agent: IpAddr) -> Room {
         match &self.pool {
-            Some((pool, inventory)) if !inventory.contains(&agent) => Room {
+            Some((pool, exempt)) if !exempt.contains(&agent) => Room {
                 sources: Share::of(Arc::clone(&pool.sources)),
                 values: Share::of(Arc::clone(&pool.values)),
             },

@@ -6,7 +6,6 @@ mod agent;
 mod defined;
 mod sources;
 
-use std::collections::HashMap;
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -23,11 +22,11 @@ use super::threshold::Thresholds;
 use crate::clock::Time;
 use crate::config::Config;
 use crate::detect::Detector;
-use crate::flow::{self, Seen};
+use crate::flow::{self, Lags, Seen};
 use crate::ingest::admission::Roll;
 use crate::ingest::places::Places;
 use crate::ingest::{Received, Sink};
-use crate::inventory::PortBoard;
+use crate::inventory::Roster;
 use crate::lookout::Lookout;
 use crate::metrics::{self, Metrics};
 use crate::sflow::{Datagram, Fault};
@@ -89,9 +88,7 @@ pub struct Shard {
     data_sources: Arc<Places>,
     elephants: Elephants,
     thread: Arc<metrics::Thread>,
-    /// Of the agents of the inventory.
-    agent_metrics: HashMap<IpAddr, Arc<metrics::Agent>>,
-    /// Of all others.
+    /// Of all agents outside of the inventory.
     other: Arc<metrics::Agent>,
     metrics: Store,
     thresholds: Thresholds,
@@ -115,34 +112,27 @@ impl Shard {
         config: &Config,
         metrics: &Metrics,
         thread: usize,
-        (board, common): (Arc<PortBoard>, &Common),
+        (roster, common): (Arc<Roster>, &Common),
         outlet: Box<dyn Outlet>,
     ) -> Self {
         let threads = metrics.threads().len().max(1);
         let counters = metrics.threads().get(thread).cloned().unwrap_or_default();
         let elephants = Elephants::new(
             config,
-            metrics,
             Arc::clone(&counters),
-            board,
+            roster,
             (Detector::FLOWS / threads, Detector::ELEPHANTS / threads),
         );
-        let switches = || config.switches.iter().map(|switch| switch.agent.to_canonical());
         let limits = flow::Limits {
             flows: flow::Limits::default().flows / threads,
             ..flow::Limits::default()
         };
         Self {
-            agents: Roll::new(
-                switches(),
-                config.sflow.agents.clone(),
-                Arc::clone(&common.places),
-            ),
+            agents: Roll::new(config.sflow.agents.clone(), Arc::clone(&common.places)),
             sources: Sources::default(),
             elephants,
-            agent_metrics: switches().zip(metrics.agents().map(Arc::clone)).collect(),
             other: metrics.others().get(thread).cloned().unwrap_or_default(),
-            metrics: Store::shared(Limits::default(), common.pool.clone(), switches()),
+            metrics: Store::shared(Limits::default(), common.pool.clone()),
             data_sources: Arc::clone(&common.pool.sources),
             thresholds: Thresholds::new(THRESHOLD_PLACES / threads),
             defined: AllDefined::new(limits, common.seed, Arc::clone(&counters)),
@@ -174,14 +164,14 @@ impl Shard {
             }
         };
         let address = datagram.agent.to_canonical();
+        if self.agents.get(address).is_none() {
+            self.meet(now, address);
+        }
         let Self {
             agents,
             sources,
-            data_sources,
             elephants,
             thread,
-            agent_metrics,
-            other,
             metrics,
             thresholds,
             defined,
@@ -189,32 +179,51 @@ impl Shard {
             outlet,
             ..
         } = self;
-        let new = || {
-            let id = elephants.find(address);
-            let counters = id.and_then(|_| agent_metrics.get(&address));
-            let lags = elephants.lags(id);
-            let counters = Arc::clone(counters.unwrap_or(other));
-            Agent::new(address, (id, lags), (counters, data_sources), now)
+        let Some(agent) = agents.hear(now, address) else {
+            return thread.unknown_agent.bump();
+        };
+        let mut around = Around {
+            elephants,
+            metrics,
+            thresholds,
+            defined,
+            sources,
+            seen,
+            outlet: &mut **outlet,
+        };
+        agent.samples(now, received.from, &datagram, &mut around);
+    }
+
+    /// Lets an agent in of which nothing is known, if it is listened to.
+    fn meet(&mut self, now: Time, address: IpAddr) {
+        let member = self.elephants.meet(address);
+        if member.is_some() {
+            self.metrics.exempt(address);
+        }
+        let Self {
+            elephants,
+            other,
+            data_sources,
+            ..
+        } = self;
+        let known = (address, member.is_some());
+        let new = || match member {
+            Some(member) => {
+                let lags = elephants.lags(member.id);
+                let counters = Arc::clone(&member.received);
+                Agent::new(address, (Some(member.id), lags), (counters, data_sources), now)
+            }
+            None => {
+                let counters = Arc::clone(other);
+                Agent::new(address, (None, Lags::default()), (counters, data_sources), now)
+            }
         };
         let mut forgotten = Vec::new();
-        let entered = agents.enter(now, address, new, |_, agent| forgotten.push(agent));
-        match entered {
-            Ok(agent) => {
-                let mut around = Around {
-                    elephants,
-                    metrics,
-                    thresholds,
-                    defined,
-                    sources,
-                    seen,
-                    outlet: &mut **outlet,
-                };
-                agent.samples(now, received.from, &datagram, &mut around);
-            }
-            Err(error) => {
-                thread.unknown_agent.bump();
-                tracing::trace!(agent = %address, ?error, "datagram of an agent that is not listened to");
-            }
+        let entered = self
+            .agents
+            .enter(now, known, new, |_, agent| forgotten.push(agent));
+        if let Err(error) = entered {
+            tracing::trace!(agent = %address, ?error, "datagram of an agent that is not listened to");
         }
         for agent in forgotten {
             self.forget(now, &agent);

@@ -39,13 +39,13 @@ const SWITCH: &str = "[[switch]]\nagent = \"10.0.0.1\"\nacl = \"http://a\"\n";
 
 fn shard(rest: &str, taker: &Taker) -> (Shard, Arc<Metrics>) {
     let config = Config::parse(Path::new("t"), &format!("{SWITCH}{rest}")).unwrap();
-    let metrics = Arc::new(Metrics::new(config.switches.iter().map(|s| s.agent), 1));
-    let board = Arc::new(PortBoard::new(&config.switches));
+    let metrics = Arc::new(Metrics::new(1));
+    let roster = Arc::new(Roster::new(&config.switches, &metrics));
     let shard = Shard::new(
         &config,
         &metrics,
         0,
-        (board, &Common::new(&config)),
+        (roster, &Common::new(&config)),
         Box::new(taker.clone()),
     );
     (shard, metrics)
@@ -100,7 +100,7 @@ fn elephants_are_those_detected_and_not_ended_delivered_or_not() {
         };
         let (mut shard, metrics) = shard("[mark]\nthreshold = \"1M\"\nprofile = \"average\"\n", &taker);
         send(&mut shard, 1, at(1), &[sample(1, 1, 9)]);
-        let agent = Arc::clone(metrics.agents().next().unwrap());
+        let agent = metrics.agents().remove(0);
         let counts = || {
             let counters = (agent.detected.get(), agent.ended.get());
             (counters.0, counters.1, metrics.threads()[0].elephants.get())
@@ -138,7 +138,7 @@ fn a_flow_that_a_lag_spreads_over_its_members_is_one_elephant_of_the_lag() {
         }
         // Where it leaves by a LAG it does not enter.
         send(&mut shard, 500, at(4), &[sample(7, 3, 1001)]);
-        let agent = metrics.agents().next().unwrap();
+        let agent = metrics.agents().remove(0);
         assert_eq!((agent.flow_counted.get(), agent.flow_egress.get()), (400, 1));
         assert_eq!(agent.flow_other_port.get(), 0);
         let elephants = taker.elephants.lock().unwrap();

@@ -13,7 +13,7 @@ use flow_marker::flow::language::Needs;
 use flow_marker::flow::lookup::Lookup;
 use flow_marker::flow::{Definition, Direction, Flows, Limits, SourceId, View};
 use flow_marker::ingest::{Received, Sink as _};
-use flow_marker::inventory::PortBoard;
+use flow_marker::inventory::Roster;
 use flow_marker::metrics::Metrics;
 use flow_marker::packet::Header;
 use flow_marker::sflow::{DataSource, HeaderProtocol, Interface, RawHeader};
@@ -41,10 +41,10 @@ pub(crate) fn shard(defines: bool) -> Result<Shard> {
         "[[switch]]\nagent = \"{AGENT}\"\nacl = \"http://{AGENT}:8080\"\n[mark]\nthreshold = \"1000G\"\nthreshold_max = \"1000G\"\n"
     );
     let config = Config::parse(Path::new("engine-bench"), &text)?;
-    let metrics = Metrics::new(config.switches.iter().map(|switch| switch.agent), 1);
-    let board = Arc::new(PortBoard::new(&config.switches));
+    let metrics = Arc::new(Metrics::new(1));
+    let roster = Arc::new(Roster::new(&config.switches, &metrics));
     let common = Common::new(&config);
-    let mut shard = Shard::new(&config, &metrics, 0, (board, &common), Box::new(Nowhere));
+    let mut shard = Shard::new(&config, &metrics, 0, (roster, &common), Box::new(Nowhere));
     let mut plan = Plan::default();
     if defines {
         plan.flows

@@ -12,7 +12,7 @@ use flow_marker::engine::threshold;
 use flow_marker::engine::{Common, Plan, Shard};
 use flow_marker::flow::Definition;
 use flow_marker::ingest::{Received, Sink as _};
-use flow_marker::inventory::PortBoard;
+use flow_marker::inventory::Roster;
 use flow_marker::metrics::Metrics;
 use serde_json::json;
 use tests::nowhere::Nowhere;
@@ -34,10 +34,10 @@ impl Victim {
             "[[switch]]\nagent = \"{SWITCH}\"\nacl = \"http://192.0.2.1\"\n[mark]\nthreshold = \"1G\"\n"
         );
         let config = Config::parse(Path::new("soak"), &text)?;
-        let metrics = Metrics::new([SWITCH.into()], 1);
-        let board = Arc::new(PortBoard::new(&config.switches));
+        let metrics = Arc::new(Metrics::new(1));
+        let roster = Arc::new(Roster::new(&config.switches, &metrics));
         let common = Common::new(&config);
-        let mut shard = Shard::new(&config, &metrics, 0, (board, &common), Box::new(Nowhere));
+        let mut shard = Shard::new(&config, &metrics, 0, (roster, &common), Box::new(Nowhere));
         let mut plan = Plan::default();
         for (name, definition) in [
             (

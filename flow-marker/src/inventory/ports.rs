@@ -1,16 +1,12 @@
-//! The switches we may contact, and what is known of their ports.
-//!
-//! Everything here is bounded by the configuration: an agent that is not in it does not exist, and one that is has a
-//! limited number of ports, whatever arrives in its name.
+//! What is known of the ports of one switch.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use shared::units::BitRate;
 
 use crate::config::{self, Role};
-use crate::flow::{AgentId, Lags};
+use crate::flow::Lags;
 
 /// What is known of a port.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -23,11 +19,12 @@ pub struct Port {
     pub role: Role,
 }
 
+/// The ports of one switch, in order of their ifIndex.
+pub type PortList = Vec<(u32, Port)>;
+
 /// One switch of the inventory.
 #[derive(Debug)]
 pub struct Switch {
-    /// The agent address.
-    pub agent: IpAddr,
     ports: HashMap<u32, Known>,
     lags: Lags,
 }
@@ -48,7 +45,8 @@ impl Switch {
     /// The largest chassis have fewer than 1,200 ports; each may be split into four.
     pub const MAX_PORTS: usize = 4800;
 
-    fn new(switch: &config::Switch) -> Self {
+    /// What the configuration says.
+    pub fn new(switch: &config::Switch) -> Self {
         let ports = switch.ports.iter().map(|(&if_index, port)| {
             let known = Known {
                 port: Port {
@@ -62,7 +60,6 @@ impl Switch {
             (if_index, known)
         });
         Self {
-            agent: switch.agent,
             ports: ports.collect(),
             lags: Lags::new(
                 switch
@@ -84,7 +81,7 @@ impl Switch {
     }
 
     /// All known ports, in order of their ifIndex.
-    pub fn ports(&self) -> Vec<(u32, Port)> {
+    pub fn ports(&self) -> PortList {
         let mut ports: Vec<_> = self
             .ports
             .iter()
@@ -138,101 +135,20 @@ impl Switch {
     }
 }
 
-/// All switches of the configuration.
-#[derive(Debug)]
-pub struct Inventory {
-    switches: Vec<Switch>,
-    by_agent: HashMap<IpAddr, AgentId>,
-}
-
-impl Inventory {
-    /// The inventory of a configuration. The [`AgentId`] of a switch is its position there.
-    pub fn new(switches: &[config::Switch]) -> Self {
-        let ids = (0..).map(AgentId);
-        Self {
-            by_agent: switches.iter().map(|s| s.agent).zip(ids).collect(),
-            switches: switches.iter().map(Switch::new).collect(),
-        }
-    }
-
-    /// The switch whose agent address this is; an IPv4 address mapped into IPv6 is the IPv4 address.
-    pub fn find(&self, agent: IpAddr) -> Option<AgentId> {
-        self.by_agent.get(&agent.to_canonical()).copied()
-    }
-
-    /// A switch.
-    pub fn switch(&self, id: AgentId) -> Option<&Switch> {
-        self.switches.get(usize::try_from(id.0).ok()?)
-    }
-
-    /// A switch, to learn about its ports.
-    pub fn switch_mut(&mut self, id: AgentId) -> Option<&mut Switch> {
-        self.switches.get_mut(usize::try_from(id.0).ok()?)
-    }
-
-    /// All switches, in order of their [`AgentId`].
-    pub fn switches(&self) -> &[Switch] {
-        &self.switches
-    }
-}
-
-/// Where the owners of switches show what they know of ports.
-///
-/// An owner is a receiving thread, which must never wait for a reader: when somebody is looking at this very moment, it
-/// comes back later.
-#[derive(Debug)]
-pub struct PortBoard(Vec<Mutex<Arc<PortList>>>);
-
-/// The ports of one switch, in order of their ifIndex.
-pub type PortList = Vec<(u32, Port)>;
-
-impl PortBoard {
-    /// A board that shows what the configuration says of the ports.
-    pub fn new(switches: &[config::Switch]) -> Self {
-        let lists = switches
-            .iter()
-            .map(|switch| Mutex::new(Arc::new(Switch::new(switch).ports())));
-        Self(lists.collect())
-    }
-
-    /// Shows what is known of a switch now; false when that has to wait.
-    pub fn publish(&self, id: AgentId, switch: &Switch) -> bool {
-        let Some(slot) = usize::try_from(id.0).ok().and_then(|index| self.0.get(index)) else {
-            return true;
-        };
-        let ports = Arc::new(switch.ports());
-        let Ok(mut shown) = slot.try_lock() else {
-            return false;
-        };
-        *shown = ports;
-        true
-    }
-
-    /// What was shown last of the switch at this position of the inventory.
-    pub fn read(&self, switch: usize) -> Arc<PortList> {
-        let slot = self.0.get(switch);
-        slot.map(|slot| Arc::clone(&slot.lock().unwrap_or_else(PoisonError::into_inner)))
-            .unwrap_or_default()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::path::Path;
 
     use super::*;
 
-    fn inventory() -> Inventory {
+    fn switch() -> Switch {
         let text = "[[switch]]\nagent = \"10.0.0.1\"\nacl = \"http://a\"\n[switch.ports.3]\nspeed = \"10G\"\nname = \"swp3\"\n";
-        Inventory::new(&config::Config::parse(Path::new("t"), text).unwrap().switches)
+        Switch::new(&config::Config::parse(Path::new("t"), text).unwrap().switches[0])
     }
 
     #[test]
     fn what_is_configured_overrides_what_is_learned() {
-        let mut inventory = inventory();
-        let id = inventory.find("::ffff:10.0.0.1".parse().unwrap()).unwrap();
-        assert_eq!(inventory.find("10.0.0.2".parse().unwrap()), None);
-        let switch = inventory.switch_mut(id).unwrap();
+        let mut switch = switch();
         assert_eq!(switch.learn_speed(3, 1_000_000_000), Ok(false));
         assert_eq!(switch.learn_name(3, "other"), Ok(false));
         assert_eq!(switch.port(3).unwrap().speed, Some("10G".parse().unwrap()));
@@ -241,8 +157,7 @@ mod tests {
 
     #[test]
     fn a_learned_speed_survives_a_port_that_goes_down() {
-        let mut inventory = inventory();
-        let switch = inventory.switch_mut(AgentId(0)).unwrap();
+        let mut switch = switch();
         assert_eq!(switch.learn_speed(7, 0), Ok(false));
         assert_eq!(switch.port(7).unwrap().speed, None);
         assert_eq!(switch.learn_speed(7, 1_000_000_000), Ok(true));
@@ -253,8 +168,7 @@ mod tests {
 
     #[test]
     fn forged_ports_fill_a_bounded_list() {
-        let mut inventory = inventory();
-        let switch = inventory.switch_mut(AgentId(0)).unwrap();
+        let mut switch = switch();
         let refused = (0..10_000).filter(|&n| switch.learn_speed(n, 1).is_err()).count();
         assert_eq!(switch.port_count(), Switch::MAX_PORTS);
         assert_eq!(refused, 10_000 - Switch::MAX_PORTS);

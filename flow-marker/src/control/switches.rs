@@ -1,0 +1,126 @@
+//! The switches of the roster, each with what it should have. There is one for every member of the roster, as soon as
+//! anybody looks.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::actuator::Kind;
+use crate::clock::Time;
+use crate::config::Config;
+use crate::control::desired::Limits;
+use crate::control::modes::Modes;
+use crate::control::switch::{History, Switch};
+use crate::inventory::Roster;
+
+/// All switches.
+#[derive(Debug)]
+pub struct Switches {
+    roster: Arc<Roster>,
+    limits: Limits,
+    history: Arc<History>,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    list: Arc<[Arc<Switch>]>,
+    /// What the controllers may do on a switch that is new.
+    modes: Modes,
+}
+
+impl Switches {
+    /// Those of the roster, with the modes of the configuration.
+    pub fn new(roster: Arc<Roster>, config: &Config) -> Self {
+        let modes = Modes::default()
+            .with(Kind::Mark, config.mark.mode)
+            .with(Kind::Capture, config.capture.mode)
+            .with(Kind::Drop, config.drop.mode);
+        Self {
+            roster,
+            limits: Limits {
+                hold: config.mark.hold,
+                max_rules: config.mark.max_rules,
+            },
+            history: Arc::default(),
+            state: Mutex::new(State {
+                list: Arc::default(),
+                modes,
+            }),
+        }
+    }
+
+    /// The state, complete.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut new = self.roster.iter().skip(state.list.len()).peekable();
+        if new.peek().is_some() {
+            let new = new.map(|member| {
+                let modes = (self.limits, state.modes);
+                Arc::new(Switch::new(&member, modes, Arc::clone(&self.history)))
+            });
+            state.list = state.list.iter().cloned().chain(new).collect();
+        }
+        state
+    }
+
+    /// All of them, in order of their places in the roster.
+    pub fn all(&self) -> Arc<[Arc<Switch>]> {
+        Arc::clone(&self.lock().list)
+    }
+
+    /// The switch in this place of the roster.
+    pub fn get(&self, index: usize) -> Option<Arc<Switch>> {
+        self.lock().list.get(index).cloned()
+    }
+
+    /// Changes what the controllers may do, on all of them and on those to come.
+    pub fn change_modes(&self, now: Time, change: impl Fn(Modes) -> Modes) {
+        // Held to the end: who comes last must win on every switch.
+        let mut state = self.lock();
+        state.modes = change(state.modes);
+        for switch in state.list.iter() {
+            switch.change_modes(now, &change);
+        }
+    }
+
+    /// Who they are.
+    pub const fn roster(&self) -> &Arc<Roster> {
+        &self.roster
+    }
+
+    /// Controls that are over.
+    pub fn history(&self) -> &History {
+        &self.history
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::metrics::Metrics;
+
+    #[test]
+    fn a_switch_that_comes_during_a_pause_is_paused() {
+        let text = "[mark]\nmode = \"act\"\n[[switch]]\nagent = \"10.0.0.1\"\nacl = \"http://a\"\n[[switch]]\nagent = \"10.0.0.2\"\nacl = \"http://b\"\n";
+        let config = Config::parse(Path::new("t"), text).unwrap();
+        let metrics = Arc::new(Metrics::new(1));
+        let roster = Arc::new(Roster::new(&config.switches[..1], &metrics));
+        let switches = Switches::new(Arc::clone(&roster), &config);
+        let before = switches.all();
+        let paused = |modes| Modes {
+            paused: true,
+            ..modes
+        };
+        switches.change_modes(Time::START, paused);
+        roster.add(config.switches[1].clone());
+        let after = switches.all();
+        assert_eq!((before.len(), after.len()), (1, 2));
+        assert!(Arc::ptr_eq(&before[0], &after[0]));
+        for switch in after.iter() {
+            assert!(switch.read(|desired| desired.modes().paused));
+        }
+        assert_eq!(switches.get(1).unwrap().config.agent, config.switches[1].agent);
+        assert!(switches.get(2).is_none());
+    }
+}

@@ -1,0 +1,54 @@
+//! What one receiving thread knows of the switches.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use super::ports::Switch;
+use super::roster::{Member, Roster};
+use crate::flow::AgentId;
+
+/// The ports of all switches of the roster, as one receiving thread knows them. It grows when the thread meets a switch that
+/// was added since it looked last.
+#[derive(Debug)]
+pub struct Inventory {
+    roster: Arc<Roster>,
+    switches: Vec<Switch>,
+}
+
+impl Inventory {
+    /// Of the switches on the roster.
+    pub fn new(roster: Arc<Roster>) -> Self {
+        let switches = roster.iter().map(|member| Switch::new(&member.config));
+        Self {
+            switches: switches.collect(),
+            roster,
+        }
+    }
+
+    /// The switch whose agent address this is, and how many have become known with it. To be called when an agent is new,
+    /// not for each of its datagrams.
+    pub fn meet(&mut self, agent: IpAddr) -> Option<Arc<Member>> {
+        let member = self.roster.find(agent)?;
+        if member.id.index() >= self.switches.len() {
+            let new = self.roster.iter().skip(self.switches.len());
+            self.switches
+                .extend(new.map(|member| Switch::new(&member.config)));
+        }
+        Some(member)
+    }
+
+    /// A switch.
+    pub fn switch(&self, id: AgentId) -> Option<&Switch> {
+        self.switches.get(id.index())
+    }
+
+    /// A switch, to learn about its ports.
+    pub fn switch_mut(&mut self, id: AgentId) -> Option<&mut Switch> {
+        self.switches.get_mut(id.index())
+    }
+
+    /// All switches of which this thread knows, by their [`AgentId`].
+    pub fn members(&self) -> impl Iterator<Item = Arc<Member>> {
+        self.roster.iter().take(self.switches.len())
+    }
+}
