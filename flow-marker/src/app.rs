@@ -82,7 +82,7 @@ pub async fn run(config: Config, sockets: Sockets, shutdown: Shutdown, reload: R
     let serving = Serving::new(&config, &sockets.http)?;
     let clock = Clock::start();
     let metrics = Arc::new(Metrics::new(sockets.sflow.threads()));
-    let roster = Arc::new(Roster::new(&config.switches, &metrics));
+    let roster = Arc::new(Roster::new(&config, &metrics));
     let switches = Arc::new(Switches::new(Arc::clone(&roster), &config));
     let readiness = Readiness::new();
     let (listening, receiving) = (readiness.latch("http"), readiness.latch("sflow"));
@@ -125,7 +125,9 @@ pub async fn run(config: Config, sockets: Sockets, shutdown: Shutdown, reload: R
     drop(events);
     let seats = seats.into_iter().zip(metrics.threads().iter().map(Arc::clone));
     let inventory = config.switches.iter().map(|switch| switch.agent);
-    let agents = (inventory, config.sflow.max_agents);
+    // Who comes to the inventory by a template has one of the places for others among the owners.
+    let templates = config.fabrics.iter().map(|fabric| fabric.max_switches);
+    let agents = (inventory, config.sflow.max_agents + templates.sum::<usize>());
     let mut workers = ingest::spawn(sockets.sflow, seats.collect(), agents, clock, receiving)?;
     let watchdog = tokio::spawn(life::watchdog(workers.progress()));
     let dispatcher = Dispatcher::new(
@@ -194,10 +196,10 @@ fn announce(config: &Config, sflow: SocketAddr, http: &str) {
         Mode::Observe => "observe (no switch is contacted unless a person asks for a control)",
         Mode::Act => "act",
     };
-    tracing::info!(%sflow, %http, switches = config.switches.len(), mode, threshold = %config.mark.threshold, "running");
-    if config.switches.is_empty() {
+    tracing::info!(%sflow, %http, switches = config.switches.len(), templates = config.fabrics.len(), mode, threshold = %config.mark.threshold, "running");
+    if config.switches.is_empty() && config.fabrics.is_empty() {
         tracing::warn!(
-            "there is no [[switch]] in the configuration: agents are listened to, and nothing will be marked"
+            "there is no [[switch]] and no [fabric] in the configuration: agents are listened to, and nothing will be marked"
         );
     }
 }

@@ -28,7 +28,7 @@ fn shard(definition: Option<Definition>) -> Result<(Shard, Arc<Metrics>)> {
     );
     let config = Config::parse(Path::new("test"), &text)?;
     let metrics = Arc::new(Metrics::new(1));
-    let roster = Arc::new(Roster::new(&config.switches, &metrics));
+    let roster = Arc::new(Roster::new(&config, &metrics));
     let mut shard = Shard::new(
         &config,
         &metrics,
@@ -90,7 +90,11 @@ fn new_flows_allocate_nothing() -> Result<()> {
     let now = Time::START + Duration::from_secs(1);
     learn(&mut shard, now, &datagrams(&mut agent, 0..1000));
     receive_without_allocating(&mut shard, now, &datagrams(&mut agent, 1000..7000));
-    let counted: u64 = metrics.agents().iter().map(|agent| agent.flow_counted.get()).sum();
+    let counted: u64 = metrics
+        .agents()
+        .iter()
+        .map(|agent| agent.flow_counted.get())
+        .sum();
     assert_eq!(counted, 7000);
     Ok(())
 }

@@ -75,6 +75,7 @@ fn shown(status: &AgentStatus, now: Time) -> Value {
         "sFlowNotificationDrops".to_owned(),
         status.discards.agent_drops.into(),
     );
+    put("inventory".to_owned(), status.inventory.into());
     put("restarts".to_owned(), status.restarts.into());
     put("firstSeen".to_owned(), age(status.first_seen).into());
     put("lastSeen".to_owned(), age(status.last_seen).into());

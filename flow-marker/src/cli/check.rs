@@ -6,7 +6,7 @@ use shared::units::TimeSpan;
 
 use crate::actuator::acl::AclActuator;
 use crate::actuator::{Action, Control, Mark, rule};
-use crate::config::{Config, Interface, Mode, Role, Switch, Threshold};
+use crate::config::{Config, Fabric, Interface, Mode, Role, Switch, Threshold};
 use crate::flow::FiveTuple;
 use crate::packet::IpProtocol;
 
@@ -23,11 +23,7 @@ pub(super) fn check(config: &Config, out: &mut dyn Write) -> anyhow::Result<()> 
             out,
             "mode observe: elephants are found and shown, no switch is contacted unless a person asks for a control"
         )?,
-        Mode::Act => writeln!(
-            out,
-            "mode act: elephants are marked on {} switches",
-            config.switches.len()
-        )?,
+        Mode::Act => writeln!(out, "mode act: elephants are marked on {}", switches(config))?,
     }
     write!(out, "threshold {}", mark.threshold)?;
     if matches!(mark.threshold, Threshold::Share(_)) {
@@ -52,11 +48,60 @@ pub(super) fn check(config: &Config, out: &mut dyn Write) -> anyhow::Result<()> 
     for switch in &config.switches {
         one_switch(config, switch, out)?;
     }
-    if config.switches.is_empty() {
+    for fabric in &config.fabrics {
+        one_template(config, fabric, out)?;
+    }
+    if config.switches.is_empty() && config.fabrics.is_empty() {
         writeln!(
             out,
-            "no [[switch]]: every datagram would be from an unknown agent"
+            "no [[switch]] and no [fabric]: every datagram would be from an unknown agent"
         )?;
+    }
+    Ok(())
+}
+
+/// How many switches are marked on.
+fn switches(config: &Config) -> String {
+    let some = match config.switches.len() {
+        1 => "1 switch".to_owned(),
+        some => format!("{some} switches"),
+    };
+    match config.fabrics.iter().map(|fabric| fabric.max_switches).sum() {
+        0_usize => some,
+        more => format!("{some}, and up to {more} by templates"),
+    }
+}
+
+fn one_template(config: &Config, fabric: &Fabric, out: &mut dyn Write) -> anyhow::Result<()> {
+    let prefixes: Vec<_> = fabric.agents.iter().map(ToString::to_string).collect();
+    writeln!(
+        out,
+        "\ntemplate: agents in {}, at most {}, whose datagrams come from the agent itself",
+        prefixes.join(", "),
+        fabric.max_switches
+    )?;
+    for (agent, sources) in &fabric.aliases {
+        let sources: Vec<_> = sources.iter().map(ToString::to_string).collect();
+        writeln!(out, "  {agent}: or from {}", sources.join(", "))?;
+    }
+    let example = fabric.agents.iter().filter_map(|prefix| prefix.hosts().next());
+    for agent in example {
+        let Some(switch) = fabric.switch(agent) else {
+            continue;
+        };
+        writeln!(out, "  {agent} would be at {}", switch.acl)?;
+        match &switch.token_file {
+            // One for each switch: they need not be there yet.
+            Some(file) if fabric.has_token_each() => {
+                writeln!(out, "    with the token in {}", file.display())?;
+            }
+            // Reads token and certificates, as `run` would.
+            _ => drop(AclActuator::new(&switch, String::new())?),
+        }
+        writeln!(out, "    a mark looks like this:")?;
+        for line in rule::lines(switch.platform, &example_mark(config, &switch)?) {
+            writeln!(out, "      {line}")?;
+        }
     }
     Ok(())
 }
@@ -94,14 +139,14 @@ fn one_switch(config: &Config, switch: &Switch, out: &mut dyn Write) -> anyhow::
         )?,
     }
     writeln!(out, "  a mark looks like this:")?;
-    for line in rule::lines(switch.platform, &example(config, switch)?) {
+    for line in rule::lines(switch.platform, &example_mark(config, switch)?) {
         writeln!(out, "    {line}")?;
     }
     Ok(())
 }
 
 /// A flow between addresses for documentation (RFC 5737).
-fn example(config: &Config, switch: &Switch) -> anyhow::Result<Control> {
+fn example_mark(config: &Config, switch: &Switch) -> anyhow::Result<Control> {
     Ok(Control {
         name: format!("{}_mark_example", config.id).parse()?,
         interface: match &switch.interface {

@@ -402,7 +402,7 @@ impl TryFrom<String> for AclUrl {
 }
 
 /// The address that an agent calls itself.
-#[derive(Debug, Clone, Copy, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
 #[serde(try_from = "IpAddr")]
 pub(super) struct Agent(pub(super) IpAddr);
 

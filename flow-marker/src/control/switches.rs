@@ -102,10 +102,10 @@ mod tests {
 
     #[test]
     fn a_switch_that_comes_during_a_pause_is_paused() {
-        let text = "[mark]\nmode = \"act\"\n[[switch]]\nagent = \"10.0.0.1\"\nacl = \"http://a\"\n[[switch]]\nagent = \"10.0.0.2\"\nacl = \"http://b\"\n";
+        let text = "[mark]\nmode = \"act\"\n[[switch]]\nagent = \"10.0.0.1\"\nacl = \"http://a\"\n[fabric]\nagents = [\"10.0.0.0/24\"]\nacl = \"http://{agent}\"\n";
         let config = Config::parse(Path::new("t"), text).unwrap();
         let metrics = Arc::new(Metrics::new(1));
-        let roster = Arc::new(Roster::new(&config.switches[..1], &metrics));
+        let roster = Arc::new(Roster::new(&config, &metrics));
         let switches = Switches::new(Arc::clone(&roster), &config);
         let before = switches.all();
         let paused = |modes| Modes {
@@ -113,14 +113,15 @@ mod tests {
             ..modes
         };
         switches.change_modes(Time::START, paused);
-        roster.add(config.switches[1].clone());
+        let agent = "10.0.0.2".parse().unwrap();
+        roster.meet(agent, agent).unwrap();
         let after = switches.all();
         assert_eq!((before.len(), after.len()), (1, 2));
         assert!(Arc::ptr_eq(&before[0], &after[0]));
         for switch in after.iter() {
             assert!(switch.read(|desired| desired.modes().paused));
         }
-        assert_eq!(switches.get(1).unwrap().config.agent, config.switches[1].agent);
+        assert_eq!(switches.get(1).unwrap().config.agent, agent);
         assert!(switches.get(2).is_none());
     }
 }

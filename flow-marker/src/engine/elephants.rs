@@ -11,7 +11,7 @@ use crate::clock::Time;
 use crate::config::{Config, Interface, Role, Threshold, is_interface_name};
 use crate::detect::{Clock, Detector, Effective, Event, Observation, Outcome, Segment};
 use crate::flow::{AgentId, Direction, Fingerprint, FiveTuple, FlowHasher, FlowKey, Lags};
-use crate::inventory::{Inventory, Member, Port, Roster, Switch, TooManyPorts};
+use crate::inventory::{Inventory, Member, NotAdmitted, Port, Roster, Switch, TooManyPorts};
 use crate::keyed::Keyed;
 use crate::lookout::Lookout;
 use crate::metrics;
@@ -134,12 +134,12 @@ impl Elephants {
         self.lookout = Some(lookout);
     }
 
-    /// The switch of the inventory whose agent address this is. To be asked when an agent is new.
-    pub(super) fn meet(&mut self, agent: IpAddr) -> Option<Arc<Member>> {
-        let member = self.inventory.meet(agent)?;
+    /// The switch of the inventory that an agent is; see [`Roster::meet`]. To be asked as long as it is none.
+    pub(super) fn meet(&mut self, agent: IpAddr, source: IpAddr) -> Result<Option<Arc<Member>>, NotAdmitted> {
+        let member = self.inventory.meet(agent, source)?;
         let new = self.inventory.members().skip(self.agents.len());
         self.agents.extend(new.map(AgentState::new));
-        Some(member)
+        Ok(member)
     }
 
     /// What the configuration says of a switch's LAGs.

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::ports::Switch;
-use super::roster::{Member, Roster};
+use super::roster::{Member, NotAdmitted, Roster};
 use crate::flow::AgentId;
 
 /// The ports of all switches of the roster, as one receiving thread knows them. It grows when the thread meets a switch that
@@ -25,16 +25,20 @@ impl Inventory {
         }
     }
 
-    /// The switch whose agent address this is, and how many have become known with it. To be called when an agent is new,
-    /// not for each of its datagrams.
-    pub fn meet(&mut self, agent: IpAddr) -> Option<Arc<Member>> {
-        let member = self.roster.find(agent)?;
+    /// The switch that an agent is, perhaps from now on; see [`Roster::meet`].
+    ///
+    /// # Errors
+    /// [`NotAdmitted`]
+    pub fn meet(&mut self, agent: IpAddr, source: IpAddr) -> Result<Option<Arc<Member>>, NotAdmitted> {
+        let Some(member) = self.roster.meet(agent, source)? else {
+            return Ok(None);
+        };
         if member.id.index() >= self.switches.len() {
             let new = self.roster.iter().skip(self.switches.len());
             self.switches
                 .extend(new.map(|member| Switch::new(&member.config)));
         }
-        Some(member)
+        Ok(Some(member))
     }
 
     /// A switch.

@@ -9,4 +9,4 @@ mod ports;
 
 pub use known::Inventory;
 pub use ports::{Port, PortList, Switch, TooManyPorts};
-pub use roster::{Member, Roster};
+pub use roster::{Member, NotAdmitted, Roster};

@@ -2,16 +2,20 @@
 //!
 //! The roster grows while the daemon runs, and nobody on it ever changes place: an [`AgentId`] means the same switch for as
 //! long as the process lives. Reading takes no lock; adding is rare.
+//!
+//! It grows by templates. The agent address in a datagram is its sender's to choose, so an agent becomes a member only when
+//! its datagram comes from where the agent sends from, and there are only so many members of each template.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
 use tokio::sync::watch;
 
 use super::ports::{PortList, Switch};
-use crate::config;
+use crate::config::{self, Config, Fabric};
 use crate::flow::AgentId;
 use crate::metrics::{self, Metrics};
 
@@ -26,7 +30,20 @@ pub struct Member {
     pub received: Arc<metrics::Agent>,
     /// What is counted of what is done on it.
     pub done: Arc<metrics::Control>,
+    /// It is here by a template.
+    pub by_template: bool,
     ports: Mutex<Arc<PortList>>,
+}
+
+/// Why an agent that a template allows for is no switch of the inventory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NotAdmitted {
+    /// Its datagram comes from another address than its own.
+    Source,
+    /// There are as many switches by this template as there may be.
+    Full,
+    /// Another switch has its acl-server, and one loop per server may change it.
+    Server,
 }
 
 impl Member {
@@ -64,41 +81,77 @@ struct Members {
 #[derive(Debug)]
 pub struct Roster {
     members: ArcSwap<Members>,
-    /// Held by whoever adds a switch.
+    /// Held by whoever adds a switch once it runs.
     adding: Mutex<()>,
+    /// The templates, with how many switches are here by each.
+    templates: Vec<(Fabric, AtomicUsize)>,
     metrics: Arc<Metrics>,
     grown: watch::Sender<usize>,
 }
 
 impl Roster {
-    /// A roster of these switches, in their order.
-    pub fn new(switches: &[config::Switch], metrics: &Arc<Metrics>) -> Self {
+    /// The switches of a configuration, in their order; others can come by its templates.
+    pub fn new(config: &Config, metrics: &Arc<Metrics>) -> Self {
+        let templates = config.fabrics.iter().cloned();
         let roster = Self {
+            templates: templates.map(|fabric| (fabric, AtomicUsize::new(0))).collect(),
             members: ArcSwap::default(),
             adding: Mutex::default(),
             metrics: Arc::clone(metrics),
             grown: watch::Sender::new(0),
         };
-        for switch in switches {
-            roster.add(switch.clone());
+        for switch in &config.switches {
+            roster.add(switch.clone(), false);
         }
         roster
     }
 
     /// The roster of a configuration, with metrics that nobody sees.
     #[cfg(test)]
-    pub(crate) fn of(config: &config::Config) -> Arc<Self> {
-        Arc::new(Self::new(&config.switches, &Arc::new(Metrics::new(1))))
+    pub(crate) fn of(config: &Config) -> Arc<Self> {
+        Arc::new(Self::new(config, &Arc::new(Metrics::new(1))))
     }
 
-    /// Adds a switch, if there is none of its agent address yet.
-    pub fn add(&self, config: config::Switch) -> Arc<Member> {
+    /// The switch that `agent` is, from which a datagram has come by way of `source`: it becomes one when a template allows
+    /// for it. `None` when nothing allows for it. Addresses are canonical: none is an IPv4 address mapped into IPv6.
+    ///
+    /// # Errors
+    /// [`NotAdmitted`]
+    pub fn meet(&self, agent: IpAddr, source: IpAddr) -> Result<Option<Arc<Member>>, NotAdmitted> {
+        if let Some(member) = self.find(agent) {
+            return Ok(Some(member));
+        }
+        let mut templates = self.templates.iter();
+        let Some((template, taken)) = templates.find(|(template, _)| template.allows(agent)) else {
+            return Ok(None);
+        };
+        if !template.may_send_from(agent, source) {
+            return Err(NotAdmitted::Source);
+        }
+        // Without the lock, so that a flood of invented agents finds out at once.
+        if taken.load(Ordering::Relaxed) >= template.max_switches {
+            return Err(NotAdmitted::Full);
+        }
         let _one_at_a_time = self.adding.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(member) = self.find(agent) {
+            return Ok(Some(member));
+        }
+        if taken.load(Ordering::Relaxed) >= template.max_switches {
+            return Err(NotAdmitted::Full);
+        }
+        let switch = template.switch(agent).ok_or(NotAdmitted::Server)?;
+        if self.iter().any(|member| member.config.acl == switch.acl) {
+            return Err(NotAdmitted::Server);
+        }
+        taken.fetch_add(1, Ordering::Relaxed);
+        tracing::info!(%agent, acl = %switch.acl, "a switch that the template allows for sends; it is in the inventory");
+        Ok(Some(self.add(switch, true)))
+    }
+
+    /// Adds a switch of an agent address that is not there yet.
+    fn add(&self, config: config::Switch, by_template: bool) -> Arc<Member> {
         let before = self.members.load();
         let agent = config.agent.to_canonical();
-        if let Some(there) = before.find(agent) {
-            return Arc::clone(there);
-        }
         let mut members = Members::clone(&before);
         let (received, done) = self.metrics.add_agent(agent);
         let member = Arc::new(Member {
@@ -107,6 +160,7 @@ impl Roster {
             config: Arc::new(config),
             received,
             done,
+            by_template,
         });
         members.by_agent.insert(agent, member.id);
         members.list.push(Arc::clone(&member));
@@ -149,32 +203,89 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::config::Config;
 
-    fn switches(text: &str) -> Vec<config::Switch> {
-        Config::parse(Path::new("t"), text).unwrap().switches
+    fn roster(text: &str) -> (Roster, Arc<Metrics>) {
+        let config = Config::parse(Path::new("t"), text).unwrap();
+        let metrics = Arc::new(Metrics::new(1));
+        (Roster::new(&config, &metrics), metrics)
     }
+
+    fn address(text: &str) -> IpAddr {
+        text.parse().unwrap()
+    }
+
+    const FABRIC: &str = "[fabric]\nagents = [\"10.0.0.0/24\"]\nacl = \"https://{agent}\"\nmax_switches = 2\n\
+                          aliases = { \"10.0.0.9\" = [\"192.0.2.9\"] }\n\
+                          [[switch]]\nagent = \"10.0.0.1\"\nacl = \"http://a\"\n\
+                          [[switch]]\nagent = \"192.0.2.200\"\nacl = \"https://10.0.0.200\"\n";
 
     #[test]
     fn nobody_changes_place_when_it_grows() {
-        let metrics = Arc::new(Metrics::new(1));
-        let [one, two]: [_; 2] = switches(
-            "[[switch]]\nagent = \"10.0.0.1\"\nacl = \"http://a\"\n[[switch]]\nagent = \"10.0.0.2\"\nacl = \"http://b\"\n",
-        )
-        .try_into()
-        .unwrap();
-        let roster = Roster::new(&[one], &metrics);
+        let (roster, metrics) = roster(FABRIC);
         let mut count = roster.count();
-        assert_eq!(*count.borrow_and_update(), 1);
-        let first = roster.find("::ffff:10.0.0.1".parse().unwrap()).unwrap();
-        assert!(roster.find("10.0.0.2".parse().unwrap()).is_none());
+        assert_eq!(*count.borrow_and_update(), 2);
+        let first = roster.find(address("::ffff:10.0.0.1")).unwrap();
+        assert_eq!((first.id, first.by_template), (AgentId(0), false));
+        assert!(roster.find(address("10.0.0.2")).is_none());
         let before: Vec<_> = roster.iter().collect();
-        let second = roster.add(two.clone());
+        let new = roster
+            .meet(address("10.0.0.2"), address("10.0.0.2"))
+            .unwrap()
+            .unwrap();
         assert!(count.has_changed().unwrap());
-        assert_eq!((first.id, second.id), (AgentId(0), AgentId(1)));
-        assert_eq!(roster.add(two).id, second.id, "once is enough");
-        assert_eq!((before.len(), roster.iter().count()), (1, 2));
+        assert_eq!((new.id, new.by_template), (AgentId(2), true));
+        assert_eq!(new.config.acl.as_str(), "https://10.0.0.2/");
+        let again = roster.meet(address("10.0.0.2"), address("192.0.2.66")).unwrap();
+        assert!(Arc::ptr_eq(&again.unwrap(), &new), "once is enough");
+        assert_eq!((before.len(), roster.iter().count()), (2, 3));
         assert!(Arc::ptr_eq(&roster.get(0).unwrap(), &first));
-        assert_eq!(metrics.agents().len(), 2);
+        assert_eq!(metrics.agents().len(), 3);
+    }
+
+    #[test]
+    fn only_who_sends_from_where_the_agent_is_becomes_a_switch() {
+        let (roster, metrics) = roster(FABRIC);
+        let meet = |agent, source| {
+            let met = roster.meet(address(agent), address(source));
+            met.map(|member| member.map(|member| member.config.agent.to_string()))
+        };
+        let member = |agent: &str| Ok(Some(agent.to_owned()));
+        for (agent, source, expected) in [
+            ("10.0.0.9", "10.0.0.66", Err(NotAdmitted::Source)),
+            ("10.0.0.8", "192.0.2.9", Err(NotAdmitted::Source)),
+            ("10.0.1.8", "10.0.1.8", Ok(None)),
+            // It has the acl-server of the second [[switch]].
+            ("10.0.0.200", "10.0.0.200", Err(NotAdmitted::Server)),
+            ("10.0.0.1", "192.0.2.66", member("10.0.0.1")),
+            ("10.0.0.9", "192.0.2.9", member("10.0.0.9")),
+            ("10.0.0.8", "10.0.0.8", member("10.0.0.8")),
+            ("10.0.0.7", "10.0.0.7", Err(NotAdmitted::Full)),
+            ("10.0.0.7", "10.0.0.66", Err(NotAdmitted::Source)),
+            ("10.0.0.8", "10.0.0.8", member("10.0.0.8")),
+        ] {
+            assert_eq!(meet(agent, source), expected, "{agent} from {source}");
+        }
+        assert_eq!((roster.iter().count(), metrics.agents().len()), (4, 4));
+        let nine = roster.find(address("10.0.0.9")).unwrap();
+        assert!(nine.config.may_send_from(address("192.0.2.9")));
+        assert!(!nine.config.may_send_from(address("10.0.0.8")));
+    }
+
+    #[test]
+    fn threads_that_meet_agents_at_once_admit_no_more_than_there_may_be() {
+        let (roster, _) =
+            roster("[fabric]\nagents = [\"10.0.0.0/16\"]\nacl = \"https://{agent}\"\nmax_switches = 50\n");
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    for n in 0..200 {
+                        let agent = IpAddr::from([10, 0, 1, n]);
+                        let _ = roster.meet(agent, agent);
+                    }
+                });
+            }
+        });
+        let agents: std::collections::BTreeSet<_> = roster.iter().map(|member| member.config.agent).collect();
+        assert_eq!((roster.iter().count(), agents.len()), (50, 50));
     }
 }

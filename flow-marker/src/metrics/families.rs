@@ -68,10 +68,14 @@ metrics! {
         dropped_receive_buffer: Counter = "datagrams_dropped_total" ["reason=\"receive_buffer\""] "Datagrams lost between the network and the decoder, by reason: the kernel found the receive buffer full (not among those received), or a thread found the way to the agent's owner full.";
         dropped_handover: Counter = "datagrams_dropped_total" ["reason=\"handover\""] "Datagrams lost between the network and the decoder, by reason: the kernel found the receive buffer full (not among those received), or a thread found the way to the agent's owner full.";
         handed_over: Counter = "datagrams_handed_over_total" [] "Datagrams that arrived at another thread than the one that owns their agent, dropped ones included.";
-        rejected_version: Counter = "datagrams_rejected_total" ["reason=\"version\""] "Datagrams that are no sFlow version 5, by reason.";
-        rejected_truncated: Counter = "datagrams_rejected_total" ["reason=\"truncated\""] "Datagrams that are no sFlow version 5, by reason.";
-        rejected_malformed: Counter = "datagrams_rejected_total" ["reason=\"malformed\""] "Datagrams that are no sFlow version 5, by reason.";
-        rejected_too_long: Counter = "datagrams_rejected_total" ["reason=\"too_long\""] "Datagrams that are no sFlow version 5, by reason.";
+        rejected_version: Counter = "datagrams_rejected_total" ["reason=\"version\""] "Datagrams that are no sFlow version 5, or come from another address than their agent sends from, by reason.";
+        rejected_truncated: Counter = "datagrams_rejected_total" ["reason=\"truncated\""] "Datagrams that are no sFlow version 5, or come from another address than their agent sends from, by reason.";
+        rejected_malformed: Counter = "datagrams_rejected_total" ["reason=\"malformed\""] "Datagrams that are no sFlow version 5, or come from another address than their agent sends from, by reason.";
+        rejected_too_long: Counter = "datagrams_rejected_total" ["reason=\"too_long\""] "Datagrams that are no sFlow version 5, or come from another address than their agent sends from, by reason.";
+        rejected_source: Counter = "datagrams_rejected_total" ["reason=\"source\""] "Datagrams that are no sFlow version 5, or come from another address than their agent sends from, by reason.";
+        not_admitted_source: Counter = "not_admitted_total" ["reason=\"source\""] "Datagrams of agents that a template allows for and that are not in the inventory, by reason.";
+        not_admitted_full: Counter = "not_admitted_total" ["reason=\"full\""] "Datagrams of agents that a template allows for and that are not in the inventory, by reason.";
+        not_admitted_server: Counter = "not_admitted_total" ["reason=\"server\""] "Datagrams of agents that a template allows for and that are not in the inventory, by reason.";
         unknown_agent: Counter = "datagrams_unknown_agent_total" [] "Datagrams of an agent that is not listened to.";
         receive_errors: Counter = "receive_errors_total" [] "Errors of the socket while receiving.";
         receive_buffer_bytes: Gauge = "receive_buffer_bytes" [] "Size of the sockets' receive buffers as the kernel granted them, in bytes.";

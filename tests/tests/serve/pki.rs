@@ -39,8 +39,13 @@ impl Authority {
 
     /// Writes `NAME.pem` and `NAME-key.pem`, for 127.0.0.1 and localhost.
     pub(crate) fn server(&self, name: &str) {
-        let mut params =
-            CertificateParams::new(vec!["127.0.0.1".to_owned(), "localhost".to_owned()]).unwrap();
+        self.server_at(name, &["127.0.0.1", "localhost"]);
+    }
+
+    /// Writes `NAME.pem` and `NAME-key.pem`, for these addresses and names.
+    pub(crate) fn server_at(&self, name: &str, hosts: &[&str]) {
+        let hosts: Vec<_> = hosts.iter().map(|&host| host.to_owned()).collect();
+        let mut params = CertificateParams::new(hosts).unwrap();
         params.distinguished_name.push(DnType::CommonName, name);
         self.sign(name, &params);
     }

@@ -86,7 +86,7 @@ impl World {
                     file = \"/nonexistent/secret\"\n";
         let config = Config::parse(FilePath::new("t"), text).unwrap();
         let metrics = Arc::new(Metrics::new(2));
-        let roster = Arc::new(Roster::new(&config.switches, &metrics));
+        let roster = Arc::new(Roster::new(&config, &metrics));
         let sflow = "127.0.0.1:6343".parse().unwrap();
         let watch = Arc::new(ArcSwap::from_pointee(Watch::default()));
         let lookout = || Lookout::new(Arc::clone(&watch), &config.drop, |_| true);

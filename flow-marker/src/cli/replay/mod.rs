@@ -129,7 +129,7 @@ pub(super) fn replay(
     let mut capture = Capture::new(BufReader::new(input)).with_context(|| name.to_string())?;
 
     let metrics = Arc::new(Metrics::new(1));
-    let roster = Arc::new(Roster::new(&config.switches, &metrics));
+    let roster = Arc::new(Roster::new(&config, &metrics));
     let (events, told) = std::sync::mpsc::channel();
     let mut shard = Shard::new(
         &config,
@@ -357,7 +357,10 @@ impl<W: Write> Printer<'_, W> {
         };
         self.line(&Line::Total {
             rejected: threads(|t| {
-                t.rejected_version.get() + t.rejected_truncated.get() + t.rejected_malformed.get()
+                t.rejected_version.get()
+                    + t.rejected_truncated.get()
+                    + t.rejected_malformed.get()
+                    + t.rejected_source.get()
             }),
             unknown_agent: threads(|t| t.unknown_agent.get()),
             flow_samples: agents(|a| a.samples_flow.get()),

@@ -15,6 +15,7 @@ use crate::flow::language::Needs;
 use crate::flow::{self, AgentId, Direction, Lags, View, direction};
 use crate::ingest::loss::{Arrival, Kind, Loss};
 use crate::ingest::places::{Places, Share};
+use crate::inventory::{Member, NotAdmitted};
 use crate::metrics;
 use crate::packet::{Header, Layer, Stop};
 use crate::sflow::{
@@ -47,10 +48,14 @@ struct Found<'a> {
     damaged: bool,
 }
 
+/// The switch of the inventory that an agent is, if it is one; or why it is none, although a template allows for it.
+pub(super) type Standing = Result<Option<Arc<Member>>, NotAdmitted>;
+
 /// What is kept of one agent.
 #[derive(Debug)]
 pub(super) struct Agent {
     address: IpAddr,
+    standing: Standing,
     /// Its place in the inventory, if it has one.
     id: Option<AgentId>,
     counts: Arc<metrics::Agent>,
@@ -68,10 +73,13 @@ impl Agent {
     /// it is not in the inventory.
     pub(super) fn new(
         address: IpAddr,
-        (id, lags): (Option<AgentId>, Lags),
+        (standing, lags): (Standing, Lags),
         (counts, sources): (Arc<metrics::Agent>, &Arc<Places>),
         now: Time,
     ) -> Self {
+        let id = standing
+            .as_ref()
+            .map_or(None, |member| member.as_ref().map(|member| member.id));
         // The inventory is limited by itself.
         let share = || match id {
             Some(_) => Share::default(),
@@ -79,6 +87,7 @@ impl Agent {
         };
         Self {
             address,
+            standing,
             id,
             counts,
             sources: AgentSources::new(id.is_some()),
@@ -89,6 +98,26 @@ impl Agent {
             first_seen: now,
             uptime_ms: 0,
         }
+    }
+
+    /// Whether datagrams from `source` may be its own; `None` when that depends on what it is by now.
+    #[inline]
+    pub(super) fn sends_from(&self, source: IpAddr) -> Option<bool> {
+        match &self.standing {
+            Ok(Some(member)) => Some(member.config.may_send_from(source)),
+            Ok(None) => Some(true),
+            Err(_) => None,
+        }
+    }
+
+    /// Has become something else than it was, but no switch of the inventory.
+    pub(super) fn stand(&mut self, standing: Standing) {
+        self.standing = standing;
+    }
+
+    /// What it is to the inventory.
+    pub(super) const fn standing(&self) -> &Standing {
+        &self.standing
     }
 
     /// Its address.

@@ -10,6 +10,7 @@ use crate::engine::metric::SourceName;
 use crate::engine::metric::query::{Agents, Partial, Query, View};
 use crate::flow::Aggregation;
 use crate::ingest::loss::{Kind, Loss, SampleCounts};
+use crate::inventory::NotAdmitted;
 
 /// A flow and where it was seen.
 #[derive(Debug, Clone, PartialEq)]
@@ -33,6 +34,8 @@ pub struct AgentStatus {
     pub agent: IpAddr,
     /// Where its last datagram came from.
     pub source: SocketAddr,
+    /// What it is to the inventory: `switch`, `template`, `no`; or, where a template allows for it, why it is not in it.
+    pub inventory: &'static str,
     /// Its first datagram.
     pub first_seen: Time,
     /// Its last one.
@@ -153,6 +156,14 @@ impl Shard {
                 AgentStatus {
                     agent: address,
                     source: agent.from(),
+                    inventory: match agent.standing() {
+                        Ok(Some(member)) if member.by_template => "template",
+                        Ok(Some(_)) => "switch",
+                        Ok(None) => "no",
+                        Err(NotAdmitted::Source) => "no: source differs",
+                        Err(NotAdmitted::Full) => "no: template is full",
+                        Err(NotAdmitted::Server) => "no: acl-server of another switch",
+                    },
                     first_seen: agent.first_seen(),
                     last_seen,
                     uptime_ms: agent.uptime_ms(),

@@ -26,11 +26,11 @@ use crate::flow::{self, Lags, Seen};
 use crate::ingest::admission::Roll;
 use crate::ingest::places::Places;
 use crate::ingest::{Received, Sink};
-use crate::inventory::Roster;
+use crate::inventory::{NotAdmitted, Roster};
 use crate::lookout::Lookout;
 use crate::metrics::{self, Metrics};
 use crate::sflow::{Datagram, Fault};
-use agent::{Agent, Around};
+use agent::{Agent, Around, Standing};
 use defined::{AllDefined, Surroundings};
 use sources::Sources;
 
@@ -164,8 +164,17 @@ impl Shard {
             }
         };
         let address = datagram.agent.to_canonical();
-        if self.agents.get(address).is_none() {
-            self.meet(now, address);
+        let source = received.from.ip().to_canonical();
+        let taken = match self
+            .agents
+            .get(address)
+            .and_then(|agent| agent.sends_from(source))
+        {
+            Some(taken) => taken,
+            None => self.meet(now, address, source),
+        };
+        if !taken {
+            return self.thread.rejected_source.bump();
         }
         let Self {
             agents,
@@ -194,34 +203,49 @@ impl Shard {
         agent.samples(now, received.from, &datagram, &mut around);
     }
 
+    /// Meets an agent that is new, or that a template allows for and that is no switch of the inventory yet. False when what
+    /// comes from `source` is not its own.
+    fn meet(&mut self, now: Time, address: IpAddr, source: IpAddr) -> bool {
+        let standing = self.elephants.meet(address, source);
+        match &standing {
+            Ok(Some(member)) if !member.config.may_send_from(source) => return false,
+            Ok(_) => {}
+            Err(why) => {
+                let counter = match why {
+                    NotAdmitted::Source => &self.thread.not_admitted_source,
+                    NotAdmitted::Full => &self.thread.not_admitted_full,
+                    NotAdmitted::Server => &self.thread.not_admitted_server,
+                };
+                counter.bump();
+                if let Some(agent) = self.agents.hear(now, address) {
+                    agent.stand(standing);
+                    return true;
+                }
+            }
+        }
+        // What somebody else may have said in the name of a switch is not known of it.
+        if let Some(before) = self.agents.remove(address) {
+            self.forget(now, &before);
+        }
+        self.enter(now, address, standing);
+        true
+    }
+
     /// Lets an agent in of which nothing is known, if it is listened to.
-    fn meet(&mut self, now: Time, address: IpAddr) {
-        let member = self.elephants.meet(address);
-        if member.is_some() {
+    fn enter(&mut self, now: Time, address: IpAddr, standing: Standing) {
+        let member = standing.as_ref().ok().and_then(Option::as_ref);
+        let counters = Arc::clone(member.map_or(&self.other, |member| &member.received));
+        let lags = member.map_or_else(Lags::default, |member| self.elephants.lags(member.id));
+        let is_member = member.is_some();
+        if is_member {
             self.metrics.exempt(address);
         }
-        let Self {
-            elephants,
-            other,
-            data_sources,
-            ..
-        } = self;
-        let known = (address, member.is_some());
-        let new = || match member {
-            Some(member) => {
-                let lags = elephants.lags(member.id);
-                let counters = Arc::clone(&member.received);
-                Agent::new(address, (Some(member.id), lags), (counters, data_sources), now)
-            }
-            None => {
-                let counters = Arc::clone(other);
-                Agent::new(address, (None, Lags::default()), (counters, data_sources), now)
-            }
-        };
+        let data_sources = &self.data_sources;
+        let new = || Agent::new(address, (standing, lags), (counters, data_sources), now);
         let mut forgotten = Vec::new();
         let entered = self
             .agents
-            .enter(now, known, new, |_, agent| forgotten.push(agent));
+            .enter(now, (address, is_member), new, |_, agent| forgotten.push(agent));
         if let Err(error) = entered {
             tracing::trace!(agent = %address, ?error, "datagram of an agent that is not listened to");
         }

@@ -1,3 +1,4 @@
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Mutex;
 use std::time::Duration;
@@ -10,6 +11,8 @@ use crate::engine::threshold::Fired;
 use crate::engine::{FlowRecord, Notice};
 use crate::flow::Definition;
 use crate::sflow::tests::build::{counter_sample, counters, datagram, expanded_flow, lag_port, raw_header};
+
+mod members;
 
 /// Takes what it is told, or does not; remembers it in any case.
 #[derive(Clone, Default)]
@@ -40,7 +43,7 @@ const SWITCH: &str = "[[switch]]\nagent = \"10.0.0.1\"\nacl = \"http://a\"\n";
 fn shard(rest: &str, taker: &Taker) -> (Shard, Arc<Metrics>) {
     let config = Config::parse(Path::new("t"), &format!("{SWITCH}{rest}")).unwrap();
     let metrics = Arc::new(Metrics::new(1));
-    let roster = Arc::new(Roster::new(&config.switches, &metrics));
+    let roster = Arc::new(Roster::new(&config, &metrics));
     let shard = Shard::new(
         &config,
         &metrics,

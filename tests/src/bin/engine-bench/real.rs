@@ -42,7 +42,7 @@ pub(crate) fn shard(defines: bool) -> Result<Shard> {
     );
     let config = Config::parse(Path::new("engine-bench"), &text)?;
     let metrics = Arc::new(Metrics::new(1));
-    let roster = Arc::new(Roster::new(&config.switches, &metrics));
+    let roster = Arc::new(Roster::new(&config, &metrics));
     let common = Common::new(&config);
     let mut shard = Shard::new(&config, &metrics, 0, (roster, &common), Box::new(Nowhere));
     let mut plan = Plan::default();

@@ -35,7 +35,7 @@ impl Victim {
         );
         let config = Config::parse(Path::new("soak"), &text)?;
         let metrics = Arc::new(Metrics::new(1));
-        let roster = Arc::new(Roster::new(&config.switches, &metrics));
+        let roster = Arc::new(Roster::new(&config, &metrics));
         let common = Common::new(&config);
         let mut shard = Shard::new(&config, &metrics, 0, (roster, &common), Box::new(Nowhere));
         let mut plan = Plan::default();

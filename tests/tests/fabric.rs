@@ -1,0 +1,201 @@
+//! Many switches by a template: real datagrams, real TLS, a token for each switch, and agents that are not what they say.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "helpers of tests, which fail by panics"
+)]
+
+use std::fs;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use serde_json::Value;
+use tests::agent::{
+    Agent, CounterSample, FlowSample, Packet, Playing, PortCounters, Timeline, Traffic, play,
+};
+use tests::local::{Home, LocalAclServer, LocalFlowMarker};
+use tests::{binaries, http, process, wait};
+
+#[path = "serve/pki.rs"]
+#[expect(dead_code, reason = "there are no clients with certificates here")]
+mod pki;
+
+use pki::Authority;
+
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The switch that is one, the one whose address others use, and one for which there is no room.
+const SWITCH: Ipv4Addr = Ipv4Addr::new(127, 77, 0, 1);
+const VICTIM: Ipv4Addr = Ipv4Addr::new(127, 77, 0, 2);
+const SURPLUS: Ipv4Addr = Ipv4Addr::new(127, 77, 0, 3);
+/// Somebody in the template's prefix who is no switch.
+const FORGER: Ipv4Addr = Ipv4Addr::new(127, 77, 0, 66);
+
+/// acl-server with TLS at [`SWITCH`], which knows one token; the port where TLS is spoken.
+fn acl_server(directory: &Path) -> (Home, LocalAclServer, u16) {
+    let authority = Authority::new(directory, "lab");
+    authority.server_at("server", &[&SWITCH.to_string()]);
+    let mut token = process::command(binaries::binary("acl-server").unwrap());
+    token.args([
+        "token", "marker", "--scope", "read", "--scope", "write", "--prefix", "fm_",
+    ]);
+    token.arg("--output").arg(directory.join("tokens.toml"));
+    let token = process::run(token).unwrap();
+    authority.write(&format!("token-{SWITCH}"), token.trim());
+    let settings = format!(
+        "tokens_file = \"DIR/tokens.toml\"\n\
+         [tls]\nlisten = \"{SWITCH}:0\"\ncertificate = \"DIR/server.pem\"\nkey = \"DIR/server-key.pem\"\n"
+    );
+    let file = directory.join("acl-server.toml");
+    fs::write(&file, settings.replace("DIR", directory.to_str().unwrap())).unwrap();
+    let home = Home::new(&directory.join("home")).unwrap();
+    let mut command = home.command("").unwrap();
+    command.arg("--config").arg(file);
+    let server = home.spawn("acl-server", command).unwrap();
+    let log = server.process.output();
+    let tls = log
+        .split_whitespace()
+        .filter_map(|word| word.trim_start_matches("listen=").parse::<SocketAddr>().ok())
+        .find(|address| address.ip() == SWITCH)
+        .unwrap();
+    server.ready().unwrap();
+    (home, server, tls.port())
+}
+
+/// Counts who connects to an address of another switch.
+fn connections(address: Ipv4Addr, port: u16) -> Arc<AtomicUsize> {
+    let listener = TcpListener::bind((address, port)).unwrap();
+    let count = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&count);
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            drop(stream);
+            counted.fetch_add(1, Ordering::Relaxed);
+        }
+    });
+    count
+}
+
+/// A switch of this agent address that sends from `source`, with an elephant of 200 Mbit/s on a port of 1 Gbit/s.
+fn switch(agent: Ipv4Addr, source: Ipv4Addr, to: SocketAddr) -> Playing {
+    let last = agent.octets()[3];
+    let packet = Packet::tcp(
+        SocketAddr::new(IpAddr::from([10, 1, 0, last]), 40_000),
+        SocketAddr::new(IpAddr::from([10, 2, 0, last]), 5001),
+    );
+    let ports = vec![CounterSample::new(PortCounters::new(3, 1_000_000_000), "swp3")];
+    let timeline = Timeline::new()
+        .with_ports(ports, Duration::from_secs(1))
+        .with_flow(Traffic::new(FlowSample::new(packet, 100, 3, 9), 200_000_000, 7));
+    let datagrams = Agent::new(agent.into()).datagrams(timeline, 6, Duration::from_millis(50));
+    play(datagrams, source.into(), to).unwrap()
+}
+
+fn metric(marker: &LocalFlowMarker, series: &str) -> u64 {
+    let text = http::get(marker.http, "/metrics").unwrap().text();
+    let value = text
+        .lines()
+        .find_map(|line| line.strip_prefix(&format!("flow_marker_{series} ")));
+    value.unwrap_or_else(|| "0").parse().unwrap()
+}
+
+fn get(marker: &LocalFlowMarker, path: &str) -> Value {
+    http::get(marker.http, path).unwrap().json().unwrap()
+}
+
+#[test]
+fn a_switch_of_the_template_is_marked_and_nobody_else_is_spoken_to() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path();
+    let (home, _server, port) = acl_server(path);
+    let victim = connections(VICTIM, port);
+    let surplus = connections(SURPLUS, port);
+    let config = format!(
+        "[mark]\nmode = \"act\"\nthreshold = \"100M\"\n\
+         [fabric]\nagents = [\"127.77.0.0/24\"]\nacl = \"https://{{agent}}:{port}\"\nmax_switches = 1\n\
+         token_file = \"{0}/token-{{agent}}\"\nca_file = \"{0}/lab-ca.pem\"\n",
+        path.display()
+    );
+    let marker = LocalFlowMarker::start(path, "marker", &config).unwrap();
+
+    // In the name of a switch, from an address of the template that is another's.
+    let forged = switch(VICTIM, FORGER, marker.sflow);
+    let refused = "not_admitted_total{reason=\"source\"}";
+    wait::until("forged datagrams to be counted", PATIENCE, || {
+        (metric(&marker, refused) > 10).then_some(())
+    })
+    .unwrap();
+    assert_eq!(get(&marker, "/switches/json"), serde_json::json!([]));
+    let agents = get(&marker, "/agents/json");
+    assert_eq!(
+        agents[VICTIM.to_string()]["inventory"],
+        "no: source differs",
+        "{agents}"
+    );
+
+    // The switch itself.
+    let playing = switch(SWITCH, SWITCH, marker.sflow);
+    let rules = || {
+        let files = home.files().unwrap().into_iter();
+        files
+            .filter(|(name, _)| name.contains("fm_mark_"))
+            .collect::<Vec<_>>()
+    };
+    let files = wait::until("the elephant of the switch to be marked", PATIENCE, || {
+        Some(rules()).filter(|rules| !rules.is_empty())
+    });
+    let files = files.unwrap();
+    assert!(
+        files.len() == 1 && files[0].1.contains("-s 10.1.0.1 -d 10.2.0.1"),
+        "{files:?}"
+    );
+    let agents = get(&marker, "/agents/json");
+    assert_eq!(agents[SWITCH.to_string()]["inventory"], "template", "{agents}");
+
+    // Somebody speaks in the name of a switch that is one by now.
+    let before = metric(&marker, "datagrams_rejected_total{reason=\"source\"}");
+    assert_eq!(before, 0);
+    let another = switch(SWITCH, FORGER, marker.sflow);
+    wait::until("forged datagrams to be rejected", PATIENCE, || {
+        let rejected = metric(&marker, "datagrams_rejected_total{reason=\"source\"}");
+        (rejected > 10).then_some(())
+    })
+    .unwrap();
+
+    // There is room for one only.
+    let late = switch(SURPLUS, SURPLUS, marker.sflow);
+    wait::until("the second switch to be refused", PATIENCE, || {
+        (metric(&marker, "not_admitted_total{reason=\"full\"}") > 10).then_some(())
+    })
+    .unwrap();
+    let switches = get(&marker, "/switches/json");
+    assert_eq!(switches.as_array().unwrap().len(), 1, "{switches}");
+    assert_eq!(switches[0]["agent"], SWITCH.to_string(), "{switches}");
+
+    for playing in [forged, playing, another, late] {
+        playing.stop().unwrap();
+    }
+    assert!(marker.process.terminate(PATIENCE).unwrap().success());
+    assert_eq!(rules(), [], "what was made by a template is withdrawn as well");
+    let asked = [&victim, &surplus].map(|count| count.load(Ordering::Relaxed));
+    assert_eq!(asked, [0, 0], "nobody but the switch was spoken to");
+}
+
+#[test]
+fn no_token_of_a_template_travels_in_clear_text() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("marker.toml");
+    let config = "[fabric]\nagents = [\"127.77.0.0/24\"]\nacl = \"http://{agent}:8080\"\ntoken_file = \"/nonexistent\"\n";
+    fs::write(&file, config).unwrap();
+    let mut check = process::command(binaries::binary("flow-marker").unwrap());
+    check.arg("check").arg("--config").arg(&file);
+    let error = process::run(check).unwrap_err().to_string();
+    assert!(
+        error.contains("4:14") && error.contains("in clear text"),
+        "{error}"
+    );
+}
