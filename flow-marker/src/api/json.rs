@@ -13,6 +13,7 @@ use crate::clock::{Clock, Time};
 use crate::config::{Mode, Role};
 use crate::control::desired::{Budget, Desired, State, View};
 use crate::control::switch::Switch;
+use crate::inventory::Why;
 use crate::packet::IpProtocol;
 
 /// One control.
@@ -145,6 +146,8 @@ struct PortState {
     speed_bps: Option<u64>,
     threshold_bps: Option<u64>,
     role: &'static str,
+    /// Why it is that.
+    why: &'static str,
 }
 
 const fn mode(mode: Mode) -> &'static str {
@@ -263,9 +266,10 @@ fn switch_state(api: &Api, switch: &Switch, ports: &[(u32, crate::inventory::Por
         speed_bps: port.speed.map(BitRate::bits_per_second),
         threshold_bps: threshold(port.speed).map(BitRate::bits_per_second),
         role: match port.role {
-            Role::Edge => "edge",
-            Role::Core => "core",
+            Some(judged) if judged.role == Role::Core => "core",
+            _ => "edge",
         },
+        why: port.role.map_or(Why::Default, |judged| judged.why).text(),
     };
     SwitchState {
         agent: switch.config.agent,

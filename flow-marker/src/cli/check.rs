@@ -6,8 +6,9 @@ use shared::units::TimeSpan;
 
 use crate::actuator::acl::AclActuator;
 use crate::actuator::{Action, Control, Mark, rule};
-use crate::config::{Config, Fabric, Interface, Mode, Role, Switch, Threshold};
+use crate::config::{Config, Edge, Fabric, Interface, Mode, Role, Switch, Threshold};
 use crate::flow::FiveTuple;
+use crate::inventory::Policy;
 use crate::packet::IpProtocol;
 
 /// Prints what would be done; contacts nobody.
@@ -44,6 +45,22 @@ pub(super) fn check(config: &Config, out: &mut dyn Write) -> anyhow::Result<()> 
     if !mark.exclude.is_empty() {
         let list: Vec<_> = mark.exclude.iter().map(ToString::to_string).collect();
         writeln!(out, "never from or to {}", list.join(", "))?;
+    }
+    if !mark.edge_speeds.is_empty() {
+        let list: Vec<_> = mark
+            .edge_speeds
+            .iter()
+            .map(|speed| format!("{speed}bit/s"))
+            .collect();
+        writeln!(out, "only flows that enter by a port of {}", list.join(" or "))?;
+    }
+    match mark.edge {
+        Edge::All => {}
+        Edge::Configured => writeln!(out, "only flows that enter by a port with `role = \"edge\"`")?,
+        Edge::Topology => writeln!(
+            out,
+            "only flows that enter by a port without a link in the topology (PUT /topology/json)"
+        )?,
     }
     for switch in &config.switches {
         one_switch(config, switch, out)?;
@@ -109,20 +126,22 @@ fn one_template(config: &Config, fabric: &Fabric, out: &mut dyn Write) -> anyhow
 fn one_switch(config: &Config, switch: &Switch, out: &mut dyn Write) -> anyhow::Result<()> {
     // Reads token and certificates, as `run` would.
     AclActuator::new(switch, String::new())?;
+    let mark = &config.mark;
     writeln!(out, "\nswitch {} at {}", switch.agent, switch.acl)?;
     for (if_index, port) in &switch.ports {
         let name = port.name.as_deref().unwrap_or("(name from the switch)");
         let speed = port
             .speed
             .map_or_else(|| "speed from counters".to_owned(), |s| format!("{s}bit/s"));
+        let judged = Policy::new(mark).judge(port.role, port.speed, || false);
         let threshold = match (
-            port.role,
-            config
-                .mark
-                .threshold
-                .of_port(port.speed, config.mark.threshold_max),
+            judged.role,
+            mark.threshold.of_port(port.speed, mark.threshold_max),
         ) {
-            (Role::Core, _) => "role core: flows that enter here are not marked".to_owned(),
+            (Role::Core, _) => format!(
+                "core ({}): flows that enter here are not marked",
+                judged.why.text()
+            ),
             (Role::Edge, Some(threshold)) => format!("elephants from {threshold}bit/s"),
             (Role::Edge, None) => "elephants when the speed is known".to_owned(),
         };
@@ -131,12 +150,16 @@ fn one_switch(config: &Config, switch: &Switch, out: &mut dyn Write) -> anyhow::
             .map_or_else(String::new, |lag| format!(", member of the LAG {lag}"));
         writeln!(out, "  port {if_index} {name}: {speed}, {threshold}{lag}")?;
     }
-    match config.mark.threshold.of_port(None, config.mark.threshold_max) {
-        Some(threshold) => writeln!(out, "  other ports: elephants from {threshold}bit/s")?,
-        None => writeln!(
-            out,
-            "  other ports: when their speed is known from counter samples"
-        )?,
+    if mark.edge == Edge::Configured {
+        writeln!(out, "  other ports: not marked")?;
+    } else {
+        match mark.threshold.of_port(None, mark.threshold_max) {
+            Some(threshold) => writeln!(out, "  other ports: elephants from {threshold}bit/s")?,
+            None => writeln!(
+                out,
+                "  other ports: when their speed is known from counter samples"
+            )?,
+        }
     }
     writeln!(out, "  a mark looks like this:")?;
     for line in rule::lines(switch.platform, &example_mark(config, switch)?) {

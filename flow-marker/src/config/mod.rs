@@ -27,7 +27,7 @@ pub use drops::Drops;
 pub use fabric::Fabric;
 use http::Http;
 pub use sflow::Sflow;
-pub use switch::{Port, Switch};
+pub use switch::{Edge, Port, Switch};
 use values::{CommitInterval, Id, Lease, MaxRules, Optional};
 pub use values::{Cos, Dscp, Interface, Mode, Platform, Profile, Role, Threshold, is_interface_name};
 
@@ -68,6 +68,10 @@ pub struct Mark {
     pub threshold_max: BitRate,
     /// How the rate is estimated.
     pub profile: Profile,
+    /// Which ports flows enter the fabric by.
+    pub edge: Edge,
+    /// Only ports of these speeds are edge, in bits per second; empty: of any.
+    pub edge_speeds: Vec<BitRate>,
     /// The DSCP that is set; `None` sets none. Never both `None` with `cos`.
     pub dscp: Option<Dscp>,
     /// The class of service that is set; `None` sets none.
@@ -117,6 +121,8 @@ struct MarkTable {
     threshold: Threshold,
     threshold_max: BitRate,
     profile: Profile,
+    edge: Edge,
+    edge_speeds: Vec<BitRate>,
     dscp: Optional<Dscp>,
     cos: Spanned<Optional<Cos>>,
     hold: TimeSpan,
@@ -135,6 +141,8 @@ impl Default for MarkTable {
             threshold: Threshold::default(),
             threshold_max: BitRate::from_bits_per_second(10_000_000_000),
             profile: Profile::default(),
+            edge: Edge::default(),
+            edge_speeds: Vec::new(),
             dscp: Optional(Some(Dscp::ELEPHANT)),
             cos: Spanned::new(0..0, Optional(Some(Cos::ELEPHANT))),
             hold: TimeSpan(Duration::from_secs(10)),
@@ -219,6 +227,8 @@ fn mark(table: MarkTable) -> Result<Mark, Mistake> {
         threshold: table.threshold,
         threshold_max: table.threshold_max,
         profile: table.profile,
+        edge: table.edge,
+        edge_speeds: table.edge_speeds,
         dscp,
         cos,
         hold: table.hold.0,

@@ -43,11 +43,23 @@ pub struct Port {
     pub name: Option<String>,
     /// Bits per second.
     pub speed: Option<BitRate>,
-    /// What it is connected to.
-    #[serde(default)]
-    pub role: Role,
+    /// What it is connected to; `None`: that is decided by speed or topology.
+    pub role: Option<Role>,
     /// The ifIndex of the LAG that it is a member of.
     pub lag: Option<u32>,
+}
+
+/// Which ports are edge of those whose `role` the configuration does not say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Edge {
+    /// All.
+    #[default]
+    All,
+    /// None.
+    Configured,
+    /// Those that are in no link of the topology.
+    Topology,
 }
 
 impl Switch {

@@ -49,7 +49,7 @@ fn the_contracts_example_is_understood() {
         Port {
             name: Some("swp1".into()),
             speed: Some("10G".parse().unwrap()),
-            role: Role::Core,
+            role: Some(Role::Core),
             lag: Some(1001),
         }
     );

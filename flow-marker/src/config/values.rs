@@ -67,11 +67,10 @@ pub enum Platform {
 }
 
 /// What a port is connected to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
     /// Hosts: flows enter the fabric here, and are marked.
-    #[default]
     Edge,
     /// Other switches of the fabric: flows were seen, and marked, where they entered.
     Core,

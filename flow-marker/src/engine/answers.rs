@@ -78,7 +78,8 @@ impl Engine {
     pub async fn agents(&self) -> Result<Vec<AgentStatus>, Unanswered> {
         let answers = self.ask(|shard, _| shard.statuses()).await?;
         let mut agents: Vec<_> = answers.into_iter().flatten().collect();
-        agents.sort_by_key(|status| status.agent);
+        // An agent that was silent for an hour may have got another owner: the later answer is the last.
+        agents.sort_by_key(|status| (status.agent, status.last_seen));
         Ok(agents)
     }
 

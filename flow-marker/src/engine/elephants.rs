@@ -7,6 +7,8 @@ use std::sync::Arc;
 
 use shared::units::BitRate;
 
+use super::edges::Edges;
+use super::topology::Topology;
 use crate::clock::Time;
 use crate::config::{Config, Interface, Role, Threshold, is_interface_name};
 use crate::detect::{Clock, Detector, Effective, Event, Observation, Outcome, Segment};
@@ -36,6 +38,7 @@ pub(super) struct Elephants {
     agents: Vec<AgentState>,
     threshold: Threshold,
     threshold_max: BitRate,
+    edges: Edges,
     /// Switches of whose ports something is known that is not shown yet.
     unpublished: BTreeSet<AgentId>,
     staged: Staged,
@@ -123,6 +126,7 @@ impl Elephants {
             thread,
             threshold: config.mark.threshold,
             threshold_max: config.mark.threshold_max,
+            edges: Edges::new(&config.mark),
             unpublished: BTreeSet::new(),
             staged: Staged::default(),
             lookout: None,
@@ -139,7 +143,16 @@ impl Elephants {
         let member = self.inventory.meet(agent, source)?;
         let new = self.inventory.members().skip(self.agents.len());
         self.agents.extend(new.map(AgentState::new));
+        self.unpublished.extend(member.as_ref().map(|member| member.id));
         Ok(member)
+    }
+
+    /// Judges ports by this topology from now on. `heard`: the switches whose datagrams come here.
+    pub(super) fn follow(&mut self, topology: &Arc<Topology>, heard: impl Iterator<Item = AgentId>) {
+        if self.edges.follow(topology) {
+            self.inventory.forget_roles();
+            self.unpublished.extend(heard);
+        }
     }
 
     /// What the configuration says of a switch's LAGs.
@@ -165,15 +178,25 @@ impl Elephants {
         self.thread.flows_tracked.set_len(self.detector.table().len());
         self.thread.elephants.set_len(self.detector.elephants());
         let Self {
-            inventory, agents, ..
+            inventory,
+            agents,
+            edges,
+            ..
         } = self;
         self.unpublished.retain(|&id| {
-            let Some((switch, state)) = inventory.switch(id).zip(agents.get(id.index())) else {
+            let Some((switch, state)) = inventory.switch_mut(id).zip(agents.get(id.index())) else {
                 return false;
             };
+            edges.judge_all(state.member.config.agent, switch);
             state.member.received.ports.set_len(switch.port_count());
             !state.member.publish(switch)
         });
+    }
+
+    /// What is shown of the ports of a switch.
+    #[cfg(test)]
+    pub(super) fn ports(&self, agent: u32) -> Arc<crate::inventory::PortList> {
+        self.state(AgentId(agent)).unwrap().member.ports()
     }
 
     fn state(&self, agent: AgentId) -> Option<&AgentState> {
@@ -272,7 +295,8 @@ impl Elephants {
             Direction::OtherPort => return left_out(&metrics.flow_other_port),
         };
         let known = self.inventory.switch(agent).and_then(|switch| switch.port(port));
-        if known.is_some_and(|port| port.role == Role::Core) {
+        let judged = known.and_then(|port| port.role);
+        if judged.map_or_else(|| self.role(agent, port), |judged| judged.role) == Role::Core {
             return left_out(&metrics.flow_core);
         }
         let Some((raw, header)) = packet else {
@@ -303,6 +327,14 @@ impl Elephants {
             recorded: None,
             clock: Clock::Arrival,
             threshold: self.threshold(agent, known, metrics),
+        })
+    }
+
+    /// What a port is that was not judged with the others.
+    fn role(&self, agent: AgentId, port: u32) -> Role {
+        let known = self.inventory.switch(agent).zip(self.state(agent));
+        known.map_or(Role::Edge, |(switch, state)| {
+            self.edges.judge(state.member.config.agent, switch, port).role
         })
     }
 
@@ -362,6 +394,13 @@ impl Elephants {
     /// Remembers the name of a port.
     pub(super) fn learn_name(&mut self, agent: AgentId, if_index: u32, name: &str) {
         self.learn(agent, |switch| switch.learn_name(if_index, name));
+    }
+
+    /// Remembers the LAG of a port, where that may decide what the port is.
+    pub(super) fn learn_lag(&mut self, agent: AgentId, port: u32, lag: u32) {
+        if self.edges.needs_links() {
+            self.learn(agent, |switch| Ok(switch.learn_lag(port, lag)));
+        }
     }
 
     fn learn(&mut self, agent: AgentId, learn: impl FnOnce(&mut Switch) -> Result<bool, TooManyPorts>) {

@@ -14,6 +14,7 @@ mod seat;
 mod shard;
 mod outlet;
 mod elephants;
+mod edges;
 mod plan;
 mod names;
 mod settings;

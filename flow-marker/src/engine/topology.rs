@@ -22,10 +22,30 @@ pub struct TopologyError {
 }
 
 /// A port of an agent.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-enum Port {
+enum Port<'a> {
     Index(u32),
-    Name(Arc<str>),
+    Name(&'a str),
+}
+
+/// The links of an agent, by their port there.
+#[derive(Debug, Clone, Default)]
+struct Links {
+    by_index: HashMap<u32, Arc<str>>,
+    by_name: HashMap<Arc<str>, Arc<str>>,
+}
+
+impl Links {
+    /// Adds a link; the one that its port is in, when that is another.
+    fn add(&mut self, port: &Port<'_>, id: &Arc<str>) -> Option<Arc<str>> {
+        let there = match port {
+            Port::Index(index) => self.by_index.entry(*index).or_insert_with(|| Arc::clone(id)),
+            Port::Name(name) => self
+                .by_name
+                .entry((*name).into())
+                .or_insert_with(|| Arc::clone(id)),
+        };
+        (there != id).then(|| Arc::clone(there))
+    }
 }
 
 /// A topology, ready to be asked.
@@ -34,7 +54,7 @@ pub struct Topology {
     text: Value,
     nodes: BTreeMap<Arc<str>, Option<IpAddr>>,
     agents: HashSet<IpAddr>,
-    links: HashMap<IpAddr, HashMap<Port, Arc<str>>>,
+    links: HashMap<IpAddr, Links>,
 }
 
 impl Topology {
@@ -147,16 +167,14 @@ impl Topology {
             };
             let end = ports
                 .get(&(node, port))
-                .map_or_else(|| Port::Name(port.into()), |index| Port::Index(*index));
+                .map_or_else(|| Port::Name(port), |index| Port::Index(*index));
             ends.push((format!("{path}.{port_member}"), agent, end));
         }
         for (path, agent, port) in ends {
             self.agents.insert(agent);
-            let links = self.links.entry(agent).or_default();
-            if let Some(other) = links.get(&port).filter(|other| **other != id) {
+            if let Some(other) = self.links.entry(agent).or_default().add(&port, &id) {
                 return Err(error(path, format!("this port is already in link {other:?}")));
             }
-            links.insert(port, Arc::clone(&id));
         }
         Ok(())
     }
@@ -195,9 +213,8 @@ impl Topology {
     /// The link that a port is in, by its ifIndex, or by its name when the topology has no ifIndex for it.
     pub fn link(&self, agent: IpAddr, if_index: u32, ifname: Option<&str>) -> Option<&Arc<str>> {
         let links = self.links.get(&agent)?;
-        links
-            .get(&Port::Index(if_index))
-            .or_else(|| links.get(&Port::Name(ifname?.into())))
+        let by_index = links.by_index.get(&if_index);
+        by_index.or_else(|| links.by_name.get(ifname?))
     }
 
     /// Whether a port connects two nodes (`CORE`).

@@ -66,8 +66,13 @@ impl Lags {
         (self.of(other) == Some(one)).then_some(one)
     }
 
-    /// The LAG of a port.
-    fn of(&self, port: u32) -> Option<u32> {
+    /// Members and their LAGs.
+    pub fn members(&self) -> impl Iterator<Item = (u32, u32)> {
+        self.members.iter().map(|member| (member.port, member.lag))
+    }
+
+    /// The LAG that a port is a member of.
+    pub fn of(&self, port: u32) -> Option<u32> {
         let at = self
             .members
             .binary_search_by_key(&port, |member| member.port)

@@ -51,6 +51,11 @@ impl Inventory {
         self.switches.get_mut(id.index())
     }
 
+    /// What ports are must be judged anew, of all switches.
+    pub fn forget_roles(&mut self) {
+        self.switches.iter_mut().for_each(Switch::forget_roles);
+    }
+
     /// All switches of which this thread knows, by their [`AgentId`].
     pub fn members(&self) -> impl Iterator<Item = Arc<Member>> {
         self.roster.iter().take(self.switches.len())

@@ -6,7 +6,9 @@
 mod known;
 mod roster;
 mod ports;
+mod edge;
 
+pub use edge::{Judged, Policy, Why};
 pub use known::Inventory;
 pub use ports::{Port, PortList, Switch, TooManyPorts};
 pub use roster::{Member, NotAdmitted, Roster};

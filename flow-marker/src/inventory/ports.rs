@@ -1,10 +1,11 @@
 //! What is known of the ports of one switch.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use shared::units::BitRate;
 
+use super::edge::{Judged, Policy};
 use crate::config::{self, Role};
 use crate::flow::Lags;
 
@@ -15,8 +16,8 @@ pub struct Port {
     pub name: Option<Arc<str>>,
     /// Its speed; `None` when unknown, also when the agent says 0, as ports that are down do.
     pub speed: Option<BitRate>,
-    /// What it is connected to.
-    pub role: Role,
+    /// What it is connected to; `None` while that was not judged with what is known now.
+    pub role: Option<Judged>,
 }
 
 /// The ports of one switch, in order of their ifIndex.
@@ -27,12 +28,16 @@ pub type PortList = Vec<(u32, Port)>;
 pub struct Switch {
     ports: HashMap<u32, Known>,
     lags: Lags,
+    /// LAGs of which a member is in a link.
+    linked_lags: HashSet<u32>,
 }
 
 /// A port and which of its facts the configuration has fixed.
 #[derive(Debug, Default)]
 struct Known {
     port: Port,
+    /// What the configuration says of its role.
+    said: Option<Role>,
     name_fixed: bool,
     speed_fixed: bool,
 }
@@ -52,8 +57,9 @@ impl Switch {
                 port: Port {
                     name: port.name.as_deref().map(Arc::from),
                     speed: port.speed,
-                    role: port.role,
+                    role: None,
                 },
+                said: port.role,
                 name_fixed: port.name.is_some(),
                 speed_fixed: port.speed.is_some(),
             };
@@ -67,6 +73,7 @@ impl Switch {
                     .iter()
                     .filter_map(|(&port, known)| Some((port, known.lag?))),
             ),
+            linked_lags: HashSet::new(),
         }
     }
 
@@ -114,7 +121,7 @@ impl Switch {
         if known.speed_fixed || bits_per_second == 0 || known.port.speed == speed {
             return Ok(false);
         }
-        known.port.speed = speed;
+        (known.port.speed, known.port.role) = (speed, None);
         Ok(true)
     }
 
@@ -130,8 +137,66 @@ impl Switch {
         if known.name_fixed || !new || name.len() > MAX_NAME {
             return Ok(false);
         }
-        known.port.name = Some(name.into());
+        (known.port.name, known.port.role) = (Some(name.into()), None);
         Ok(true)
+    }
+
+    /// Remembers the LAG of a port; see [`Lags::learn`]. True when that was news.
+    pub fn learn_lag(&mut self, port: u32, lag: u32) -> bool {
+        let before = self.lags.of(port);
+        // Whoever has no room here has none where its datagrams are counted.
+        let _ = self.lags.learn(port, lag);
+        self.lags.of(port) != before
+    }
+
+    /// Judges all ports. `has_link` says whether a port is in a link, by its ifIndex and its name.
+    pub fn judge(&mut self, policy: &Policy, has_link: impl Fn(u32, Option<&str>) -> bool) {
+        self.linked_lags.clear();
+        if policy.needs_links() {
+            let members = self.lags.members();
+            let linked = members.filter(|(port, _)| has_link(*port, self.name(*port)));
+            self.linked_lags = linked.map(|(_, lag)| lag).collect();
+        }
+        let ports: Vec<u32> = self.ports.keys().copied().collect();
+        for port in ports {
+            let judged = self.judge_one(policy, port, &has_link);
+            if let Some(known) = self.ports.get_mut(&port) {
+                known.port.role = Some(judged);
+            }
+        }
+    }
+
+    /// What a port is, known or not. A LAG and its members are the same place: what is said of one, or a link on one, is so
+    /// for all of them.
+    pub fn judge_one(
+        &self,
+        policy: &Policy,
+        port: u32,
+        has_link: impl Fn(u32, Option<&str>) -> bool,
+    ) -> Judged {
+        let known = self.ports.get(&port);
+        let lag = self.lags.of(port).unwrap_or(port);
+        let said = |port| self.ports.get(&port).and_then(|known: &Known| known.said);
+        let is_linked = || {
+            self.linked_lags.contains(&lag)
+                || [port, lag]
+                    .into_iter()
+                    .any(|port| has_link(port, self.name(port)))
+        };
+        let speed = known.and_then(|known| known.port.speed);
+        policy.judge(said(port).or_else(|| said(lag)), speed, is_linked)
+    }
+
+    /// What ports are must be judged anew.
+    pub fn forget_roles(&mut self) {
+        self.linked_lags.clear();
+        for known in self.ports.values_mut() {
+            known.port.role = None;
+        }
+    }
+
+    fn name(&self, port: u32) -> Option<&str> {
+        self.ports.get(&port)?.port.name.as_deref()
     }
 }
 
@@ -164,6 +229,39 @@ mod tests {
         assert_eq!(switch.learn_speed(7, 0), Ok(false));
         assert_eq!(switch.port(7).unwrap().speed, Some("1G".parse().unwrap()));
         assert_eq!(switch.learn_speed(7, 100_000_000), Ok(true));
+    }
+
+    #[test]
+    fn a_link_on_a_lag_or_a_member_is_on_all_of_them() {
+        let config = config::Config::parse(Path::new("t"), "[mark]\nedge = \"topology\"\n").unwrap();
+        let policy = Policy::new(&config.mark);
+        let mut switch = switch();
+        for port in [7, 8, 9, 1001] {
+            switch.learn_name(port, &format!("swp{port}")).unwrap();
+        }
+        assert!(switch.learn_lag(7, 1001) && switch.learn_lag(8, 1001));
+        assert!(!switch.learn_lag(8, 1001), "no news");
+        // The link names a member, or the LAG, by ifIndex or by name.
+        for linked in [(7, "-"), (1001, "-"), (0, "swp8"), (0, "swp1001")] {
+            switch.judge(&policy, |port, name| port == linked.0 || name == Some(linked.1));
+            for (port, role) in [
+                (7, Role::Core),
+                (8, Role::Core),
+                (1001, Role::Core),
+                (9, Role::Edge),
+            ] {
+                let judged = switch.port(port).unwrap().role.unwrap();
+                assert_eq!(judged.role, role, "{linked:?} {port}");
+            }
+        }
+        // A port of which nothing is known but its LAG.
+        assert!(switch.learn_lag(11, 1001));
+        switch.judge(&policy, |port, _| port == 7);
+        assert_eq!(switch.judge_one(&policy, 11, |_, _| false).role, Role::Core);
+        assert_eq!(switch.judge_one(&policy, 12, |_, _| false).role, Role::Edge);
+        switch.forget_roles();
+        assert_eq!(switch.port(7).unwrap().role, None);
+        assert_eq!(switch.judge_one(&policy, 7, |_, _| false).role, Role::Edge);
     }
 
     #[test]

@@ -14,6 +14,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use arc_swap::ArcSwap;
 use tokio::sync::watch;
 
+use super::edge::Policy;
 use super::ports::{PortList, Switch};
 use crate::config::{self, Config, Fabric};
 use crate::flow::AgentId;
@@ -85,6 +86,8 @@ pub struct Roster {
     adding: Mutex<()>,
     /// The templates, with how many switches are here by each.
     templates: Vec<(Fabric, AtomicUsize)>,
+    /// What ports are of which no receiving thread knows.
+    policy: Policy,
     metrics: Arc<Metrics>,
     grown: watch::Sender<usize>,
 }
@@ -97,6 +100,7 @@ impl Roster {
             templates: templates.map(|fabric| (fabric, AtomicUsize::new(0))).collect(),
             members: ArcSwap::default(),
             adding: Mutex::default(),
+            policy: Policy::new(&config.mark),
             metrics: Arc::clone(metrics),
             grown: watch::Sender::new(0),
         };
@@ -153,10 +157,12 @@ impl Roster {
         let before = self.members.load();
         let agent = config.agent.to_canonical();
         let mut members = Members::clone(&before);
+        let mut ports = Switch::new(&config);
+        ports.judge(&self.policy, |_, _| false);
         let (received, done) = self.metrics.add_agent(agent);
         let member = Arc::new(Member {
             id: AgentId(u32::try_from(members.list.len()).unwrap_or(u32::MAX)),
-            ports: Mutex::new(Arc::new(Switch::new(&config).ports())),
+            ports: Mutex::new(Arc::new(ports.ports())),
             config: Arc::new(config),
             received,
             done,

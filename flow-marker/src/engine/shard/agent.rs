@@ -120,6 +120,11 @@ impl Agent {
         &self.standing
     }
 
+    /// Its place in the inventory.
+    pub(super) const fn id(&self) -> Option<AgentId> {
+        self.id
+    }
+
     /// Its address.
     pub(super) const fn address(&self) -> IpAddr {
         self.address
@@ -378,6 +383,9 @@ impl Agent {
                 Ok(CounterRecord::LagPort(lag)) if port.if_index != 0 => {
                     if !self.lags.learn(port.if_index, lag.aggregator) {
                         self.counts.ports_refused.bump();
+                    }
+                    if let Some(id) = self.id {
+                        around.elephants.learn_lag(id, port.if_index, lag.aggregator);
                     }
                 }
                 Ok(CounterRecord::Other { .. }) => self.counts.records_skipped.bump(),

@@ -309,6 +309,8 @@ impl Shard {
     pub fn follow(&mut self, now: Time, plan: Arc<Plan>) {
         let thresholds = plan.thresholds.iter().map(|(id, definition)| (id, &**definition));
         self.thresholds.replace(thresholds, self.metrics.names_mut());
+        let heard = self.agents.iter().filter_map(|(.., agent)| agent.id());
+        self.elephants.follow(&plan.topology, heard);
         self.plan = plan;
         self.learn_names(now);
         let plan = Arc::clone(&self.plan);

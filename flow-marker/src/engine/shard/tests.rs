@@ -12,6 +12,7 @@ use crate::engine::{FlowRecord, Notice};
 use crate::flow::Definition;
 use crate::sflow::tests::build::{counter_sample, counters, datagram, expanded_flow, lag_port, raw_header};
 
+mod edges;
 mod members;
 
 /// Takes what it is told, or does not; remembers it in any case.
