@@ -27,6 +27,9 @@ pub enum PcapError {
     /// Neither pcap nor pcapng.
     #[error("not a pcap or pcapng file: it begins with {0:#010x}")]
     Magic(u32),
+    /// Nothing is in it.
+    #[error("the file is empty")]
+    Empty,
     /// A link layer that is not read.
     #[error(
         "link type {0} is not read, only Ethernet (1), raw IP (12, 14, 101, 228, 229), BSD loopback (0, 108) and Linux \
@@ -110,10 +113,7 @@ impl<R: Read> Capture<R> {
     pub fn new(input: R) -> Result<Self, PcapError> {
         let mut input = Input::new(input, MAX_PACKET);
         let Some(magic) = input.array("file header", 0)? else {
-            return Err(PcapError::Truncated {
-                what: "file header",
-                at: 0,
-            });
+            return Err(PcapError::Empty);
         };
         let format = match magic {
             ng::SECTION => Format::Ng(ng::Reader::new(&mut input)?),

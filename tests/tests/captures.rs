@@ -177,7 +177,7 @@ fn what_is_no_capture_or_ends_too_soon_is_said() {
     ]);
     for command in ["decode", "decode --json", "replay"] {
         for (file, words) in [
-            ("empty", "empty: "),
+            ("empty", "empty: the file is empty\n"),
             ("text", "text: "),
             ("missing", "missing cannot be opened: No such file"),
             (".", ".: Is a directory (os error 21)\n"),
