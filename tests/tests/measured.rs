@@ -275,10 +275,23 @@ fn the_doctor_says_what_was_sampled_and_the_command_shows_it() {
         ]),
         json!(["10.0.0.1", 10, 0, []])
     );
+    let mut port = agent["ports"][0].clone();
+    let detection = port.as_object_mut().unwrap().remove("detection").unwrap();
     assert_eq!(
-        agent["ports"],
-        json!([{ "ifIndex": 1, "name": "swp1", "speed": 10_000_000_000_u64, "up": true, "findings": [] }])
+        port,
+        json!({ "ifIndex": 1, "name": "swp1", "speed": 10_000_000_000_u64, "up": true, "findings": [] })
     );
+    assert_eq!(agent["ports"].as_array().unwrap().len(), 1);
+    // 1G in frames of 1500 bytes, of which one in 2500 is sampled.
+    assert_eq!(
+        json!([detection["path"], detection["threshold"]]),
+        json!(["count", 1_000_000_000]),
+        "TCP without timestamps"
+    );
+    let per_second = detection["samplesPerSecond"].as_f64().unwrap();
+    assert!((per_second - 33.3).abs() < 0.1, "{detection}");
+    let [median, p99] = ["median", "p99"].map(|name| detection[name].as_f64().unwrap());
+    assert!(0.1 < median && median < p99 && p99 < 2.0, "{detection}");
     // 31 frames of 1500 bytes and 30 of 500; a sample stands for 1000 times as much.
     let mean = 61_500.0 / 61.0;
     for (name, value) in [
@@ -314,7 +327,9 @@ fn the_doctor_says_what_was_sampled_and_the_command_shows_it() {
     assert_eq!(lines[0], "agent 10.0.0.1: 10 datagrams, 0 lost");
     let words: Vec<&str> = lines[2].split_whitespace().collect();
     assert_eq!(words[..5], ["0:1", "swp1", "10G", "1:1000", "1:2500"], "{table}");
-    assert_eq!(words[words.len() - 3..], ["0", "1008", "128"], "{table}");
+    assert_eq!(words[7..10], ["0", "1008", "128"], "{table}");
+    let seconds = format!("{median:.2}");
+    assert_eq!(words[10..13], ["count", &seconds, "s"], "{table}");
     assert!(
         lines[3].starts_with(&format!("  critical 0:1: {sentence}")),
         "{table}"

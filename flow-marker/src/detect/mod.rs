@@ -40,6 +40,7 @@ use entry::Before;
 use fired::Fired;
 use judge::{Case, Judge};
 use profile::Rule;
+use sequence::AMBIGUOUS;
 use table::{Found, Table};
 use trail::Trail;
 
@@ -116,6 +117,16 @@ pub enum Path {
 }
 
 impl Path {
+    /// By what a flow is judged, when its packets tell when they were sent or not, and one of its samples stands for so many
+    /// bytes.
+    pub fn of(profile: Profile, is_timed: bool, bytes_per_sample: f64) -> Self {
+        match profile {
+            Profile::Average => Self::Average,
+            _ if is_timed && bytes_per_sample <= AMBIGUOUS => Self::Sequence,
+            _ => Self::Count,
+        }
+    }
+
     /// The name in answers and logs.
     pub const fn name(self) -> &'static str {
         match self {
@@ -277,6 +288,11 @@ impl Detector {
     pub const fn with_spacing(mut self, share: f64) -> Self {
         self.spacing = share;
         self
+    }
+
+    /// How much evidence it asks for.
+    pub const fn profile(&self) -> Profile {
+        self.profile
     }
 
     /// The table of all flows that are not elephants.

@@ -10,7 +10,7 @@ use shared::units::BitRate;
 use super::edges::Edges;
 use super::topology::Topology;
 use crate::clock::Time;
-use crate::config::{Config, Interface, Role, Threshold, is_interface_name};
+use crate::config::{Config, Interface, Profile, Role, Threshold, is_interface_name};
 use crate::detect::{Clock, Detector, Effective, Event, Observation, Outcome, Segment};
 use crate::flow::{AgentId, Direction, Fingerprint, FiveTuple, FlowHasher, FlowKey, Lags};
 use crate::inventory::{Inventory, Member, NotAdmitted, Port, Roster, Switch, TooManyPorts};
@@ -384,6 +384,27 @@ impl Elephants {
             return None;
         }
         threshold
+    }
+
+    /// How much evidence makes an elephant.
+    pub(super) const fn profile(&self) -> Profile {
+        self.detector.profile()
+    }
+
+    /// The rate that makes an elephant on a port of a switch, or that would if the agent were one of the inventory; `speed` is
+    /// what its counters say. `None` where none is looked for.
+    pub(super) fn threshold_at(
+        &self,
+        agent: Option<AgentId>,
+        port: u32,
+        speed: Option<BitRate>,
+    ) -> Option<BitRate> {
+        let known = agent.and_then(|id| self.inventory.switch(id)?.port(port));
+        if known.is_some_and(|port| port.role == Role::Core) {
+            return None;
+        }
+        let speed = known.and_then(|port| port.speed).or(speed);
+        self.threshold.of_port(speed, self.threshold_max)
     }
 
     /// Remembers the speed of a port, in bits per second, as its counters tell it.

@@ -4,6 +4,8 @@
 //! them back and loses some (`agent`), decoded, read and decided as a receiving thread does it (`collector`), by several
 //! methods at once (`contender`). With a seed, and the same on every machine.
 
+/// Detection times of any port, from a table.
+pub mod expected;
 mod report;
 mod chart;
 mod experiment;
@@ -76,8 +78,14 @@ pub struct SimulateArgs {
     #[arg(long, default_value_t = 10.0)]
     hours: f64,
     /// What the elephants and most mice are
-    #[arg(long, value_enum, default_value = "tcp")]
-    carrier: CarrierName,
+    #[arg(
+        long,
+        value_name = "CARRIER",
+        value_enum,
+        value_delimiter = ',',
+        default_value = "tcp"
+    )]
+    carrier: Vec<CarrierName>,
     /// The unit of the senders' TCP timestamps in nanoseconds
     #[arg(long, value_name = "NS", default_value_t = 1_000_000)]
     tick: u32,
@@ -85,8 +93,8 @@ pub struct SimulateArgs {
     #[arg(long, value_name = "SHARE", default_value_t = 0.001)]
     retransmits: f64,
     /// Samples that the agent puts into a datagram
-    #[arg(long, value_name = "SAMPLES", default_value_t = 7)]
-    batch: usize,
+    #[arg(long, value_name = "SAMPLES", value_delimiter = ',', default_value = "7")]
+    batch: Vec<usize>,
     /// How long the agent waits for so many, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 1.0)]
     hold: f64,
@@ -197,7 +205,9 @@ fn check(args: &SimulateArgs) -> anyhow::Result<()> {
         "--frame: 64 to 65535 bytes"
     );
     anyhow::ensure!(
-        args.sampling.iter().all(|rate| *rate > 0) && args.batch > 0 && args.tick > 0,
+        args.sampling.iter().all(|rate| *rate > 0)
+            && args.batch.iter().all(|batch| *batch > 0)
+            && args.tick > 0,
         "--sampling, --batch, --tick: at least 1"
     );
     anyhow::ensure!(
@@ -211,36 +221,49 @@ fn check(args: &SimulateArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Every combination of speed, sampling rate and frame size.
+/// Every combination of what there may be several of.
 fn setups(args: &SimulateArgs) -> Vec<Setup> {
     let mut setups = Vec::new();
     for &link in &args.link {
         for &rate in &args.sampling {
             for &frame in &args.frame {
-                let threshold = random::whole(link.as_f64() * args.threshold / 100.0).max(1);
-                setups.push(Setup {
-                    link,
-                    threshold: BitRate::from_bits_per_second(threshold),
-                    frame,
-                    sending: Sending {
-                        rate,
-                        batch: args.batch,
-                        hold: args.hold,
-                        loss: args.loss,
-                    },
-                    carrier: match args.carrier {
-                        CarrierName::Tcp => Carrier::Tcp { tick: args.tick },
-                        CarrierName::PlainTcp => Carrier::PlainTcp,
-                        CarrierName::Udp => Carrier::Udp,
-                    },
-                    retransmits: args.retransmits,
-                    background: args.background,
-                    seed: args.seed,
-                });
+                for &carrier in &args.carrier {
+                    for &batch in &args.batch {
+                        setups.push(setup(args, (link, frame), (rate, batch), carrier));
+                    }
+                }
             }
         }
     }
     setups
+}
+
+fn setup(
+    args: &SimulateArgs,
+    (link, frame): (BitRate, u32),
+    (rate, batch): (u32, usize),
+    carrier: CarrierName,
+) -> Setup {
+    let threshold = random::whole(link.as_f64() * args.threshold / 100.0).max(1);
+    Setup {
+        link,
+        threshold: BitRate::from_bits_per_second(threshold),
+        frame,
+        sending: Sending {
+            rate,
+            batch,
+            hold: args.hold,
+            loss: args.loss,
+        },
+        carrier: match carrier {
+            CarrierName::Tcp => Carrier::Tcp { tick: args.tick },
+            CarrierName::PlainTcp => Carrier::PlainTcp,
+            CarrierName::Udp => Carrier::Udp,
+        },
+        retransmits: args.retransmits,
+        background: args.background,
+        seed: args.seed,
+    }
 }
 
 #[cfg(test)]

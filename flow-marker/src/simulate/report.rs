@@ -86,10 +86,12 @@ impl Report {
         let per_sample = f64::from(setup.sending.rate) * f64::from(setup.frame);
         writeln!(
             out,
-            "{} port, 1:{}, {}-byte frames: an elephant has {}, a sample stands for {}, {:.3} samples a second at the threshold",
+            "{} port, 1:{}, {}-byte frames of {}, {} to a datagram: an elephant has {}, a sample stands for {}, {:.3} samples a second at the threshold",
             setup.link,
             setup.sending.rate,
             setup.frame,
+            setup.carrier.name(),
+            setup.sending.batch,
             setup.threshold,
             bytes(per_sample),
             setup.threshold_bytes() / per_sample,
@@ -187,7 +189,7 @@ impl Report {
     /// Writes all figures.
     pub(super) fn write_csv(&self, path: &Path) -> anyhow::Result<()> {
         let mut text = String::from(
-            "method,link_bps,threshold_bps,sampling_rate,frame_bytes,batch,loss,share_of_threshold,runs,found,median_s,p99_s,mix,hours,false_marks,false_marks_per_hour,false_marks_per_hour_95\n",
+            "method,carrier,link_bps,threshold_bps,sampling_rate,frame_bytes,batch,loss,share_of_threshold,runs,found,median_s,p99_s,mix,hours,false_marks,false_marks_per_hour,false_marks_per_hour_95\n",
         );
         for row in &self.rows {
             let Setup {
@@ -195,12 +197,14 @@ impl Report {
                 threshold,
                 frame,
                 sending,
+                carrier,
                 ..
             } = &row.setup;
             let _ = write!(
                 text,
-                "{},{},{},{},{frame},{},{},",
+                "{},{},{},{},{},{frame},{},{},",
                 row.method.name(),
+                carrier.name(),
                 link.bits_per_second(),
                 threshold.bits_per_second(),
                 sending.rate,

@@ -3,6 +3,7 @@
 use clap::Parser;
 
 use super::*;
+use crate::config::Profile;
 
 #[derive(Parser)]
 struct Line {
@@ -49,9 +50,9 @@ fn the_same_seed_gives_the_same_figures() {
 fn medians_are_those_that_theory_gives() {
     // The first sample comes after Exp(λ), and the next one after B/rate of it: ln 2 of two together is 1.68/λ.
     for (profile, seconds) in [
-        (crate::config::Profile::Fast, 0.324),
-        (crate::config::Profile::Balanced, 0.72),
-        (crate::config::Profile::Strict, 1.0),
+        (Profile::Fast, 0.324),
+        (Profile::Balanced, 0.72),
+        (Profile::Strict, 1.0),
     ] {
         for (share, gap) in [(1.0, 0.12), (10.0, 0.012)] {
             let expected = seconds / share + 1.68 * gap;
@@ -92,13 +93,47 @@ fn losses_are_made_up_for_by_the_pool() {
         background: 0.5,
         ..setup()
     };
-    let methods = [
-        Method::Profile(crate::config::Profile::Balanced),
-        Method::NoEffective,
-    ];
+    let methods = [Method::Profile(Profile::Balanced), Method::NoEffective];
     let times = experiment::detection(&setup, &methods, 2.0, 101);
     let [with, without] = [0, 1].map(|method| statistics::quantile(&times[method], 0.5));
     assert!(with * 1.3 < without, "{with} {without}");
+}
+
+#[test]
+fn the_table_has_what_is_simulated() {
+    use crate::detect::Path;
+    use expected::{Case, SHARE};
+    for (profile, path, held, rate) in [
+        (Profile::Balanced, Path::Sequence, true, 1000),
+        (Profile::Fast, Path::Sequence, false, 4167),
+        (Profile::Strict, Path::Count, false, 1000),
+        (Profile::Average, Path::Average, true, 8333),
+    ] {
+        let case = Case { profile, path, held };
+        let setup = Setup {
+            sending: Sending {
+                rate,
+                batch: if held { 7 } else { 1 },
+                ..setup().sending
+            },
+            carrier: match path {
+                Path::Count => Carrier::Udp,
+                Path::Sequence | Path::Average => setup().carrier,
+            },
+            retransmits: 0.001,
+            ..setup()
+        };
+        let times = experiment::detection(&setup, &[Method::Profile(profile)], SHARE, 301);
+        let per_sample = f64::from(rate * setup.frame);
+        let known = case.expected(expected::samples_per_second(setup.threshold, per_sample));
+        for (of, known, tolerance) in [(0.5, known.median, 0.12), (0.99, known.p99, 0.35)] {
+            let found = statistics::quantile(&times[0], of);
+            assert!(
+                (found / known - 1.0).abs() < tolerance,
+                "{case:?} {of}: {found} {known}"
+            );
+        }
+    }
 }
 
 #[test]

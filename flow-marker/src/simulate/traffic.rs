@@ -104,6 +104,15 @@ const fn low(number: u64) -> u32 {
 const HEADERS: u32 = 14 + 20 + 32 + 4;
 
 impl Carrier {
+    /// The name on the command line and in tables.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Tcp { .. } => "tcp",
+            Self::PlainTcp => "plain-tcp",
+            Self::Udp => "udp",
+        }
+    }
+
     /// Bytes that a frame carries of the stream.
     pub(super) const fn payload(self, frame: u32) -> u32 {
         let headers = match self {

@@ -66,6 +66,7 @@ pub struct AgentDoctor {
     pub(super) ports: Places<u32, Port>,
     pub(super) datagrams: u64,
     pub(super) datagrams_lost: u64,
+    pub(super) flow_samples: u64,
     /// Samples of data sources and ports that had no room.
     pub(super) refused: u64,
     pub(super) first: Option<Time>,
@@ -89,6 +90,7 @@ impl AgentDoctor {
     /// Takes a flow sample.
     pub fn observe_flow(&mut self, seen: &FlowSeen, now: Time) {
         self.first.get_or_insert(now);
+        self.flow_samples += 1;
         let Some(sampler) = self.samplers.entry(seen.source, &mut self.share) else {
             self.refused += 1;
             return;

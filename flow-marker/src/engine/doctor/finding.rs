@@ -38,8 +38,10 @@ pub enum Kind {
     RateChanged,
     /// The rate that is in effect is another.
     RateDiffers,
-    /// The rate is too coarse for the port.
+    /// The rate is too coarse for the port: elephants are found late.
     TooCoarse,
+    /// TCP does not say when its packets were sent.
+    NoClock,
     /// Headers end before the ports.
     HeaderCut,
     /// Headers end before the ports inside a tunnel.

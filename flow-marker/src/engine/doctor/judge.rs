@@ -2,13 +2,12 @@
 
 use std::time::Duration;
 
-use shared::units::BitRate;
-
 use super::agent::AgentDoctor;
 use super::finding::{Finding, Kind, Severity};
 use super::port::Port;
 use super::sampler::{Pool, Sampler, Span};
 use crate::clock::Time;
+use crate::config::Profile;
 use crate::sflow::DataSource;
 
 /// How long counters may take to come at all: the slowest agents in use poll each minute.
@@ -63,10 +62,9 @@ pub(super) fn of_agent(agent: &AgentDoctor, now: Time) -> Vec<Finding> {
 /// What concerns a data source.
 pub(super) fn of_source(
     source: DataSource,
-    sampler: &Sampler,
-    span: &Span,
-    port: Option<&Port>,
+    (sampler, span): (&Sampler, &Span),
     counter_rate: Option<f64>,
+    profile: Profile,
     now: Time,
 ) -> Vec<Finding> {
     let mut findings = Vec::new();
@@ -74,9 +72,7 @@ pub(super) fn of_source(
     findings.extend(changed_finding(sampler, now));
     findings.extend(loss_findings(span));
     findings.extend(header_findings(span));
-    if let Some(port) = port {
-        findings.extend(coarse_finding(sampler.rate, span, port));
-    }
+    findings.extend(clock_finding(span, profile));
     match span.pool(sampler.rate) {
         Pool::Still => findings.push(Finding::new(
             Severity::Info,
@@ -159,14 +155,17 @@ fn changed_finding(sampler: &Sampler, now: Time) -> Option<Finding> {
         return None;
     }
     let often = sampler.changes >= 3;
+    let changes = match sampler.changes {
+        1 => "1 change was".to_owned(),
+        changes => format!("{changes} changes were"),
+    };
     Some(Finding::new(
         if often { Severity::Warning } else { Severity::Info },
         Kind::RateChanged,
         format!(
-            "Its sampling rate went from 1:{before} to 1:{} {:.0} s ago; {} changes were seen.",
+            "Its sampling rate went from 1:{before} to 1:{} {:.0} s ago; {changes} seen.",
             sampler.rate,
             now.since(at).as_secs_f64(),
-            sampler.changes
         ),
         if often {
             "The agent adapts its rate to load: choose a rate that it can keep at the highest load."
@@ -242,34 +241,27 @@ fn header_findings(span: &Span) -> Vec<Finding> {
     findings
 }
 
-/// A flow of a tenth of the port's speed should give 8 samples a second, as the usual rates do (1:1000 at 1 Gb/s).
-fn coarse_finding(rate: u32, span: &Span, port: &Port) -> Option<Finding> {
-    const SAMPLES: f64 = 8.0;
-    if port.speed == 0 || rate == 0 || span.largest == 0 {
+/// Flows whose packets do not tell when they were sent are judged by counts.
+fn clock_finding(span: &Span, profile: Profile) -> Option<Finding> {
+    /// Ethernet with a tag, IPv6 and TCP with timestamps.
+    const WITH_TIMESTAMPS: u32 = 18 + 40 + 32;
+    let untimed = span.tcp_bytes - span.timed_bytes;
+    let part = share(untimed, span.frame_bytes);
+    if profile == Profile::Average || span.frames < 50 || part <= 0.5 {
         return None;
     }
-    let tenth = port.speed as f64 / 10.0;
-    let frame_bits = f64::from(span.largest) * 8.0;
-    let samples = tenth / (frame_bits * f64::from(rate));
-    if samples >= SAMPLES / 2.0 {
-        return None;
-    }
-    let needed = (tenth / (frame_bits * SAMPLES)).max(1.0);
-    let magnitude = 10_f64.powf(needed.log10().floor());
-    let round = (needed / magnitude).floor() * magnitude;
     Some(Finding::new(
-        if samples < SAMPLES / 16.0 {
-            Severity::Critical
-        } else {
-            Severity::Warning
-        },
-        Kind::TooCoarse,
+        Severity::Warning,
+        Kind::NoClock,
         format!(
-            "At 1:{rate} a flow of 10 % of {} with frames of {} bytes gives {samples:.2} samples a second.",
-            BitRate::from_bits_per_second(port.speed),
-            span.largest
+            "{:.0} % of its bytes are TCP without timestamps: these flows are found by counts, which takes longer.",
+            part * 100.0
         ),
-        format!("Sample 1:{round:.0} or finer on this port."),
+        if span.header_bytes < WITH_TIMESTAMPS {
+            "Raise the header size on the agent to 128 bytes."
+        } else {
+            "Turn on TCP timestamps (RFC 7323) on the hosts."
+        },
     ))
 }
 

@@ -7,16 +7,18 @@
 mod text;
 mod report;
 mod judge;
+mod detection;
 mod finding;
 mod agent;
 mod port;
 mod sampler;
 
 pub use agent::AgentDoctor;
+pub use detection::{Detecting, Detection};
 pub use finding::{Finding, Kind, Severity};
 pub use port::CountersSeen;
 pub use report::{AgentReport, FrameSizes, PortReport, Report, SourceReport};
-pub use sampler::{FlowSeen, HeaderSeen};
+pub use sampler::{FlowSeen, HeaderSeen, Told};
 pub use text::render;
 
 #[cfg(test)]

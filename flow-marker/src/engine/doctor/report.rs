@@ -6,11 +6,13 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::agent::AgentDoctor;
+use super::detection::{self, Around, Detecting, Detection};
 use super::finding::Finding;
 use super::judge;
 use super::port::Port;
 use super::sampler::{SIZES, Sampler};
 use crate::clock::Time;
+use crate::config::Profile;
 use crate::sflow::DataSource;
 
 /// Everything that the doctor has to say.
@@ -116,13 +118,17 @@ pub struct PortReport {
     /// Seconds between its counters.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub counter_interval: Option<f64>,
+    /// How long detection takes here; missing where none is looked for, or too little is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub detection: Option<Detection>,
     /// What was found.
     pub findings: Vec<Finding>,
 }
 
 impl AgentDoctor {
-    /// What can be said of the agent now; `address` is its own.
-    pub fn report(&self, address: IpAddr, now: Time) -> AgentReport {
+    /// What can be said of the agent now; `address` is its own, and `detecting` how elephants are looked for on it.
+    pub fn report(&self, address: IpAddr, detecting: &Detecting<'_>, now: Time) -> AgentReport {
+        let around = Around::new(self, detecting, now);
         let sources = self.samplers.sorted().into_iter();
         let ports = self.ports.sorted().into_iter();
         AgentReport {
@@ -130,17 +136,22 @@ impl AgentDoctor {
             datagrams: self.datagrams,
             datagrams_lost: self.datagrams_lost,
             sources: sources
-                .map(|(source, sampler)| of_source(*source, sampler, self, now))
+                .map(|(source, sampler)| of_source(*source, sampler, (self, detecting.profile), now))
                 .collect(),
             ports: ports
-                .map(|(index, port)| of_port(*index, port, self, now))
+                .map(|(index, port)| of_port(*index, port, self, (&around, now)))
                 .collect(),
             findings: judge::of_agent(self, now),
         }
     }
 }
 
-fn of_source(source: DataSource, sampler: &Sampler, agent: &AgentDoctor, now: Time) -> SourceReport {
+fn of_source(
+    source: DataSource,
+    sampler: &Sampler,
+    (agent, profile): (&AgentDoctor, Profile),
+    now: Time,
+) -> SourceReport {
     let span = sampler.span(now);
     let port = source.if_index().and_then(|index| agent.ports.get(index));
     let counter_rate = port.and_then(Port::frames_per_sample);
@@ -152,7 +163,7 @@ fn of_source(source: DataSource, sampler: &Sampler, agent: &AgentDoctor, now: Ti
         sampling_rate: rate,
         pool_rate: span.effective_rate(rate),
         counter_rate,
-        samples_per_second: share_f64(span.samples.saturating_sub(1), span.seconds()),
+        samples_per_second: span.rate(),
         samples: span.samples,
         samples_lost: span.lost,
         agent_drops: span.drops,
@@ -174,25 +185,26 @@ fn of_source(source: DataSource, sampler: &Sampler, agent: &AgentDoctor, now: Ti
         bytes_per_sample: mean.filter(|_| rate > 0).map(|mean| mean * f64::from(rate)),
         header_bytes: span.header_bytes,
         last_sample: now.since(sampler.last_at()).as_secs_f64(),
-        findings: judge::of_source(source, sampler, span, port, counter_rate, now),
+        findings: judge::of_source(source, (sampler, span), counter_rate, profile, now),
     }
 }
 
-fn share_f64(count: u64, seconds: f64) -> f64 {
-    if seconds > 0.0 {
-        count as f64 / seconds
-    } else {
-        0.0
-    }
-}
-
-fn of_port(if_index: u32, port: &Port, agent: &AgentDoctor, now: Time) -> PortReport {
+fn of_port(
+    if_index: u32,
+    port: &Port,
+    agent: &AgentDoctor,
+    (around, now): (&Around<'_>, Time),
+) -> PortReport {
+    let (detection, slow) = detection::of_port(if_index, port, agent, around).unzip();
+    let mut findings = judge::of_port(if_index, port, agent, now);
+    findings.extend(slow.flatten());
     PortReport {
         if_index,
         name: port.name.clone(),
         speed: port.speed,
         up: port.is_up,
         counter_interval: port.interval.map(|interval| interval.as_secs_f64()),
-        findings: judge::of_port(if_index, port, agent, now),
+        detection,
+        findings,
     }
 }

@@ -19,6 +19,17 @@ pub enum HeaderSeen {
     Missing,
 }
 
+/// What a sampled packet tells of its flow besides that it passed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Told {
+    /// How far its stream has come, and when: TCP with timestamps, or with the agent's timestamp of the sample.
+    Timed,
+    /// How far its stream has come: TCP.
+    Untimed,
+    /// Nothing.
+    Nothing,
+}
+
 /// What the doctor wants to know of a flow sample.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FlowSeen {
@@ -42,6 +53,8 @@ pub struct FlowSeen {
     pub header_bytes: u32,
     /// How far it could be read.
     pub header: HeaderSeen,
+    /// What it tells of its flow.
+    pub told: Told,
 }
 
 /// The sizes into which frames are sorted: upper bounds in bytes, the last without.
@@ -67,6 +80,9 @@ pub(super) struct Span {
     pub(super) drops: u64,
     pub(super) frames: u64,
     pub(super) frame_bytes: u64,
+    /// Of them in TCP, and of these such that tell when they were sent.
+    pub(super) tcp_bytes: u64,
+    pub(super) timed_bytes: u64,
     pub(super) largest: u32,
     pub(super) sizes: [u64; SIZES.len()],
     pub(super) header_bytes: u32,
@@ -129,6 +145,13 @@ impl Sampler {
         if let Some(bytes) = seen.frame_bytes {
             span.frames += 1;
             span.frame_bytes += u64::from(bytes);
+            let (in_tcp, timed) = match seen.told {
+                Told::Timed => (true, true),
+                Told::Untimed => (true, false),
+                Told::Nothing => (false, false),
+            };
+            span.tcp_bytes += u64::from(bytes) * u64::from(in_tcp);
+            span.timed_bytes += u64::from(bytes) * u64::from(timed);
             span.largest = span.largest.max(bytes);
             if let Some(count) = SIZES
                 .iter()
@@ -226,6 +249,16 @@ impl Span {
     pub(super) fn seconds(&self) -> f64 {
         self.since
             .map_or(0.0, |since| self.until.since(since).as_secs_f64())
+    }
+
+    /// Samples a second.
+    pub(super) fn rate(&self) -> f64 {
+        let seconds = self.seconds();
+        if seconds > 0.0 {
+            self.samples.saturating_sub(1) as f64 / seconds
+        } else {
+            0.0
+        }
     }
 
     pub(super) fn pool(&self, rate: u32) -> Pool {

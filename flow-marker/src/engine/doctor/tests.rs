@@ -4,9 +4,11 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use proptest::prelude::*;
+use shared::units::BitRate;
 
 use super::*;
 use crate::clock::Time;
+use crate::config::Profile;
 use crate::flow::Direction;
 use crate::sflow::{DataSource, Interface, SourceClass};
 
@@ -32,8 +34,18 @@ fn sample(n: u32) -> FlowSeen {
         frame_bytes: Some(1514),
         header_bytes: 128,
         header: HeaderSeen::Whole,
+        told: Told::Timed,
     }
 }
+
+/// 10 % of a port's speed, with the usual profile.
+const DETECTING: Detecting<'static> = Detecting {
+    profile: Profile::Balanced,
+    threshold: &|_, speed| {
+        let tenth = speed?.bits_per_second() / 10;
+        Some(BitRate::from_bits_per_second(tenth))
+    },
+};
 
 fn counters(frames: u32) -> CountersSeen<'static> {
     CountersSeen {
@@ -48,7 +60,7 @@ fn counters(frames: u32) -> CountersSeen<'static> {
 
 fn report_at(doctor: &AgentDoctor, seconds: f64) -> Report {
     Report {
-        agents: vec![doctor.report(agent(), at(seconds))],
+        agents: vec![doctor.report(agent(), &DETECTING, at(seconds))],
     }
 }
 
@@ -107,7 +119,19 @@ fn a_healthy_port_has_figures_and_no_findings() {
         (frames.mean, frames.largest, frames.shares[5]),
         (1514.0, 1514, (Some(1536), 1.0))
     );
-    assert_eq!(report.agents[0].ports[0].counter_interval, Some(20.0));
+    let port = &report.agents[0].ports[0];
+    assert_eq!(port.counter_interval, Some(20.0));
+    let detection = port.detection.as_ref().unwrap();
+    assert_eq!((detection.path, detection.threshold), ("sequence", 100_000_000));
+    // As docs/DETECTION.md has it for 1G, 1:1000 and 1500 bytes, when each sample is sent at once: 0.732 / 1.19 s.
+    assert!(
+        (detection.median.unwrap() / 0.732 - 1.0).abs() < 0.1,
+        "{detection:?}"
+    );
+    assert!(
+        (detection.p99.unwrap() / 1.19 - 1.0).abs() < 0.15,
+        "{detection:?}"
+    );
 }
 
 #[test]
@@ -264,7 +288,7 @@ fn a_rate_that_changes_starts_the_figures_anew() {
     assert_eq!(finding.severity, Severity::Info);
     assert_eq!(
         finding.sentence,
-        "Its sampling rate went from 1:500 to 1:1000 100 s ago; 1 changes were seen."
+        "Its sampling rate went from 1:500 to 1:1000 100 s ago; 1 change was seen."
     );
     let often = run(|n, seen| {
         Some(FlowSeen {
@@ -297,13 +321,53 @@ fn a_coarse_rate_is_found_with_a_better_one() {
         doctor.observe_flow(&seen, at(f64::from(n)));
     }
     let report = report_at(&doctor, 100.0);
-    let findings = &report.agents[0].sources[0].findings;
-    let coarse = findings.iter().find(|f| f.kind == Kind::TooCoarse).unwrap();
+    let port = &report.agents[0].ports[0];
+    let coarse = port.findings.iter().find(|f| f.kind == Kind::TooCoarse).unwrap();
+    let Detection { median, p99, .. } = port.detection.clone().unwrap();
+    let (median, p99) = (median.unwrap(), p99.unwrap());
+    assert!(
+        (2.8..4.0).contains(&median) && (5.0..7.0).contains(&p99),
+        "{median} {p99}"
+    );
     assert_eq!(
         coarse.sentence,
-        "At 1:100000 a flow of 10 % of 100G with frames of 9018 bytes gives 1.39 samples a second."
+        format!(
+            "At 1:100000 with frames of 9018 bytes a flow of 12.5G is found by sequence numbers after {median:.1} s, \
+             in one of 100 cases after {p99:.1} s."
+        )
     );
-    assert_eq!(coarse.change, "Sample 1:10000 or finer on this port.");
+    assert_eq!(
+        coarse.change,
+        "Sample 1:10000 or finer on this port: then it is found within a second."
+    );
+    let text = render(&report);
+    let row: Vec<_> = text.lines().nth(2).unwrap().split_whitespace().collect();
+    assert_eq!(row[10..12], ["sequence", &format!("{median:.2}")], "{text}");
+}
+
+#[test]
+fn what_flows_tell_decides_by_what_they_are_found() {
+    let told = |told| run(move |_, seen| Some(FlowSeen { told, ..seen }));
+    let udp = told(Told::Nothing);
+    assert_eq!(udp.agents[0].ports[0].detection.as_ref().unwrap().path, "count");
+    assert_eq!(kinds(&udp), []);
+    let plain = told(Told::Untimed);
+    assert_eq!(plain.agents[0].ports[0].detection.as_ref().unwrap().path, "count");
+    let finding = &plain.agents[0].sources[0].findings[0];
+    assert_eq!(
+        (finding.kind, finding.change.as_str()),
+        (Kind::NoClock, "Turn on TCP timestamps (RFC 7323) on the hosts.")
+    );
+    let short = run(|_, seen| {
+        let (told, header_bytes) = (Told::Untimed, 64);
+        Some(FlowSeen {
+            told,
+            header_bytes,
+            ..seen
+        })
+    });
+    let finding = &short.agents[0].sources[0].findings[0];
+    assert_eq!(finding.change, "Raise the header size on the agent to 128 bytes.");
 }
 
 #[test]
@@ -380,7 +444,7 @@ fn a_flood_of_sources_and_ports_is_bounded() {
         };
         doctor.observe_counters(&seen, at(2.0));
     }
-    let report = doctor.report(agent(), at(3.0));
+    let report = doctor.report(agent(), &DETECTING, at(3.0));
     assert_eq!(
         (report.sources.len(), report.ports.len()),
         (AgentDoctor::MAX_PORTS, AgentDoctor::MAX_PORTS)

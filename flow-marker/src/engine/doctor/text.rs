@@ -4,8 +4,9 @@ use std::fmt::Write as _;
 
 use shared::units::BitRate;
 
+use super::detection::Detection;
 use super::finding::{Finding, Severity};
-use super::report::{AgentReport, Report, SourceReport};
+use super::report::{AgentReport, PortReport, Report, SourceReport};
 
 /// The report as plain text: a table for each agent, and its findings below, the worst first.
 pub fn render(report: &Report) -> String {
@@ -39,6 +40,9 @@ fn render_agent(agent: &AgentReport, text: &mut String) {
         "lost",
         "frame",
         "header",
+        "found by",
+        "p50",
+        "p99",
     ];
     let mut rows = vec![header.map(str::to_owned)];
     rows.extend(agent.sources.iter().map(|source| row(agent, source)));
@@ -54,13 +58,23 @@ fn render_agent(agent: &AgentReport, text: &mut String) {
     }
 }
 
-fn row(agent: &AgentReport, source: &SourceReport) -> [String; 10] {
+fn row(agent: &AgentReport, source: &SourceReport) -> [String; 13] {
     let or_dash = |value: Option<String>| value.unwrap_or_else(|| "-".to_owned());
     let index = source
         .data_source
         .strip_prefix("0:")
         .and_then(|index| index.parse().ok());
     let port = agent.ports.iter().find(|port| Some(port.if_index) == index);
+    // What samples for all ports has the slowest of them.
+    let detection = match port {
+        Some(port) => port.detection.as_ref(),
+        None if index.is_some() => None,
+        None => slowest(&agent.ports),
+    };
+    let seconds = |of: fn(&Detection) -> Option<f64>| match detection {
+        Some(detection) => of(detection).map_or_else(|| ">60 s".to_owned(), |s| format!("{s:.2} s")),
+        None => "-".to_owned(),
+    };
     let speed = port
         .filter(|port| port.speed > 0)
         .map(|port| BitRate::from_bits_per_second(port.speed));
@@ -75,12 +89,21 @@ fn row(agent: &AgentReport, source: &SourceReport) -> [String; 10] {
         source.samples_lost.to_string(),
         or_dash(source.frames.as_ref().map(|frames| format!("{:.0}", frames.mean))),
         source.header_bytes.to_string(),
+        or_dash(detection.map(|detection| detection.path.to_owned())),
+        seconds(|detection| detection.median),
+        seconds(|detection| detection.p99),
     ]
 }
 
+fn slowest(ports: &[PortReport]) -> Option<&Detection> {
+    let all = ports.iter().filter_map(|port| port.detection.as_ref());
+    let median = |detection: &Detection| detection.median.unwrap_or(f64::INFINITY);
+    all.max_by(|a, b| median(a).total_cmp(&median(b)))
+}
+
 /// Columns as wide as their widest cell; the first two to the left, numbers to the right.
-fn table(rows: &[[String; 10]], text: &mut String) {
-    let mut widths = [0; 10];
+fn table(rows: &[[String; 13]], text: &mut String) {
+    let mut widths = [0; 13];
     for row in rows {
         for (width, cell) in widths.iter_mut().zip(row) {
             *width = cell.chars().count().max(*width);

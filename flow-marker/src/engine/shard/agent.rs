@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::defined::{AllDefined, Surroundings};
 use super::sources::{AgentSources, Sources};
 use crate::clock::Time;
-use crate::engine::doctor::{AgentDoctor, CountersSeen, FlowSeen, HeaderSeen};
+use crate::engine::doctor::{AgentDoctor, CountersSeen, FlowSeen, HeaderSeen, Told};
 use crate::engine::elephants::Elephants;
 use crate::engine::metric::{Origin, Seen, Store};
 use crate::engine::outlet::Outlet;
@@ -231,7 +231,7 @@ impl Agent {
         let damaged = found.damaged;
         let packet = found.raw.map(|raw| (raw, self.header(&raw)));
         self.doctor
-            .observe_flow(&flow_seen((sample, place), packet.as_ref()), now);
+            .observe_flow(&flow_seen((sample, place), packet.as_ref(), found.recorded), now);
         if let Some(id) = self.id {
             let elephants = &mut *around.elephants;
             let packet = (packet.as_ref(), found.recorded);
@@ -430,6 +430,7 @@ fn needs(now: Time, around: &Around<'_>) -> Option<Needs> {
 fn flow_seen(
     (sample, direction): (&FlowSample<'_>, Direction),
     packet: Option<&(RawHeader<'_>, Header)>,
+    recorded: Option<u64>,
 ) -> FlowSeen {
     let header = match packet {
         None => HeaderSeen::Missing,
@@ -449,6 +450,23 @@ fn flow_seen(
         frame_bytes: packet.map(|(raw, _)| raw.frame_length),
         header_bytes: packet.map_or(0, |(raw, _)| u32::try_from(raw.header.len()).unwrap_or(u32::MAX)),
         header,
+        told: packet.map_or(Told::Nothing, |(raw, header)| told(raw, header, recorded)),
+    }
+}
+
+fn told(raw: &RawHeader<'_>, header: &Header, recorded: Option<u64>) -> Told {
+    let Some(tcp) = header
+        .transport
+        .as_ref()
+        .filter(|transport| transport.tcp.is_some())
+    else {
+        return Told::Nothing;
+    };
+    let timestamps = || tcp.tcp_view(raw.header).and_then(|tcp| tcp.timestamps());
+    if recorded.is_some() || timestamps().is_some() {
+        Told::Timed
+    } else {
+        Told::Untimed
     }
 }
 

@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use super::Shard;
 use super::defined::LiveFlows;
 use crate::clock::Time;
-use crate::engine::doctor::{AgentReport, Report};
+use crate::engine::doctor::{AgentReport, Detecting, Report};
 use crate::engine::metric::SourceName;
 use crate::engine::metric::query::{Agents, Partial, Query, View};
 use crate::flow::Aggregation;
@@ -185,7 +185,15 @@ impl Shard {
         let agents: Vec<AgentReport> = self
             .agents
             .iter()
-            .map(|(address, _, agent)| agent.doctor().report(address, now))
+            .map(|(address, _, agent)| {
+                let id = self.elephants.find(address);
+                let threshold = |port, speed| self.elephants.threshold_at(id, port, speed);
+                let detecting = Detecting {
+                    profile: self.elephants.profile(),
+                    threshold: &threshold,
+                };
+                agent.doctor().report(address, &detecting, now)
+            })
             .collect();
         Report { agents }
     }
