@@ -15,6 +15,9 @@ const MANY: u32 = 50;
 /// More than seven of eight samples lost is no network that marks can be made by; a pool that says so is wrong.
 const MOST: f64 = 8.0;
 
+/// Standard errors of a mean of distances between samples that chance explains: in one of 300 windows there are more.
+const CHANCE: f64 = 3.0;
+
 /// A longer step is a restart of the numbers, not a loss.
 const RESTART: u32 = 100_000;
 
@@ -69,15 +72,19 @@ impl Effective {
         (self.since, self.samples, self.numbered, self.pool, self.exact) = (now, 0, 0, 0, 0);
     }
 
-    /// A pool that stands still, or is computed from the rate, counts nothing; the numbers of the samples still tell what
-    /// was lost on the way.
+    /// The numbers tell exactly how many samples were lost on the way. What the agent itself does not sample only the pool
+    /// tells, and by chance its growth differs from the rate for so many samples: what could be chance counts as nothing, or
+    /// every flow would seem larger than it is in half of all windows. A pool that stands still, or is computed from the
+    /// rate, counts nothing.
     fn judge(&self) -> f64 {
-        let samples = f64::from(self.samples);
+        let numbered = f64::from(self.numbered);
+        let lost = numbered / f64::from(self.samples);
         let counts = self.pool > 0 && self.exact * 10 < self.samples * 9;
-        let factor = if counts {
-            self.pool as f64 / (samples * f64::from(self.rate.max(1)))
+        let unsampled = self.pool as f64 / (numbered * f64::from(self.rate.max(1)));
+        let factor = if counts && unsampled > 1.0 + CHANCE / numbered.sqrt() {
+            lost * unsampled
         } else {
-            f64::from(self.numbered) / samples
+            lost
         };
         factor.clamp(1.0, MOST)
     }
@@ -114,6 +121,27 @@ mod tests {
         );
         assert_eq!(factor(1, |n| n * 9000 + n % 7), 8.0, "no more than eight times");
         assert_eq!(factor(1, |n| n * 500 + n % 7), 1.0, "no less than the rate says");
+    }
+
+    #[test]
+    fn chance_is_no_loss() {
+        // Each packet is sampled with probability 1/1000, and nothing is lost.
+        let (mut effective, mut pool, mut seed, mut sum) = (Effective::default(), 0_u32, 1_u32, 0.0);
+        for n in 0..10_000_u32 {
+            seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            let unit = (f64::from(seed) + 1.0) / (f64::from(u32::MAX) + 1.0);
+            let gap = Duration::from_secs_f64(-1000.0 * unit.ln()).as_secs();
+            pool = pool.wrapping_add(u32::try_from(gap).unwrap() + 1);
+            let now = Time::from_nanos(u64::from(n) * 200_000_000);
+            sum += effective.observe(now, n, 1000, pool);
+        }
+        assert!(sum / 1e4 < 1.01, "{sum}");
+    }
+
+    #[test]
+    fn what_the_agent_does_not_sample_is_made_up_for() {
+        assert!((factor(1, |n| n * 1500 + n % 7) - 1.5).abs() < 0.01);
+        assert!((factor(2, |n| n * 1500 + n % 7) - 3.0).abs() < 0.02);
     }
 
     #[test]
