@@ -2,7 +2,10 @@
 //!
 //! Amplification is much UDP from one well-known source port to one of our hosts. A flood is much UDP to one port of one of
 //! our hosts from many sources, which tells it from one large transfer. Both come from elsewhere. What is measured is an
-//! exponential average over four seconds of what samples stand for.
+//! exponential average over four seconds of what samples stand for. TCP is flooded with packets that open connections
+//! (`opening`).
+
+mod opening;
 
 use std::hash::BuildHasher;
 use std::net::IpAddr;
@@ -15,8 +18,9 @@ use crate::clock::Time;
 use crate::config::Drops;
 use crate::flow::{AgentId, FiveTuple};
 use crate::keyed::Keyed;
-use crate::packet::IpProtocol;
+use crate::packet::{IpProtocol, TcpFlags};
 use crate::prefixes::Prefixes;
+use opening::Openings;
 
 /// Time constant of the average: attacks last for minutes, and a wrong drop is worse than a late one.
 const TAU: f64 = 4.0;
@@ -43,6 +47,19 @@ pub struct Drop {
     pub source_port: Option<u16>,
     /// The service that is attacked.
     pub destination_port: Option<u16>,
+    /// Only packets that open a TCP connection: SYN without ACK.
+    pub opening: bool,
+}
+
+/// A packet that enters the fabric here.
+#[derive(Debug, Clone, Copy)]
+pub struct Entering<'a> {
+    /// Its flow.
+    pub flow: &'a FiveTuple,
+    /// Its flags, if it is TCP.
+    pub flags: Option<TcpFlags>,
+    /// How many packets its sample stands for.
+    pub packets: u64,
 }
 
 /// An attack at this moment.
@@ -92,6 +109,7 @@ pub struct Meter {
     local: Prefixes,
     ports: Box<[u16]>,
     threshold: BitRate,
+    openings: Openings,
 }
 
 impl Meter {
@@ -108,6 +126,7 @@ impl Meter {
             local: Prefixes::new(never.chain(local).collect::<Vec<(IpNet, u32)>>()),
             ports: config.ports.clone().into(),
             threshold: config.threshold,
+            openings: Openings::new(config.syn_rate),
         }
     }
 
@@ -115,17 +134,21 @@ impl Meter {
     pub fn sample(
         &mut self,
         now: Time,
-        agent: AgentId,
-        port: u32,
-        flow: &FiveTuple,
+        (agent, port): (AgentId, u32),
+        entering: &Entering<'_>,
         bytes: u64,
     ) -> Option<Attack> {
-        // The cheapest questions first; nearly all traffic is TCP.
-        if flow.protocol != IpProtocol::UDP
-            || self.local.find(flow.destination) != Some(1)
-            || self.local.find(flow.source).is_some()
-        {
+        let flow = entering.flow;
+        // The cheapest questions first; nearly all traffic is TCP of connections that are open.
+        let asked = match entering.flags {
+            Some(flags) => self.openings.asks_for(now, flags),
+            None => flow.protocol == IpProtocol::UDP,
+        };
+        if !asked || self.local.find(flow.destination) != Some(1) || self.local.find(flow.source).is_some() {
             return None;
+        }
+        if flow.protocol == IpProtocol::TCP {
+            return self.openings.sample(now, (agent, port), entering, bytes);
         }
         let amplified = self.ports.contains(&flow.source_port);
         let drop = Drop {
@@ -134,6 +157,7 @@ impl Meter {
             protocol: flow.protocol,
             source_port: amplified.then_some(flow.source_port),
             destination_port: (!amplified).then_some(flow.destination_port),
+            opening: false,
         };
         let source = self.hash.hash_one(bits(flow.source));
         let threshold = self.threshold.as_f64();
@@ -220,12 +244,12 @@ mod tests {
     use super::*;
     use crate::config::Config;
 
-    fn meter() -> Meter {
+    pub(super) fn meter() -> Meter {
         let text = "[drop]\nlocal = [\"10.0.0.0/8\"]\nexclude = [\"10.9.0.0/16\"]\nthreshold = \"100M\"\n";
         Meter::new(&Config::parse(Path::new("t"), text).unwrap().drop)
     }
 
-    fn flow(source: u8, destination: &str, source_port: u16) -> FiveTuple {
+    pub(super) fn flow(source: u8, destination: &str, source_port: u16) -> FiveTuple {
         FiveTuple {
             source: [192, 0, 2, source].into(),
             destination: destination.parse().unwrap(),
@@ -235,19 +259,29 @@ mod tests {
         }
     }
 
+    /// A sample of a flow that stands for so many bytes, one each 10 ms.
+    fn sample(meter: &mut Meter, n: u64, flow: &FiveTuple, bytes: u64) -> Option<Attack> {
+        let tcp = flow.protocol == IpProtocol::TCP;
+        let entering = Entering {
+            flow,
+            flags: tcp.then_some(TcpFlags::ACK),
+            packets: 1000,
+        };
+        meter.sample(
+            Time::from_nanos(n * 10_000_000),
+            (AgentId(0), 3),
+            &entering,
+            bytes,
+        )
+    }
+
     /// The first attack within five seconds of samples at this rate, and when.
     fn first(mbps: u64, flow_of: impl Fn(u8) -> FiveTuple) -> Option<(u64, Attack)> {
         let mut meter = meter();
         (0..500_u64).find_map(|n| {
             let flow = flow_of(u8::try_from(n % 250).unwrap());
             // A sample each 10 ms.
-            let attack = meter.sample(
-                Time::from_nanos(n * 10_000_000),
-                AgentId(0),
-                3,
-                &flow,
-                mbps * 1250,
-            )?;
+            let attack = sample(&mut meter, n, &flow, mbps * 1250)?;
             Some((n * 10, attack))
         })
     }
@@ -294,12 +328,8 @@ mod tests {
     #[test]
     fn an_attack_is_told_each_second() {
         let mut meter = meter();
-        let told = (0..500_u64).filter(|n| {
-            let now = Time::from_nanos(n * 10_000_000);
-            meter
-                .sample(now, AgentId(0), 3, &flow(1, "10.1.1.1", 53), 1_250_000)
-                .is_some()
-        });
+        let told =
+            (0..500_u64).filter(|n| sample(&mut meter, *n, &flow(1, "10.1.1.1", 53), 1_250_000).is_some());
         assert_eq!(told.count(), 5);
     }
 }

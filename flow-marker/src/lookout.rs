@@ -9,12 +9,12 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
-use crate::attack::{Attack, Meter};
+use crate::attack::{Attack, Entering, Meter};
 use crate::blacklist::teller::{Sighting, Teller};
 use crate::blacklist::watch::Watch;
 use crate::clock::Time;
 use crate::config::Drops;
-use crate::flow::{AgentId, FiveTuple};
+use crate::flow::AgentId;
 
 /// What was seen.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -60,7 +60,7 @@ impl Lookout {
     }
 
     /// Takes a sample: the addresses of its packet, the ifIndex of the port that it entered by, and the bytes that it stands
-    /// for. `flow` is only to be given for packets that enter the fabric here, since that is where they can be dropped.
+    /// for. `entering` is only to be given for packets that enter the fabric here, since that is where they can be dropped.
     #[inline]
     pub fn sample(
         &mut self,
@@ -68,7 +68,7 @@ impl Lookout {
         agent: AgentId,
         port: u32,
         (source, destination): (IpAddr, IpAddr),
-        flow: Option<&FiveTuple>,
+        entering: Option<&Entering<'_>>,
         bytes: u64,
     ) {
         if self.watch.may_hit(source, destination)
@@ -78,8 +78,8 @@ impl Lookout {
         {
             self.teller.untold(&sighting);
         }
-        if let Some(flow) = flow
-            && let Some(attack) = self.meter.sample(now, agent, port, flow, bytes)
+        if let Some(entering) = entering
+            && let Some(attack) = self.meter.sample(now, (agent, port), entering, bytes)
         {
             // It is told again in a second, as long as it goes on.
             (self.tell)(Sign::Attack(attack));

@@ -139,6 +139,9 @@ impl fmt::Display for Action {
                 if let Some(port) = drop.destination_port {
                     write!(f, " port {port}")?;
                 }
+                if drop.opening {
+                    write!(f, ", only what opens connections")?;
+                }
                 Ok(())
             }
         }

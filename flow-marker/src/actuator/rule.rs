@@ -87,6 +87,9 @@ fn drop_rule(interface: &str, drop: &Drop) -> String {
     if let Some(port) = drop.destination_port {
         let _ = write!(rule, " --dport {port}");
     }
+    if drop.opening {
+        rule += " -m tcp --tcp-flags SYN,ACK SYN";
+    }
     rule + " -j DROP"
 }
 
@@ -190,6 +193,7 @@ mod tests {
             protocol: IpProtocol::UDP,
             source_port: Some(53),
             destination_port: None,
+            opening: false,
         };
         let rule = |drop| lines(Platform::Cumulus, &control(Action::Drop(drop)));
         assert_eq!(
@@ -206,6 +210,11 @@ mod tests {
         assert_eq!(
             rule(drop)[2],
             "-A FORWARD --in-interface swp+ -s 2001:db8::2 -d 2001:db8::1 -p udp --dport 443 -j DROP"
+        );
+        (drop.protocol, drop.opening) = (IpProtocol::TCP, true);
+        assert_eq!(
+            rule(drop)[2],
+            "-A FORWARD --in-interface swp+ -s 2001:db8::2 -d 2001:db8::1 -p tcp --dport 443 -m tcp --tcp-flags SYN,ACK SYN -j DROP"
         );
     }
 }

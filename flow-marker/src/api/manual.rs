@@ -137,6 +137,7 @@ fn what(members: &Map<String, Value>) -> Result<What, WrongMember> {
             protocol: needed(protocol, "protocol")?,
             source_port: sport,
             destination_port: dport,
+            opening: false,
         })),
         Some("capture") => {
             let other = [

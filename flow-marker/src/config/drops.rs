@@ -19,6 +19,8 @@ pub struct Drops {
     pub local: Vec<IpNet>,
     /// The rate towards one host that makes an attack.
     pub threshold: BitRate,
+    /// The packets a second that open TCP connections to one service which make a flood.
+    pub syn_rate: u32,
     /// UDP source ports that answer more than they are asked: amplification.
     pub ports: Vec<u16>,
     /// Drops on one switch at most.
@@ -35,6 +37,7 @@ pub(super) struct Table {
     mode: Spanned<Mode>,
     local: Vec<Prefix>,
     threshold: BitRate,
+    syn_rate: u32,
     ports: Vec<u16>,
     max_rules: MaxRules,
     ttl: Spanned<TimeSpan>,
@@ -52,6 +55,8 @@ impl Default for Table {
             mode: Spanned::new(0..0, Mode::default()),
             local: Vec::new(),
             threshold: BitRate::from_bits_per_second(1_000_000_000),
+            // A server of today takes as many new connections, and no more.
+            syn_rate: 50_000,
             ports: AMPLIFIERS.to_vec(),
             max_rules: MaxRules(4),
             ttl: Spanned::new(0..0, TimeSpan(Duration::from_secs(300))),
@@ -83,6 +88,7 @@ impl Table {
             mode: self.mode.into_inner(),
             local,
             threshold: self.threshold,
+            syn_rate: self.syn_rate,
             ports: self.ports,
             max_rules: self.max_rules.0,
             ttl: (ttl, ttl_max),

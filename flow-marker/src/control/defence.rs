@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use shared::AclName;
+use shared::units::BitRate;
 
 use crate::actuator::{Action, Control, Drop, Kind};
 use crate::attack::Attack;
@@ -35,6 +36,8 @@ pub enum Met {
     Full,
     /// It is from no switch of the inventory.
     Nowhere,
+    /// No rule stops it without doing its work: it is told of, and nothing else.
+    Unruled(String),
 }
 
 #[derive(Debug, Clone)]
@@ -57,7 +60,12 @@ pub struct Defence {
     past: BTreeMap<AclName, (Duration, Time)>,
     /// Until when attacks are not dropped since somebody has released their drop.
     resting: BTreeMap<AclName, Time>,
+    /// When attacks that no rule stops were last seen.
+    unruled: BTreeMap<AclName, Time>,
 }
+
+/// Attacks that no rule stops, at once: beyond it they are not told of.
+const MOST_UNRULED: usize = 1024;
 
 impl Defence {
     /// No drops.
@@ -69,6 +77,7 @@ impl Defence {
             active: BTreeMap::new(),
             past: BTreeMap::new(),
             resting: BTreeMap::new(),
+            unruled: BTreeMap::new(),
         }
     }
 
@@ -77,6 +86,10 @@ impl Defence {
         let Some((index, control)) = self.control(attack) else {
             return Met::Nowhere;
         };
+        // Whoever discards all that opens connections to a service has ended the service.
+        if attack.drop.opening && attack.drop.source.is_none() {
+            return self.unruled(now, control.name, attack);
+        }
         if let Some(active) = self.active.get_mut(&control.name) {
             active.last = now;
             return Met::Known;
@@ -111,7 +124,7 @@ impl Defence {
             evidence: Evidence::counted(
                 (attack.bytes, attack.samples),
                 (attack.first, now),
-                (attack.rate, self.config.threshold),
+                (attack.rate, self.threshold(attack)),
             ),
             about: Some(about(attack).into()),
         };
@@ -123,6 +136,27 @@ impl Defence {
                 cause: Arc::new(cause),
             },
         })
+    }
+
+    /// Told once, and again when it comes back.
+    fn unruled(&mut self, now: Time, name: AclName, attack: &Attack) -> Met {
+        if !self.unruled.contains_key(&name) && self.unruled.len() >= MOST_UNRULED {
+            return Met::Known;
+        }
+        let before = self.unruled.insert(name, now);
+        if before.is_some_and(|before| now.since(before) <= GOING_ON) {
+            return Met::Known;
+        }
+        Met::Unruled(about(attack))
+    }
+
+    /// The rate that its own is compared with; none where packets are counted.
+    fn threshold(&self, attack: &Attack) -> BitRate {
+        if attack.drop.opening {
+            BitRate::from_bits_per_second(0)
+        } else {
+            self.config.threshold
+        }
     }
 
     fn control(&self, attack: &Attack) -> Option<(usize, Control)> {
@@ -142,6 +176,7 @@ impl Defence {
     pub fn tick(&mut self, now: Time) -> Vec<Edit> {
         let longest = self.config.ttl.1;
         self.resting.retain(|_, until| *until > now);
+        self.unruled.retain(|_, last| now.since(*last) <= GOING_ON);
         self.past.retain(|_, (_, ended)| now.since(*ended) < longest);
         for active in self.active.values_mut() {
             if active.until <= now && now.since(active.last) < GOING_ON {
@@ -185,6 +220,9 @@ pub(super) fn control(id: &str, switch: &config::Switch, drop: Drop) -> Option<C
     let protocol = [drop.protocol.0];
     let mut parts = vec![agent.as_bytes(), destination.as_bytes(), &protocol, &ports];
     parts.extend(source.as_deref().map(str::as_bytes));
+    if drop.opening {
+        parts.push(b"opening");
+    }
     Some(Control {
         name: name::of(id, Kind::Drop, &parts)?,
         // An attack comes by every port it can.
@@ -196,6 +234,13 @@ pub(super) fn control(id: &str, switch: &config::Switch, drop: Drop) -> Option<C
 /// The attack for people.
 fn about(attack: &Attack) -> String {
     let to = attack.drop.destination;
+    if attack.drop.opening {
+        let port = attack.drop.destination_port.unwrap_or_default();
+        return match attack.drop.source {
+            Some(source) => format!("SYN flood from {source} towards {to} port {port}"),
+            None => format!("SYN flood from many sources towards {to} port {port}"),
+        };
+    }
     match attack.drop.source_port {
         Some(53) => format!("DNS amplification towards {to}"),
         Some(123) => format!("NTP amplification towards {to}"),
@@ -239,6 +284,7 @@ mod tests {
                 protocol: IpProtocol::UDP,
                 source_port: Some(53),
                 destination_port: None,
+                opening: false,
             },
             rate,
             bytes: 1,
@@ -302,6 +348,45 @@ mod tests {
         assert!(matches!(defence.met(at(2), &attack(10), None), Met::Resting));
         assert!(matches!(defence.met(at(2), &attack(11), None), Met::Started(_)));
         started(defence.met(at(3601), &attack(10), None));
+    }
+
+    #[test]
+    fn what_opens_connections_is_dropped_of_one_source_and_only_told_of_many() {
+        let mut defence = defence();
+        let flood = |source: Option<[u8; 4]>| Attack {
+            drop: Drop {
+                source: source.map(Into::into),
+                protocol: IpProtocol::TCP,
+                source_port: None,
+                destination_port: Some(443),
+                opening: true,
+                ..attack(10).drop
+            },
+            ..attack(10)
+        };
+        let wish = started(defence.met(at(0), &flood(Some([192, 0, 2, 9])), None));
+        assert_eq!(
+            wish.control.action.to_string(),
+            "drop tcp from 192.0.2.9 to 10.10.100.10 port 443, only what opens connections"
+        );
+        assert_eq!(
+            wish.cause.about.as_deref(),
+            Some("SYN flood from 192.0.2.9 towards 10.10.100.10 port 443")
+        );
+        let mut told = Vec::new();
+        for second in 0..100 {
+            // It pauses for half a minute.
+            if !(40..70).contains(&second) {
+                match defence.met(at(second), &flood(None), None) {
+                    Met::Unruled(about) => told.push((second, about)),
+                    Met::Known => {}
+                    other => panic!("{other:?}"),
+                }
+            }
+            assert!(defence.tick(at(second)).is_empty());
+        }
+        let about = "SYN flood from many sources towards 10.10.100.10 port 443".to_owned();
+        assert_eq!(told, [(0, about.clone()), (70, about)]);
     }
 
     #[test]

@@ -267,6 +267,16 @@ impl Watchman {
                 self.make(now, edit);
             }
             Met::Full => self.metrics.process.drops_full.inc(),
+            Met::Unruled(about) => {
+                self.metrics.process.drops_unruled.inc();
+                let agent = usize::try_from(attack.agent.0).unwrap_or(usize::MAX);
+                tracing::warn!(
+                    about,
+                    rate = %attack.rate,
+                    agent = %self.agent(agent),
+                    "attack that no rule stops: a rule against all sources would end the service"
+                );
+            }
         }
     }
 

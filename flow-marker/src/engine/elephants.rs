@@ -9,6 +9,7 @@ use shared::units::BitRate;
 
 use super::edges::Edges;
 use super::topology::Topology;
+use crate::attack::Entering;
 use crate::clock::Time;
 use crate::config::{Config, Interface, Profile, Role, Threshold, is_interface_name};
 use crate::detect::{Clock, Detector, Effective, Event, Observation, Outcome, Segment};
@@ -273,8 +274,12 @@ impl Elephants {
             return;
         };
         let ends = (ip.source, ip.destination);
-        let flow = entering.map(|seen| &seen.key.tuple);
-        lookout.sample(now, agent, port, ends, flow, scaled(weight, factor));
+        let entering = entering.map(|seen| Entering {
+            flow: &seen.key.tuple,
+            flags: seen.segment.map(|segment| segment.flags),
+            packets: scaled(sample.sampling_rate.into(), factor),
+        });
+        lookout.sample(now, agent, port, ends, entering.as_ref(), scaled(weight, factor));
     }
 
     /// What detection is to know of a sample; `None` when it is none of its business.

@@ -58,6 +58,7 @@ metrics! {
         captures_not_resting: Counter = "captures_refused_total" ["reason=\"resting\""] "Sightings that became no capture, by reason.";
         drops_started: Counter = "drops_started_total" [] "Drops that have begun.";
         drops_full: Counter = "drops_refused_total" [] "Attacks that are not dropped since their switch has as many drops as it may have, once a second for each.";
+        drops_unruled: Counter = "drops_unruled_total" [] "Attacks that no rule stops without doing their work: SYN floods from many sources.";
     }
 }
 

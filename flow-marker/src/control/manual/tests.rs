@@ -43,6 +43,7 @@ fn drop_to(destination: &str) -> What {
         protocol: IpProtocol::UDP,
         source_port: Some(53),
         destination_port: None,
+        opening: false,
     })
 }
 

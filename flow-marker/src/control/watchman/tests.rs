@@ -116,6 +116,7 @@ async fn a_listed_host_is_captured_and_an_attack_would_be_dropped() {
             protocol: IpProtocol::UDP,
             source_port: Some(123),
             destination_port: None,
+            opening: false,
         },
         rate,
         bytes: 1,

@@ -127,6 +127,7 @@ fn what_matters_more_comes_first_however_small() {
         protocol: IpProtocol::UDP,
         source_port: Some(53),
         destination_port: None,
+        opening: false,
     });
     let mut modes = act().with(Kind::Capture, Mode::Act);
     let mut desired = Desired::new(limits(), modes);
