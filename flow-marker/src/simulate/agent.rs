@@ -35,6 +35,13 @@ pub(super) struct Agent {
     /// When the first of them was taken.
     since: f64,
     sequence: u32,
+    /// Of each port.
+    taken: [Taken; 2],
+}
+
+/// What was sampled at a port.
+#[derive(Debug, Default)]
+struct Taken {
     samples: u32,
     pool: u32,
 }
@@ -45,6 +52,9 @@ const HEADER: usize = 128;
 /// ifIndex of the port that packets enter by.
 pub(super) const PORT: u32 = 1;
 
+/// ifIndex of the port that acknowledgements of these enter by.
+pub(super) const BACK: u32 = 2;
+
 impl Agent {
     pub(super) fn new(sending: Sending, random: Random) -> Self {
         Self {
@@ -54,8 +64,7 @@ impl Agent {
             count: 0,
             since: 0.0,
             sequence: 0,
-            samples: 0,
-            pool: 0,
+            taken: Default::default(),
         }
     }
 
@@ -73,14 +82,28 @@ impl Agent {
         if self.count == 0 {
             self.since = packet.at;
         }
-        self.samples = self.samples.wrapping_add(1);
+        let [forth, back] = &mut self.taken;
+        let (taken, input, output) = if packet.acknowledges {
+            (back, BACK, PORT)
+        } else {
+            (forth, PORT, BACK)
+        };
+        taken.samples = taken.samples.wrapping_add(1);
         let pool = u32::try_from(packet.pool & u64::from(u32::MAX)).unwrap_or_default();
-        self.pool = self.pool.wrapping_add(pool);
-        let (samples, total) = (self.samples, self.pool);
+        taken.pool = taken.pool.wrapping_add(pool);
         let header = header(packet);
         let padded = header.len().next_multiple_of(4);
-        let fields = [samples, PORT, self.sending.rate, total, 0, PORT, 2, 1];
-        let record = [1, length(padded + 16), 1, packet.frame, 4, length(header.len())];
+        let fields = [
+            taken.samples,
+            input,
+            self.sending.rate,
+            taken.pool,
+            0,
+            input,
+            output,
+            1,
+        ];
+        let record = [1, length(padded + 16), 1, frame(packet), 4, length(header.len())];
         words(&mut self.waiting, &[1, length(32 + 8 + 16 + padded)]);
         words(&mut self.waiting, &fields);
         words(&mut self.waiting, &record);
@@ -114,21 +137,36 @@ fn words(bytes: &mut Vec<u8>, words: &[u32]) {
     bytes.extend(words.iter().flat_map(|word| word.to_be_bytes()));
 }
 
+/// An acknowledgement with timestamps and its check sequence.
+const ACK: u32 = 70;
+
+fn frame(packet: &Packet) -> u32 {
+    if packet.acknowledges { ACK } else { packet.frame }
+}
+
 /// The first bytes of a packet from 10.x.y.z, where x.y.z is the flow's number, to port 443 of 192.0.2.2.
 fn header(packet: &Packet) -> Vec<u8> {
+    let frame = frame(packet);
     let mut bytes = Vec::with_capacity(HEADER);
     bytes.extend([2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 8, 0]);
     let [_, f1, f2, f3] = packet.flow.to_be_bytes();
-    let [l0, l1] = u16::try_from(packet.frame.saturating_sub(18))
+    let [l0, l1] = u16::try_from(frame.saturating_sub(18))
         .unwrap_or(u16::MAX)
         .to_be_bytes();
     let protocol = if packet.carrier == Carrier::Udp { 17 } else { 6 };
     bytes.extend([0x45, 0, l0, l1, 0, 0, 0x40, 0, 64, protocol, 0, 0]);
+    if packet.acknowledges {
+        bytes.extend([192, 0, 2, 2, 10, f1, f2, f3]);
+        bytes.extend([0x01, 0xBB, 0x9C, 0x40]);
+        words(&mut bytes, &[1, packet.sequence, 0x8010_FFFF, 0, 0x0101_080A]);
+        words(&mut bytes, &[1, packet.timestamp]);
+        return bytes;
+    }
     bytes.extend([10, f1, f2, f3, 192, 0, 2, 2]);
     bytes.extend([0x9C, 0x40, 0x01, 0xBB]);
     match packet.carrier {
         Carrier::Udp => {
-            let [u0, u1] = u16::try_from(packet.frame.saturating_sub(38))
+            let [u0, u1] = u16::try_from(frame.saturating_sub(38))
                 .unwrap_or(u16::MAX)
                 .to_be_bytes();
             bytes.extend([u0, u1, 0, 0]);
@@ -141,7 +179,7 @@ fn header(packet: &Packet) -> Vec<u8> {
             words(&mut bytes, &[packet.timestamp, 1]);
         }
     }
-    let frame = usize::try_from(packet.frame).unwrap_or(HEADER);
+    let frame = usize::try_from(frame).unwrap_or(HEADER);
     bytes.resize(HEADER.min(frame).max(bytes.len()), 0);
     bytes
 }

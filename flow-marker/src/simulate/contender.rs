@@ -23,11 +23,13 @@ pub(super) enum Method {
     NoSpacing,
     /// Balanced, with the sampling rate that samples say.
     NoEffective,
+    /// Balanced, with acknowledgements as if they were packets of the flow: the most that these can be worth.
+    WithAcks,
 }
 
 impl Method {
     /// All that can be compared, in the order of tables.
-    pub(super) const ALL: [Self; 9] = [
+    pub(super) const ALL: [Self; 10] = [
         Self::Profile(Profile::Average),
         Self::Count,
         Self::TwoSamples,
@@ -37,6 +39,7 @@ impl Method {
         Self::NoTimestamps,
         Self::NoSpacing,
         Self::NoEffective,
+        Self::WithAcks,
     ];
 
     /// The name on the command line and in tables.
@@ -51,6 +54,7 @@ impl Method {
             Self::NoTimestamps => "no-timestamps",
             Self::NoSpacing => "no-spacing",
             Self::NoEffective => "no-effective",
+            Self::WithAcks => "with-acks",
         }
     }
 }
@@ -83,7 +87,7 @@ impl Contender {
         let machine = match method {
             Method::Profile(profile) => Machine::Detector(Box::new(detector(profile))),
             Method::NoSpacing => Machine::Detector(Box::new(detector(Profile::Balanced).with_spacing(0.0))),
-            Method::Count | Method::NoTimestamps | Method::NoEffective => {
+            Method::Count | Method::NoTimestamps | Method::NoEffective | Method::WithAcks => {
                 Machine::Detector(Box::new(detector(Profile::Balanced)))
             }
             Method::TwoSamples => Machine::TwoSamples(TwoSamples::default()),
@@ -113,7 +117,7 @@ impl Contender {
                     segment.timestamp = u32::try_from(milliseconds & u64::from(u32::MAX)).ok();
                 }
             }
-            Method::Profile(_) | Method::TwoSamples | Method::NoSpacing => {}
+            Method::Profile(_) | Method::TwoSamples | Method::NoSpacing | Method::WithAcks => {}
         }
         match &mut self.machine {
             Machine::Detector(detector) => {

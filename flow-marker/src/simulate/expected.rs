@@ -3,9 +3,11 @@
 //! What counts is how many samples a second a flow of rate R gives: speed, sampling rate and frame size matter through it
 //! alone, up to where sequence numbers become ambiguous. So one port at many sampling rates stands for all. The table is
 //!
-//!     flow-marker simulate --sampling 166667,83333,41667,23810,16667,11905,8333,5952,4167,2976,2083,1488,1000,694,490,\
-//!     347,250,125,62,25,10 --carrier tcp,udp --batch 1,7 --methods average,fast,balanced,strict --rates 1.25 --runs 1001 \
-//!     --hours 0 --background 0 --csv flow-marker/src/simulate/expected.csv
+//! ```text
+//! flow-marker simulate --sampling 166667,83333,41667,23810,16667,11905,8333,5952,4167,2976,2083,1488,1000,694,490,347,250,\
+//!   125,62,25,10 --carrier tcp,udp --batch 1,7 --methods average,fast,balanced,strict --rates 1.25 --runs 1001 --hours 0 \
+//!   --background 0 --csv flow-marker/src/simulate/expected.csv
+//! ```
 
 use std::sync::LazyLock;
 

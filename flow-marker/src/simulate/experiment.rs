@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::agent::Agent;
 use super::collector::Collector;
 use super::contender::{Contender, Method};
-use super::mix::Mix;
-use super::port::Port;
+use super::mix::{ELEPHANT, Mix};
+use super::port::{CROWD, Port};
 use super::random::Random;
 use super::setup::Setup;
 use super::traffic::Shape;
@@ -20,56 +20,73 @@ fn warm(setup: &Setup) -> f64 {
 }
 
 /// How long each method takes to find a steady flow of `share` × the threshold, in seconds from its first packet to the
-/// arrival of the datagram that decides; in order, one for each run.
+/// arrival of the datagram that decides; in order, one for each elephant of each run.
 pub(super) fn detection(setup: &Setup, methods: &[Method], share: f64, runs: u64) -> Vec<Vec<f64>> {
     let rounds = parallel(runs, |run| {
         let seed = setup.seed ^ run.wrapping_mul(0x9E37_79B9_7F4A_7C15);
         find_one(setup, methods, share, Random::new(seed, share.to_bits()))
     });
     let of = |at: usize| {
-        let mut times: Vec<f64> = rounds.iter().filter_map(|times| times.get(at).copied()).collect();
+        let of_method = rounds.iter().filter_map(|times| times.get(at));
+        let mut times: Vec<f64> = of_method.flatten().copied().collect();
         times.sort_by(f64::total_cmp);
         times
     };
     (0..methods.len()).map(of).collect()
 }
 
-/// One run: when each method found the flow.
-fn find_one(setup: &Setup, methods: &[Method], share: f64, mut random: Random) -> Vec<f64> {
+/// One run: when each method found each elephant.
+fn find_one(setup: &Setup, methods: &[Method], share: f64, mut random: Random) -> Vec<Vec<f64>> {
     let start = warm(setup) + random.unit();
     let (link, rate) = (setup.link_bytes(), share * setup.threshold_bytes());
     let mut port = Port::new(setup.sending.rate, Random::new(random.next(), 1));
     if setup.background > 0.0 {
         port.add_crowd(setup.background * link, (link, setup.frame), 0.0);
     }
-    let elephant = 1;
-    port.add(elephant, setup.plan(Shape::Steady, rate), start);
+    if let Some(mix) = setup.beside {
+        mix.fill(&mut port, setup, &mut random);
+    }
+    // Several do not begin together.
+    let starts: Vec<f64> = std::iter::once(start)
+        .chain((1..setup.elephants).map(|_| start + random.unit()))
+        .collect();
+    for (number, start) in (ELEPHANT..).zip(&starts) {
+        let plan = setup.plan(Shape::Steady, rate);
+        if methods.contains(&Method::WithAcks) {
+            port.add_both_ways(number, plan, *start);
+        } else {
+            port.add(number, plan, *start);
+        }
+    }
+    let size = setup.beside.map_or(256, Mix::flows);
     let contenders = methods
         .iter()
-        .map(|method| Contender::new(*method, 256))
+        .map(|method| Contender::new(*method, size))
         .collect();
-    let mut collector = Collector::new(setup.threshold, contenders);
+    let mut collector = Collector::new((setup.threshold, setup.frame), contenders);
     let mut agent = Agent::new(setup.sending, Random::new(random.next(), 2));
-    let mut times = vec![f64::INFINITY; methods.len()];
-    let mut open = methods.len();
-    let mut take = |sent: Option<super::agent::Sent>, times: &mut Vec<f64>| {
-        let Some(sent) = sent else { return };
-        collector.datagram(&sent, |method, at, found| {
-            if let Some(time) = times.get_mut(method)
-                && found.flow == elephant
-                && time.is_infinite()
-            {
-                *time = at - start;
-                open -= 1;
-            }
-        });
-    };
+    let mut times = vec![vec![f64::INFINITY; starts.len()]; methods.len()];
+    let mut open = methods.len() * starts.len();
     while let Some(packet) = port.next() {
-        if packet.at > start + LIMIT || times.iter().all(|time| time.is_finite()) {
+        if packet.at > start + LIMIT || open == 0 {
             break;
         }
-        take(agent.due(packet.at), &mut times);
-        take(agent.sample(&packet), &mut times);
+        for sent in [agent.due(packet.at), agent.sample(&packet)]
+            .into_iter()
+            .flatten()
+        {
+            collector.datagram(&sent, |method, at, found| {
+                let number = found.flow.checked_sub(ELEPHANT);
+                let number = number.and_then(|number| usize::try_from(number).ok());
+                let Some(number) = number else { return };
+                if let Some(time) = times.get_mut(method).and_then(|times| times.get_mut(number))
+                    && time.is_infinite()
+                {
+                    *time = at - starts.get(number).copied().unwrap_or(start);
+                    open -= 1;
+                }
+            });
+        }
     }
     times
 }
@@ -112,8 +129,10 @@ fn mark_wrongly(setup: &Setup, methods: &[Method], mix: Mix, mut random: Random)
         .iter()
         .map(|method| Contender::new(*method, size))
         .collect();
-    let mut collector = Collector::new(setup.threshold, contenders);
+    let mut collector = Collector::new((setup.threshold, setup.frame), contenders);
     let mut agent = Agent::new(setup.sending, Random::new(random.next(), 2));
+    // Those that a mix has, and none of the crowd.
+    let elephants = ELEPHANT..CROWD;
     let mut counts = vec![0; methods.len()];
     let mut polled = 0.0;
     while let Some(packet) = port.next() {
@@ -123,7 +142,11 @@ fn mark_wrongly(setup: &Setup, methods: &[Method], mix: Mix, mut random: Random)
         let datagrams = [agent.due(packet.at), agent.sample(&packet)];
         for sent in datagrams.into_iter().flatten() {
             let mut marked = Vec::new();
-            collector.datagram(&sent, |method, _, _| marked.push(method));
+            collector.datagram(&sent, |method, _, found| {
+                if !elephants.contains(&found.flow) {
+                    marked.push(method);
+                }
+            });
             for method in marked {
                 if let Some(count) = counts.get_mut(method) {
                     *count += 1;

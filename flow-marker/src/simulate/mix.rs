@@ -34,10 +34,15 @@ pub(super) enum Mix {
     Short,
     /// The flows with bursts of `stress` alone.
     Bursts,
+    /// `stress`, among 24 elephants of 1.25 × the threshold, whose marks are none of a mouse: for thresholds of 2 % and less.
+    Crowded,
 }
 
 /// A flow's bursts, for mixes of one flow.
 const ONE: u32 = 1;
+
+/// Elephants have this number or a higher one, up to the crowd's.
+pub(super) const ELEPHANT: u32 = 1000;
 
 impl Mix {
     /// The name in tables.
@@ -52,12 +57,13 @@ impl Mix {
             Self::Stress => "stress",
             Self::Short => "short",
             Self::Bursts => "bursts",
+            Self::Crowded => "crowded",
         }
     }
 
     /// Whether it is one flow.
     pub(super) const fn is_single(self) -> bool {
-        !matches!(self, Self::Stress | Self::Short | Self::Bursts)
+        !matches!(self, Self::Stress | Self::Short | Self::Bursts | Self::Crowded)
     }
 
     /// Places that a table needs for it.
@@ -76,15 +82,24 @@ impl Mix {
             Self::Bursts64k => one(Shape::Bursts(64e3), 0.5),
             Self::Bursts1m => one(Shape::Bursts(1e6), 0.5),
             Self::Bursts8m => one(Shape::Bursts(8e6), 0.2),
-            Self::Stress => {
-                crowd(port, setup, random);
-                bursts(port, setup, random);
-                short(port, setup);
+            Self::Stress => stress(port, setup, random),
+            Self::Crowded => {
+                for number in 0..24 {
+                    let plan = setup.plan(Shape::Steady, 1.25 * rate);
+                    port.add(ELEPHANT + number, plan, random.unit());
+                }
+                stress(port, setup, random);
             }
             Self::Short => short(port, setup),
             Self::Bursts => bursts(port, setup, random),
         }
     }
+}
+
+fn stress(port: &mut Port, setup: &Setup, random: &mut Random) {
+    crowd(port, setup, random);
+    bursts(port, setup, random);
+    short(port, setup);
 }
 
 /// Steady flows, far below the threshold.

@@ -104,6 +104,12 @@ pub struct SimulateArgs {
     /// Other traffic beside an elephant, as a share of the link
     #[arg(long, value_name = "SHARE", default_value_t = 0.3)]
     background: f64,
+    /// Elephants on the port at a time
+    #[arg(long, value_name = "FLOWS", default_value_t = 1)]
+    elephants: u32,
+    /// Flows beside the elephants whose detection is timed
+    #[arg(long, value_name = "MIX")]
+    beside: Option<Mix>,
     /// The same seed gives the same figures
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -134,6 +140,9 @@ Examples:
 
   The table of docs/DETECTION.md: no batching in the agent, nothing else on the port
     flow-marker simulate --rates 1,2,5,10 --batch 1 --background 0 --retransmits 0
+
+  24 elephants at a time among several hundred flows
+    flow-marker simulate --threshold 2 --elephants 24 --beside stress --mix crowded --rates 1,1.25,1.5
 
   Speeds, sampling rates and frame sizes
     flow-marker simulate --link 10G,100G --sampling 1000,10000,100000 --frame 1500,9000 --rates 2 --hours 0";
@@ -200,6 +209,7 @@ fn check(args: &SimulateArgs) -> anyhow::Result<()> {
         args.rates.iter().all(|rate| *rate > 0.0 && *rate <= 1000.0),
         "--rates: multiples of the threshold, up to 1000"
     );
+    anyhow::ensure!((1..=1000).contains(&args.elephants), "--elephants: 1 to 1000");
     anyhow::ensure!(
         args.frame.iter().all(|frame| (64..=65_535).contains(frame)),
         "--frame: 64 to 65535 bytes"
@@ -262,6 +272,8 @@ fn setup(
         },
         retransmits: args.retransmits,
         background: args.background,
+        elephants: args.elephants,
+        beside: args.beside,
         seed: args.seed,
     }
 }

@@ -79,6 +79,15 @@ impl Port {
         self.enter(Flow::new(number, plan, start, random));
     }
 
+    /// As [`Self::add`], with the acknowledgements that come back through another port, which samples as this one does.
+    pub(super) fn add_both_ways(&mut self, number: u32, plan: Plan, start: f64) {
+        let mut random = Random::new(self.random.next(), u64::from(number));
+        let back = Random::new(random.next(), 1);
+        let flow = Flow::new(number, plan, start, random);
+        self.enter(flow.acknowledgements(back));
+        self.enter(flow);
+    }
+
     /// Adds flows of which none is ever sampled twice: traffic of so many bytes a second that fills datagrams.
     pub(super) fn add_crowd(&mut self, rate: f64, (link, frame): (f64, u32), start: f64) {
         let plan = Plan {

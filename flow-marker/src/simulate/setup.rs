@@ -3,6 +3,7 @@
 use shared::units::BitRate;
 
 use super::agent::Sending;
+use super::mix::Mix;
 use super::traffic::{Carrier, Plan, Shape};
 
 /// A port, its sampling, and what flows are made of.
@@ -20,6 +21,10 @@ pub(super) struct Setup {
     pub(super) retransmits: f64,
     /// Other traffic beside an elephant, as a share of the link.
     pub(super) background: f64,
+    /// Elephants at a time.
+    pub(super) elephants: u32,
+    /// Flows beside them.
+    pub(super) beside: Option<Mix>,
     pub(super) seed: u64,
 }
 

@@ -100,6 +100,31 @@ fn losses_are_made_up_for_by_the_pool() {
 }
 
 #[test]
+fn many_elephants_are_found_among_many_flows_and_are_no_false_marks() {
+    let setup = Setup {
+        threshold: "20M".parse().unwrap(),
+        elephants: 24,
+        beside: Some(Mix::Stress),
+        ..setup()
+    };
+    let methods = [Method::Profile(Profile::Strict)];
+    let times = experiment::detection(&setup, &methods, 1.25, 3);
+    assert_eq!(times[0].len(), 3 * 24);
+    assert!(times[0].iter().all(|time| time.is_finite()), "{times:?}");
+    // So few mice are marked of which any would be, although 24 elephants are, each minute.
+    let marks = experiment::false_marks(&setup, &methods, Mix::Crowded, 0.1);
+    assert!(marks[0].count < 24, "{marks:?}");
+}
+
+#[test]
+fn acknowledgements_are_events_of_the_flow() {
+    let methods = [Method::Profile(Profile::Balanced), Method::WithAcks];
+    let times = experiment::detection(&setup(), &methods, 1.0, 301);
+    let [without, with] = [0, 1].map(|method| statistics::quantile(&times[method], 0.99));
+    assert!(with < 0.95 * without, "{with} {without}");
+}
+
+#[test]
 fn the_table_has_what_is_simulated() {
     use crate::detect::Path;
     use expected::{Case, SHARE};

@@ -75,6 +75,8 @@ pub(super) struct Packet {
     pub(super) timestamp: u32,
     /// How many packets of its flow passed since the last sampled one, this one included.
     pub(super) pool: u64,
+    /// It acknowledges a packet of the flow, the one with this sequence number and time, instead of being one.
+    pub(super) acknowledges: bool,
 }
 
 /// A flow under way.
@@ -92,6 +94,8 @@ pub(super) struct Flow {
     first_sequence: u32,
     first_timestamp: u32,
     random: Random,
+    /// It is of acknowledgements: of so many packets each.
+    acknowledges: Option<u64>,
 }
 
 /// As many bits as a header has for it: sequence numbers and timestamps wrap.
@@ -148,9 +152,22 @@ impl Flow {
             first_sequence,
             first_timestamp,
             random,
+            acknowledges: None,
         };
         flow.train = flow.next_train().unwrap_or(flow.train);
         flow
+    }
+
+    /// The other direction of a steady flow that has just begun: an acknowledgement for every other packet, at once (RFC
+    /// 9293 §3.8.6.3).
+    pub(super) fn acknowledgements(&self, random: Random) -> Self {
+        const PACKETS: u8 = 2;
+        let mut acks = self.clone();
+        acks.acknowledges = Some(PACKETS.into());
+        acks.train.gap *= f64::from(PACKETS);
+        acks.plan.retransmits = 0.0;
+        acks.random = random;
+        acks
     }
 
     /// The next train; `None` at the end of the flow.
@@ -213,7 +230,8 @@ impl Flow {
         let again = self.random.unit() < self.plan.retransmits;
         let position = self.sent - 1 - if again { self.sent.min(40) - 1 } else { 0 };
         let payload = u64::from(self.plan.carrier.payload(self.plan.frame));
-        let sequence = u64::from(self.first_sequence).wrapping_add(position.wrapping_mul(payload));
+        let position = position.wrapping_mul(payload * self.acknowledges.unwrap_or(1));
+        let sequence = u64::from(self.first_sequence).wrapping_add(position);
         let tick = match self.plan.carrier {
             Carrier::Tcp { tick } => f64::from(tick) * 1e-9,
             Carrier::PlainTcp | Carrier::Udp => 1e-3,
@@ -227,6 +245,7 @@ impl Flow {
             sequence: low(sequence),
             timestamp: low(timestamp),
             pool,
+            acknowledges: self.acknowledges.is_some(),
         })
     }
 }
