@@ -300,8 +300,7 @@ impl Elephants {
             Direction::OtherPort => return left_out(&metrics.flow_other_port),
         };
         let known = self.inventory.switch(agent).and_then(|switch| switch.port(port));
-        let judged = known.and_then(|port| port.role);
-        if judged.map_or_else(|| self.role(agent, port), |judged| judged.role) == Role::Core {
+        if self.role(agent, port, known) == Role::Core {
             return left_out(&metrics.flow_core);
         }
         let Some((raw, header)) = packet else {
@@ -335,8 +334,12 @@ impl Elephants {
         })
     }
 
-    /// What a port is that was not judged with the others.
-    fn role(&self, agent: AgentId, port: u32) -> Role {
+    /// What a port is connected to.
+    fn role(&self, agent: AgentId, port: u32, known: Option<&Port>) -> Role {
+        if let Some(judged) = known.and_then(|port| port.role) {
+            return judged.role;
+        }
+        // It was not judged with the others.
         let known = self.inventory.switch(agent).zip(self.state(agent));
         known.map_or(Role::Edge, |(switch, state)| {
             self.edges.judge(state.member.config.agent, switch, port).role
@@ -405,7 +408,7 @@ impl Elephants {
         speed: Option<BitRate>,
     ) -> Option<BitRate> {
         let known = agent.and_then(|id| self.inventory.switch(id)?.port(port));
-        if known.is_some_and(|port| port.role == Role::Core) {
+        if agent.is_some_and(|id| self.role(id, port, known) == Role::Core) {
             return None;
         }
         let speed = known.and_then(|port| port.speed).or(speed);
