@@ -37,6 +37,8 @@ const TURN: Duration = Duration::from_millis(50);
 pub struct Seen {
     /// Packets by DSCP (0–63).
     pub by_dscp: BTreeMap<u8, u64>,
+    /// Bytes of their frames, without the frame check sequence, by DSCP.
+    pub bytes_by_dscp: BTreeMap<u8, u64>,
     /// When the first packet passed, by the kernel's clock.
     pub first: Option<SystemTime>,
     /// When the last one passed.
@@ -63,8 +65,16 @@ impl Seen {
         self.by_dscp.get(&dscp).copied().unwrap_or(0)
     }
 
-    fn add(&mut self, dscp: u8, at: SystemTime) {
+    /// The part of its bytes that had this DSCP, from 0 to 1; not a number when there were none.
+    #[expect(clippy::cast_precision_loss, reason = "a share of what one test sends")]
+    pub fn share_of_bytes(&self, dscp: u8) -> f64 {
+        let of = self.bytes_by_dscp.get(&dscp).copied().unwrap_or(0);
+        of as f64 / self.bytes_by_dscp.values().sum::<u64>() as f64
+    }
+
+    fn add(&mut self, dscp: u8, length: usize, at: SystemTime) {
         *self.by_dscp.entry(dscp).or_default() += 1;
+        *self.bytes_by_dscp.entry(dscp).or_default() += u64::try_from(length).unwrap_or(u64::MAX);
         self.first.get_or_insert(at);
         self.last = Some(at);
         if dscp != 0 {
@@ -170,7 +180,8 @@ fn receive(socket: &Socket, state: &State) {
             socket.as_raw_fd(),
             &mut slices,
             Some(&mut control),
-            MsgFlags::empty(),
+            // The length is that of the packet, however much of it is copied.
+            MsgFlags::MSG_TRUNC,
         );
         let (length, at) = match received {
             Ok(message) => {
@@ -193,7 +204,7 @@ fn receive(socket: &Socket, state: &State) {
         if let Some(((flow, dscp), at)) =
             packet.zip(at.map(|stamp| SystemTime::UNIX_EPOCH + Duration::from(stamp)))
         {
-            state.flows().entry(flow).or_default().add(dscp, at);
+            state.flows().entry(flow).or_default().add(dscp, length, at);
         }
     }
 }

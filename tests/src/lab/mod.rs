@@ -27,8 +27,12 @@ use crate::wire::Capture;
 mod daemons;
 /// Removes the lab, whatever happens to its owner.
 mod guard;
+/// How long mice are on their way.
+mod latency;
 /// The names of labs, which tell their owners.
 mod name;
+/// A bottleneck behind the switch, with a queue for what is marked.
+mod queue;
 /// Open vSwitch.
 mod switch;
 /// Namespaces, links, addresses and routes.
@@ -41,6 +45,7 @@ use name::LabName;
 use switch::Switch;
 
 pub use daemons::{AclServer, AclServerOptions, FlowMarker, mark_config};
+pub use latency::Latencies;
 pub use name::PREFIX;
 pub use traffic::{Elephant, Mice};
 

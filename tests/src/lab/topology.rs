@@ -7,8 +7,9 @@ use crate::netns::Namespace;
 use crate::{binaries, process};
 
 /// The programs that a lab needs, with their Debian packages.
-const PROGRAMS: [(&str, &str); 8] = [
+const PROGRAMS: [(&str, &str); 9] = [
     ("ip", "iproute2"),
+    ("tc", "iproute2"),
     ("ethtool", "ethtool"),
     ("iptables-restore", "iptables"),
     ("ip6tables-restore", "iptables"),
@@ -55,6 +56,8 @@ pub(super) fn links(lab: &Lab) -> Result<()> {
         );
         without_offload(host, "eth0")?;
         configure(host, &batch)?;
+        // The one that every kernel has, and that fills a queue: what a machine prefers may keep it short by itself.
+        sysctl(host, "ipv4/tcp_congestion_control", "reno")?;
     }
     let batch = format!("addr add {CONTROLLER}/24 dev eth0\nlink set eth0 up\nlink set lo up\n");
     without_offload(lab.controller(), "eth0")?;

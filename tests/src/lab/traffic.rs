@@ -19,11 +19,11 @@ const START: Duration = Duration::from_secs(10);
 /// Where the mice are answered over TCP.
 const MOUSE_TCP: u16 = 7007;
 /// Where the mice are answered over UDP.
-const MOUSE_UDP: u16 = 7008;
+pub(super) const MOUSE_UDP: u16 = 7008;
 /// Between two mice: some forty exchanges a second, together far below any threshold.
 const MOUSE_REST: Duration = Duration::from_millis(20);
 /// A mouse that is not answered by then counts as lost.
-const MOUSE_LIMIT: Duration = Duration::from_millis(500);
+pub(super) const MOUSE_LIMIT: Duration = Duration::from_millis(500);
 
 /// A TCP flow of a known rate from host a to host b, made by iperf3. Dropping it ends it.
 #[derive(Debug)]
@@ -110,6 +110,8 @@ impl Tally {
 /// Small flows; see [`Lab::mice`]. Dropping it ends them.
 #[derive(Debug)]
 pub struct Mice {
+    /// Where they come from.
+    pub(super) client: Namespace,
     tally: Arc<Tally>,
     threads: Vec<JoinHandle<()>>,
 }
@@ -122,6 +124,7 @@ impl Mice {
         listener.set_nonblocking(true)?;
         echo.set_read_timeout(Some(MOUSE_LIMIT))?;
         let mut mice = Self {
+            client: client.clone(),
             tally: Arc::default(),
             threads: Vec::new(),
         };
