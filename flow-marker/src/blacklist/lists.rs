@@ -86,9 +86,11 @@ impl Lists {
         }
     }
 
-    /// What is to be fetched now, if anything.
+    /// What is to be fetched now, if anything: what has been due for the longest, so that lists whose servers take all the
+    /// time there is do not keep the others waiting for ever.
     pub fn due(&self, now: Time) -> Option<Request> {
-        let (list, kept) = self.lists.iter().enumerate().find(|(_, kept)| kept.due <= now)?;
+        let due = self.lists.iter().enumerate().filter(|(_, kept)| kept.due <= now);
+        let (list, kept) = due.min_by_key(|(_, kept)| kept.due)?;
         Some(Request {
             list,
             origin: kept.config.origin.clone(),
@@ -180,6 +182,17 @@ mod tests {
                 last_modified: None,
             },
         })
+    }
+
+    #[test]
+    fn a_list_that_always_takes_long_does_not_keep_another_waiting() {
+        let mut lists = lists();
+        let slow = || Err("no whole answer within a minute".to_owned());
+        assert_eq!(lists.fetched(at(60), 0, slow()), Outcome::Failed);
+        // By now the first is due again.
+        assert_eq!(lists.due(at(3600)).map(|request| request.list), Some(1));
+        assert_eq!(lists.fetched(at(3600), 1, slow()), Outcome::Failed);
+        assert_eq!(lists.due(at(7200)).map(|request| request.list), Some(0));
     }
 
     #[test]
