@@ -32,6 +32,8 @@ pub struct Packet {
     pub frame_length: u32,
     /// TCP sequence number.
     pub sequence: u32,
+    /// TCP timestamp (RFC 7323 §3.2): the sender's clock in its ticks.
+    pub timestamp: Option<u32>,
 }
 
 impl Packet {
@@ -45,6 +47,15 @@ impl Packet {
             dscp: 0,
             frame_length: 1518,
             sequence: 0,
+            timestamp: None,
+        }
+    }
+
+    /// The same with the sender's clock, which begins at 0 and has ticks of a millisecond.
+    pub const fn with_timestamp(self) -> Self {
+        Self {
+            timestamp: Some(0),
+            ..self
         }
     }
 
@@ -66,6 +77,7 @@ impl Packet {
     pub fn payload_length(&self) -> u32 {
         let ip = if self.source.is_ipv4() { 20 } else { 40 };
         let transport = match self.protocol {
+            Protocol::Tcp if self.timestamp.is_some() => 32,
             Protocol::Tcp => 20,
             Protocol::Udp => 8,
         };
@@ -137,8 +149,15 @@ impl Packet {
             Protocol::Tcp => {
                 bytes.extend(self.sequence.to_be_bytes());
                 bytes.extend(1_u32.to_be_bytes());
-                // Header of five words, ACK, window, checksum, urgent pointer.
-                bytes.extend([5 << 4, 0x10, 0xFF, 0xFF, 0, 0, 0, 0]);
+                let words = if self.timestamp.is_some() { 8 } else { 5 };
+                // Length of the header, ACK, window, checksum, urgent pointer.
+                bytes.extend([words << 4, 0x10, 0xFF, 0xFF, 0, 0, 0, 0]);
+                if let Some(timestamp) = self.timestamp {
+                    // Two bytes to align, then timestamps, of which the second echoes nothing.
+                    bytes.extend([1, 1, 8, 10]);
+                    bytes.extend(timestamp.to_be_bytes());
+                    bytes.extend([0; 4]);
+                }
             }
             Protocol::Udp => {
                 bytes.extend(short(self.payload_length() + 8));

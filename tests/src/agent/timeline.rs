@@ -103,7 +103,11 @@ impl Iterator for Samples {
         sample.pool_step = step;
         let bytes = u128::from(before) * u128::from(sample.packet.payload_length());
         sample.packet.sequence = sample.packet.sequence.wrapping_add(super::low_word(bytes));
-        Some((self.traffic.start.saturating_add(time), sample))
+        let at = self.traffic.start.saturating_add(time);
+        if let Some(timestamp) = &mut sample.packet.timestamp {
+            *timestamp = timestamp.wrapping_add(super::low_word(at.as_millis()));
+        }
+        Some((at, sample))
     }
 }
 
