@@ -17,6 +17,8 @@ pub mod nowhere;
 pub mod load;
 /// Captures packets at a host and counts them per flow and DSCP.
 pub mod wire;
+/// An HTTP server that answers as a test says, however wrong.
+pub mod stub;
 /// A small HTTP client that can be used inside a namespace.
 pub mod http;
 /// Network namespaces: run programs and closures inside them.

@@ -145,6 +145,62 @@ impl Home {
     }
 }
 
+/// A switch of an inventory: an agent address of loopback, and an acl-server with a recording tool there.
+#[derive(Debug)]
+pub struct LocalSwitch {
+    /// The address of its agent and of its acl-server.
+    pub agent: Ipv4Addr,
+    /// Its directories.
+    pub home: Home,
+    /// Its acl-server.
+    pub server: LocalAclServer,
+}
+
+impl LocalSwitch {
+    /// Starts the switch 127.0.0.`number`, its files in a directory of its own under `directory`.
+    ///
+    /// # Errors
+    /// acl-server does not come up.
+    pub fn start(directory: &Path, number: u8) -> Result<Self> {
+        let agent = Ipv4Addr::new(127, 0, 0, number);
+        let directory = directory.join(format!("switch-{number}"));
+        fs::create_dir_all(&directory).with_context(|| directory.display().to_string())?;
+        let mut home = Home::new(&directory)?;
+        home.listen_on(agent);
+        let server = home.start("acl-server", "")?;
+        server.ready()?;
+        Ok(Self { agent, home, server })
+    }
+
+    /// It, as flow-marker's configuration has it.
+    pub fn inventory(&self) -> String {
+        let (agent, acl) = (self.agent, self.server.address);
+        format!("[[switch]]\nagent = \"{agent}\"\nacl = \"http://{acl}\"\nplatform = \"linux\"\n")
+    }
+
+    /// The lines of the rules that its tool was given last, without comments and tables, in order; none before the first
+    /// run.
+    ///
+    /// # Errors
+    /// The record holds something else.
+    pub fn rules(&self) -> Result<Vec<String>> {
+        let record = fs::read_to_string(self.home.record()).unwrap_or_default();
+        let Some(last) = record.lines().last() else {
+            return Ok(Vec::new());
+        };
+        let run: serde_json::Value = serde_json::from_str(last).context("the last run")?;
+        let files = run.pointer("/at_end").and_then(serde_json::Value::as_object);
+        let files = files.context("a run without files")?.values();
+        let lines = files.filter_map(|text| text.as_str()).flat_map(str::lines);
+        let mut rules: Vec<_> = lines
+            .filter(|line| line.starts_with('-'))
+            .map(str::to_owned)
+            .collect();
+        rules.sort();
+        Ok(rules)
+    }
+}
+
 /// The address that a daemon has logged behind `key`.
 fn address(log: &str, key: &str) -> Option<SocketAddr> {
     log.split_whitespace()
@@ -213,5 +269,30 @@ impl LocalFlowMarker {
         let address = |key| address(&log, key).with_context(|| process.output_end());
         let (sflow, http) = (address("sflow=")?, address("http=")?);
         Ok(Self { process, sflow, http })
+    }
+
+    /// `GET path` of its API, as JSON.
+    ///
+    /// # Errors
+    /// It does not answer with JSON.
+    pub fn json(&self, path: &str) -> Result<serde_json::Value> {
+        http::get(self.http, path)?.json()
+    }
+
+    /// The sum of all series of a metric that have this label, such as `kind="flow"`; of all of them for an empty one.
+    ///
+    /// # Errors
+    /// It does not answer, or with a value that is no number.
+    pub fn metric(&self, name: &str, label: &str) -> Result<f64> {
+        let text = http::get(self.http, "/metrics")?.text();
+        let values = text.lines().filter_map(|line| {
+            let rest = line.strip_prefix("flow_marker_")?.strip_prefix(name)?;
+            let (labels, value) = rest.rsplit_once(' ')?;
+            let is_it = labels.is_empty() || labels.starts_with('{');
+            (is_it && labels.contains(label)).then_some(value)
+        });
+        values
+            .map(|value| value.parse::<f64>().with_context(|| value.to_owned()))
+            .sum()
     }
 }
