@@ -1,9 +1,5 @@
 //! Many switches by a template: real datagrams, real TLS, a token for each switch, and agents that are not what they say.
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "helpers of tests, which fail by panics"
-)]
+#![expect(clippy::unwrap_used, reason = "helpers of tests, which fail by panics")]
 
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
@@ -100,7 +96,7 @@ fn metric(marker: &LocalFlowMarker, series: &str) -> u64 {
     let value = text
         .lines()
         .find_map(|line| line.strip_prefix(&format!("flow_marker_{series} ")));
-    value.unwrap_or_else(|| "0").parse().unwrap()
+    value.unwrap_or("0").parse().unwrap()
 }
 
 fn get(marker: &LocalFlowMarker, path: &str) -> Value {

@@ -22,7 +22,7 @@ use crate::flood::SWITCH;
 /// The engine.
 pub(crate) struct Victim {
     shard: Shard,
-    metrics: Metrics,
+    metrics: Arc<Metrics>,
 }
 
 impl Victim {
