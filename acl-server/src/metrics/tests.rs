@@ -65,6 +65,30 @@ fn every_metric_has_help_and_a_conventional_name() {
 }
 
 #[test]
+fn the_operators_page_names_every_metric_and_no_other() {
+    let page = include_str!("../../../docs/OPERATING.md");
+    let (_, page) = page.split_once("## Every metric of acl-server\n").unwrap();
+    let page = page.split("\n## ").next().unwrap();
+    let rows = page
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `")?.split(" |").next());
+    let named: BTreeSet<String> = rows
+        .flat_map(|names| names.split(", "))
+        .map(|name| name.trim_matches('`').split('{').next().unwrap())
+        .map(|name| format!("acl_server_{name}"))
+        .collect();
+    let metrics = Metrics::default();
+    metrics.set_entries(1, Some(2));
+    metrics.http_request("GET", "/acl/", 200);
+    let text = metrics.render_with(&[]);
+    let types = text.lines().filter_map(|line| line.strip_prefix("# TYPE "));
+    let exist: BTreeSet<String> = types
+        .map(|line| line.split(' ').next().unwrap().to_owned())
+        .collect();
+    assert_eq!(named, exist);
+}
+
+#[test]
 fn series_with_closed_labels_are_there_from_the_start() {
     let text = Metrics::default().render();
     let samples = samples(&text);
