@@ -186,7 +186,7 @@ impl Shard {
             .agents
             .iter()
             .map(|(address, _, agent)| {
-                let id = self.elephants.find(address);
+                let id = agent.id();
                 let threshold = |port, speed| self.elephants.threshold_at(id, port, speed);
                 let detecting = Detecting {
                     profile: self.elephants.profile(),
