@@ -17,7 +17,8 @@ use crate::config::{Config, Mode};
 use crate::control::dispatch::Dispatcher;
 use crate::control::switches::Switches;
 use crate::control::watchman::Watchman;
-use crate::engine::Engine;
+use crate::detect::Event;
+use crate::engine::{Engine, Notice};
 use crate::ingest;
 use crate::inventory::Roster;
 use crate::lookout::Lookout;
@@ -103,8 +104,10 @@ pub async fn run(config: Config, sockets: Sockets, shutdown: Shutdown, reload: R
     let first_event = clock.unix_ns(clock.now()) / 1_000_000_000;
     let (engine, seats, logs) = Engine::new(&config, &metrics, &roster, (sflow, first_event), || {
         let (events, counts) = (events.clone(), Arc::clone(&metrics));
-        let elephants = move |notice| {
-            let sent = events.try_send(notice).is_ok();
+        let elephants = move |notice: Notice| {
+            // How large an elephant is now must not be in the way of one that begins or ends.
+            let waits = matches!(notice.event, Event::Progress(_)) && events.capacity() < EVENTS / 2;
+            let sent = !waits && events.try_send(notice).is_ok();
             match sent {
                 true => counts.process.events_sent.inc(),
                 false => counts.process.events_dropped.inc(),

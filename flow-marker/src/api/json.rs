@@ -34,6 +34,8 @@ pub(super) struct Control {
     about: Option<String>,
     times: Times,
     evidence: Evidence,
+    /// What the flow was like lately; null when no samples of it are followed.
+    current: Option<Current>,
     /// Where the time went at the server when it was installed.
     server: Option<Server>,
     error: Option<String>,
@@ -79,6 +81,15 @@ struct Evidence {
     confidence: f64,
     rate_bps: u64,
     threshold_bps: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct Current {
+    /// Averaged over the last eight seconds or so.
+    rate_bps: u64,
+    /// The same in bytes per second, as flow definitions tell it.
+    bytes_per_second: u64,
+    last_sample: u64,
 }
 
 #[derive(Debug, Serialize)]
@@ -222,6 +233,11 @@ fn control(api: &Api, switch: &Switch, view: View) -> Control {
             rate_bps: cause.evidence.rate.bits_per_second(),
             threshold_bps: cause.evidence.threshold.bits_per_second(),
         },
+        current: view.current.map(|current| Current {
+            rate_bps: current.rate.bits_per_second(),
+            bytes_per_second: current.rate.bits_per_second() / 8,
+            last_sample: api.clock.unix_ns(current.last_sample),
+        }),
         server: view.timing.map(|t| Server {
             queue_ms: ms(t.queue),
             commit_ms: ms(t.commit),

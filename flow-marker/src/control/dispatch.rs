@@ -9,11 +9,11 @@ use tokio::sync::mpsc;
 
 use crate::clock::{Clock, Time};
 use crate::config::{self, Mode};
-use crate::control::desired::{Cause, Holder, Wish};
+use crate::control::desired::{Cause, Current, Holder, Wish};
 use crate::control::switch::Switch;
 use crate::control::switches::Switches;
 use crate::control::{guard, mark};
-use crate::detect::{Elephant, Event};
+use crate::detect::{Elephant, Event, Progress};
 use crate::engine::Notice;
 use crate::flow::{AgentId, FlowKey};
 
@@ -55,6 +55,7 @@ impl Dispatcher {
         match notice.event {
             Event::Started(elephant) => self.started(&elephant, notice.port_name),
             Event::Ended { key, last_sample } => self.ended(&key, last_sample),
+            Event::Progress(progress) => self.progress(&progress),
         }
     }
 
@@ -112,6 +113,19 @@ impl Dispatcher {
         };
         switch.edit(|desired| desired.want(wish));
         switch.notify();
+    }
+
+    /// The size of an elephant decides about places; nothing else comes of it, so the loop of the switch need not hear of
+    /// it at once.
+    fn progress(&self, progress: &Progress) {
+        let key = &progress.key;
+        if let Some((switch, name)) = self.switch(key.agent).zip(self.marked.get(key)) {
+            let current = Current {
+                rate: progress.rate,
+                last_sample: progress.last_sample,
+            };
+            switch.edit(|desired| desired.progress(name, current));
+        }
     }
 
     fn ended(&mut self, key: &FlowKey, last_sample: Time) {

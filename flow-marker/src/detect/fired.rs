@@ -6,6 +6,7 @@ use shared::units::BitRate;
 
 use super::clock::{Clock, Reading, Senders};
 use super::entry::FORGET;
+use super::progress::{Progress, Pulse};
 use super::{Elephant, IDLE, Observation};
 use crate::clock::Time;
 use crate::flow::FlowHasher;
@@ -17,6 +18,7 @@ pub(super) struct Fired {
     pub(super) elephant: Elephant,
     pub(super) last: Time,
     silence: Duration,
+    pub(super) pulse: Pulse,
     /// Since its sender said that it would send no more.
     closing: Option<Time>,
     /// The start has been delivered.
@@ -36,6 +38,7 @@ impl Fired {
     pub(super) fn new(elephant: Elephant, now: Time, largest: f64, told: bool) -> Self {
         Self {
             silence: silence(elephant.evidence.threshold, largest),
+            pulse: Pulse::new(now, elephant.evidence.rate),
             elephant,
             last: now,
             closing: None,
@@ -53,6 +56,7 @@ impl Fired {
         hasher: &FlowHasher,
     ) {
         self.last = self.last.max(now);
+        self.pulse.add(seen.weight);
         // Larger frames, or coarser sampling, make longer gaps.
         let silence = silence(self.elephant.evidence.threshold, seen.weight as f64);
         self.silence = self.silence.max(silence);
@@ -75,6 +79,11 @@ impl Fired {
                 self.started = None;
             }
         }
+    }
+
+    /// What there is to tell of it, when it is time for that.
+    pub(super) fn progress(&mut self, now: Time) -> Option<Progress> {
+        self.pulse.due(now, self.elephant.key, self.last)
     }
 
     /// Whether it has ended.

@@ -14,6 +14,7 @@
 //! Pure: inputs are method calls with `now`, outputs are values.
 
 mod fired;
+mod progress;
 mod judge;
 mod entry;
 mod trail;
@@ -47,6 +48,7 @@ use trail::Trail;
 pub use clock::Clock;
 pub use effective::Effective;
 pub use entry::Entry;
+pub use progress::Progress;
 
 /// A flow below this share of the threshold is as good as silent: one that falls there from above has ended, and what
 /// one was that rises from there is no evidence.
@@ -222,6 +224,8 @@ pub enum Event {
         /// Its last sample.
         last_sample: Time,
     },
+    /// An elephant that was told of goes on; each about every two seconds.
+    Progress(Progress),
 }
 
 /// What became of an observation.
@@ -427,6 +431,10 @@ impl Detector {
             }
             if !fired.told {
                 fired.told = deliver(&Event::Started(fired.elephant));
+            } else if let Some(progress) = fired.progress(now)
+                && deliver(&Event::Progress(progress))
+            {
+                fired.pulse.told(now);
             }
             true
         });

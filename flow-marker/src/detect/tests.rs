@@ -117,7 +117,10 @@ fn a_flow_that_goes_on_never_ends_even_far_below_the_threshold() {
                 detector.observe(at(next), &seen(1), &mut take);
                 next += random.gap(0.3 * 1e8 / (8.0 * W as f64));
             }
-            detector.poll(at(now), |event| panic!("{event:?} at {now}, seed {seed}"));
+            detector.poll(at(now), |event| match event {
+                Event::Progress(_) => true,
+                event => panic!("{event:?} at {now}, seed {seed}"),
+            });
         }
     }
 }
@@ -142,7 +145,9 @@ fn the_end_comes_after_the_silence_and_names_the_last_sample() {
     let mut ended = Vec::new();
     let mut poll = |detector: &mut Detector, seconds: f64| {
         detector.poll(at(seconds), |event| {
-            ended.push((seconds, event.clone()));
+            if !matches!(event, Event::Progress(_)) {
+                ended.push((seconds, event.clone()));
+            }
             true
         });
     };
@@ -167,6 +172,56 @@ fn the_end_comes_after_the_silence_and_names_the_last_sample() {
         "8.29 s after the last sample, not at {when}"
     );
     assert_eq!(detector.elephants(), 0);
+}
+
+#[test]
+fn an_elephant_tells_how_large_it_is_now_until_it_ends() {
+    let mut detector = detector();
+    let mut random = Random(7);
+    let mut next = 0.0;
+    let mut told: Vec<(f64, Progress)> = Vec::new();
+    let mut counted = 0_u64;
+    // 200 Mbit/s for ten seconds, then 50 Mbit/s; every third telling finds no place.
+    let mut offers = 0;
+    for tenth in 0..600 {
+        let now = f64::from(tenth) / 10.0;
+        while next <= now {
+            if detector.observe(at(next), &seen(1), &mut take) == Outcome::Known {
+                counted += W;
+            }
+            next += random.gap(if next < 10.0 { 2e8 } else { 5e7 } / (8.0 * W as f64));
+        }
+        detector.poll(at(now), |event| {
+            let Event::Progress(progress) = event else {
+                return true;
+            };
+            offers += 1;
+            let taken = offers % 3 != 0;
+            if taken {
+                told.push((now, *progress));
+            }
+            taken
+        });
+    }
+    assert!((25..=30).contains(&offers), "every two seconds: {offers}");
+    let bytes: u64 = told.iter().map(|(_, progress)| progress.bytes).sum();
+    let span: Duration = told.iter().map(|(_, progress)| progress.span).sum();
+    assert!(
+        bytes <= counted && counted - bytes < 80 * W,
+        "{bytes} of {counted}"
+    );
+    assert!((54.0..60.0).contains(&span.as_secs_f64()), "{span:?}");
+    assert!(
+        told.iter()
+            .all(|(_, p)| u64::from(p.samples) * W == p.bytes && p.key == key(1))
+    );
+    let rate = |from: f64, to: f64| {
+        let rates: Vec<_> = told.iter().filter(|(now, _)| (from..to).contains(now)).collect();
+        rates.iter().map(|(_, p)| p.rate.as_f64()).sum::<f64>() / rates.len() as f64
+    };
+    let (before, after) = (rate(4.0, 10.0), rate(35.0, 60.0));
+    assert!((1.5e8..2.6e8).contains(&before), "{before}");
+    assert!((4e7..6.2e7).contains(&after), "{after}");
 }
 
 #[test]
@@ -208,7 +263,10 @@ fn what_was_not_delivered_is_offered_again_while_it_is_true() {
         assert!(over.is_empty(), "not before it is told");
     }
     detector.observe(at(30.0), &heavy, &mut take);
-    detector.poll(at(30.1), |event| panic!("{event:?} of a flow that came back"));
+    detector.poll(at(30.1), |event| match event {
+        Event::Progress(_) => true,
+        event => panic!("{event:?} of a flow that came back"),
+    });
     assert_eq!(detector.elephants(), 1);
     let mut ends = 0;
     detector.poll(at(60.0), |_| {

@@ -466,7 +466,7 @@ fn notice(inventory: &Inventory, event: &Event) -> Notice {
             .switch(elephant.key.agent)
             .and_then(|switch| switch.port(elephant.port))
             .and_then(|port| port.name.clone()),
-        Event::Ended { .. } => None,
+        Event::Ended { .. } | Event::Progress(_) => None,
     };
     Notice {
         event: event.clone(),

@@ -295,6 +295,7 @@ impl<W: Write> Printer<'_, W> {
                 timestamp: self.moment(*last_sample),
                 flow: flow(key),
             }),
+            Event::Progress(_) => Ok(()),
         }
     }
 

@@ -42,6 +42,15 @@ pub enum Holder {
     Person,
 }
 
+/// What the traffic of a control was like lately.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Current {
+    /// Its rate.
+    pub rate: BitRate,
+    /// Its last sample.
+    pub last_sample: Time,
+}
+
 /// A control and who wants it.
 #[derive(Debug, Clone)]
 pub struct Wish {
@@ -133,6 +142,8 @@ pub struct View {
     pub times: Times,
     /// Where the time went at the server when it was installed.
     pub timing: Option<ServerTiming>,
+    /// What its traffic was like lately; `None` before anybody has told.
+    pub current: Option<Current>,
     /// What is wrong, in the switch's own words where it has some.
     pub error: Option<String>,
 }
@@ -158,6 +169,7 @@ pub(super) struct Entry {
     pub(super) timing: Option<ServerTiming>,
     /// The rate of the traffic it is about, as it was told last.
     rate: BitRate,
+    current: Option<Current>,
     /// Hardware entries, as the switch has told, or else counted.
     pub(super) entries: u64,
     /// It stays at least this long after it was installed.
@@ -175,6 +187,7 @@ impl Entry {
         Self {
             entries: wish.control.entries(),
             rate: wish.cause.evidence.rate,
+            current: None,
             control: wish.control,
             cause: wish.cause,
             holders: vec![wish.holder],
@@ -200,6 +213,12 @@ impl Entry {
         if !self.holders.contains(&wish.holder) {
             self.holders.push(wish.holder);
         }
+    }
+
+    /// Its traffic goes on, at this rate. That of a mark that a person wants counts too: he did not say how large it is.
+    pub(super) const fn progress(&mut self, current: Current) {
+        self.rate = current.rate;
+        self.current = Some(current);
     }
 
     pub(super) fn release(&mut self, now: Time, holder: Holder, last_sample: Time) {
@@ -339,6 +358,7 @@ impl Entry {
             state: self.state(modes, over_budget),
             times: self.times,
             timing: self.timing,
+            current: self.current,
             error: self.trouble().map(|t| t.why().to_owned()),
         }
     }

@@ -26,7 +26,7 @@ use crate::clock::Time;
 use crate::control::modes::Modes;
 
 pub use belief::Belief;
-pub use entry::{Cause, Holder, State, Times, View, Wish};
+pub use entry::{Cause, Current, Holder, State, Times, View, Wish};
 use entry::{Entry, Presence};
 pub use outcome::Noted;
 pub use places::Budget;
@@ -222,6 +222,13 @@ impl Desired {
         if !was_personal && self.is_personal(&name) {
             self.personal += 1;
             self.permitted(now, before);
+        }
+    }
+
+    /// The traffic of a control goes on at this rate, by which it has or loses its place from now on.
+    pub fn progress(&mut self, name: &AclName, current: Current) {
+        if let Some(entry) = self.entries.get_mut(name) {
+            entry.progress(current);
         }
     }
 

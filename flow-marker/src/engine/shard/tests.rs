@@ -25,7 +25,9 @@ struct Taker {
 
 impl Outlet for Taker {
     fn elephant(&mut self, notice: Notice) -> bool {
-        self.elephants.lock().unwrap().push(notice.event);
+        if !matches!(notice.event, Event::Progress(_)) {
+            self.elephants.lock().unwrap().push(notice.event);
+        }
         self.takes
     }
 
