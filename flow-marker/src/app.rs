@@ -15,6 +15,7 @@ use crate::api::{self, Api};
 use crate::clock::Clock;
 use crate::config::{Config, Mode};
 use crate::control::dispatch::Dispatcher;
+use crate::control::oversight::Oversight;
 use crate::control::switches::Switches;
 use crate::control::watchman::Watchman;
 use crate::detect::Event;
@@ -98,6 +99,9 @@ pub async fn run(config: Config, sockets: Sockets, shutdown: Shutdown, reload: R
     let lists = watchman.watch();
     let desk = watchman.desk();
     let watchman = tokio::spawn(watchman.run(signs));
+    let oversight = Oversight::new(Arc::clone(&switches), clock);
+    let marked = oversight.marked();
+    let oversight = tokio::spawn(oversight.run());
     let mut loops = Loops::start(&config, Arc::clone(&switches), clock, &shutdown)?;
     let (events, notices) = mpsc::channel(EVENTS);
     let sflow = sockets.sflow.address();
@@ -115,13 +119,18 @@ pub async fn run(config: Config, sockets: Sockets, shutdown: Shutdown, reload: R
             sent
         };
         let (watch, counts) = (watch.clone(), Arc::clone(&metrics));
-        let lookout = Lookout::new(Arc::clone(&lists), &config.drop, move |sign| {
-            let sent = watch.try_send(sign).is_ok();
-            if !sent {
-                counts.process.signs_dropped.inc();
-            }
-            sent
-        });
+        let lookout = Lookout::new(
+            Arc::clone(&lists),
+            Arc::clone(&marked),
+            &config.drop,
+            move |sign| {
+                let sent = watch.try_send(sign).is_ok();
+                if !sent {
+                    counts.process.signs_dropped.inc();
+                }
+                sent
+            },
+        );
         (elephants, lookout)
     });
     tokio::spawn(logs.run());
@@ -177,6 +186,7 @@ pub async fn run(config: Config, sockets: Sockets, shutdown: Shutdown, reload: R
     // What is still on its way to the switches is not wanted any more, however much it is.
     dispatcher.abort();
     watchman.abort();
+    oversight.abort();
     drop(watch);
     if let Err(error) = dispatcher.await
         && error.is_panic()

@@ -26,6 +26,15 @@ impl Time {
         self.0
     }
 
+    /// So long before; [`Self::START`] at the earliest.
+    #[must_use]
+    pub fn before(self, span: Duration) -> Self {
+        Self(
+            self.0
+                .saturating_sub(u64::try_from(span.as_nanos()).unwrap_or(u64::MAX)),
+        )
+    }
+
     /// The time that has passed since `earlier`; zero when that lies in the future.
     pub const fn since(self, earlier: Self) -> Duration {
         Duration::from_nanos(self.0.saturating_sub(earlier.0))

@@ -36,6 +36,9 @@ pub mod detect;
 /// What a receiving thread looks out for besides elephants.
 pub mod lookout;
 
+/// Flows that are marked, and whether the mark arrives.
+pub mod marked;
+
 /// Attacks on our hosts, as samples show them.
 pub mod attack;
 

@@ -6,14 +6,14 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use reqwest::header::{
-    AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, IF_MATCH, IF_NONE_MATCH, RETRY_AFTER,
+    AGE, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, IF_MATCH, IF_NONE_MATCH, RETRY_AFTER,
 };
 use reqwest::{Method, RequestBuilder, Response, Url};
 
 use crate::name::AclName;
 use crate::problem::Problem;
 use crate::wire::{
-    AclLines, AclPatch, AclSummary, Capacity, PatchResult, Renewed, SERVER_TIMING, ServerTiming,
+    AclCounters, AclLines, AclPatch, AclSummary, Capacity, PatchResult, Renewed, SERVER_TIMING, ServerTiming,
 };
 
 /// Where an acl-server is and how it is spoken to.
@@ -158,6 +158,9 @@ pub struct AclClient {
 
 /// A reply is at most this long: 10 000 names of 64 characters with their details stay below it.
 const MAX_REPLY: usize = 4 << 20;
+
+/// How long a listing of counters may take: the server gives its tool 10 s.
+const LISTING: Duration = Duration::from_secs(15);
 
 /// Makes TLS possible in this process, without which not even a client for plain HTTP exists.
 pub fn install_cryptography() {
@@ -317,6 +320,23 @@ impl AclClient {
         self.send(self.http.get(url), self.config.read_timeout)
             .await?
             .json()
+    }
+
+    /// `GET /acl/?prefix=…&counters=true`: what the rules of these ACLs have matched, and how old that is.
+    ///
+    /// # Errors
+    /// [`ClientError`]; nothing is changed.
+    pub async fn counters(&self, prefix: &str) -> Result<(Vec<AclCounters>, Duration), ClientError> {
+        let mut url = self.url(&["acl", ""]);
+        url.query_pairs_mut()
+            .append_pair("prefix", prefix)
+            .append_pair("counters", "true");
+        let reply = self.send(self.http.get(url), LISTING).await?;
+        let age = reply
+            .headers
+            .get(AGE)
+            .and_then(|age| age.to_str().ok()?.parse().ok());
+        Ok((reply.json()?, Duration::from_secs(age.unwrap_or_default())))
     }
 
     fn url(&self, path: &[&str]) -> Url {

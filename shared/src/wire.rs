@@ -167,6 +167,17 @@ pub struct RuleCounters {
     pub bytes: Option<u64>,
 }
 
+/// One element of `GET /acl/?counters=true`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct AclCounters {
+    /// The ACL's name.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub name: AclName,
+    /// One element a rule.
+    pub counters: Vec<RuleCounters>,
+}
+
 /// The body of `GET /acl/lasterror`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]

@@ -7,73 +7,14 @@ use axum::extract::State;
 use axum::http::header::ETAG;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use shared::AclName;
-use shared::wire::{ACL_DRIFT, ACL_TTL, AclSummary};
+use shared::wire::{ACL_DRIFT, ACL_TTL};
 
 use super::ApiState;
 use super::draft::lines_of;
 use super::error::ApiError;
-use super::neighbours::Neighbours;
 use super::parameters::{Name, Parameters, has_already};
-use crate::commit::{Committer, Summary};
-use crate::rules::{self, Mode};
+use crate::commit::Summary;
 use crate::store::{ReadError, etag};
-
-/// `GET /acl/`: the names, sorted; `?prefix=` filters, `?details=true` says more of each.
-///
-/// # Errors
-/// 400 for unknown parameters, 503 when the directory cannot be read.
-pub async fn list(State(state): State<ApiState>, parameters: Parameters) -> Result<Response, ApiError> {
-    let parameters = parameters.only(&["prefix", "details"])?;
-    let prefix = parameters.prefix()?.unwrap_or_default().to_owned();
-    let turn = match parameters.flag("details", false)? {
-        true => Some(state.turns.next().await),
-        false => None,
-    };
-    blocking(move || {
-        let names = state.committer.names();
-        let mut names = names.map_err(|error| ApiError::unreadable(&error.into()))?;
-        names.retain(|name| name.as_str().starts_with(&prefix));
-        let Some(turn) = turn else {
-            return Ok(Json(names).into_response());
-        };
-        let neighbours = Neighbours::read(&state.committer, turn);
-        // One that vanished meanwhile, or cannot be read, has no summary.
-        let summaries = names
-            .iter()
-            .filter_map(|name| summary(&state.committer, &neighbours, name));
-        Ok(Json(summaries.collect::<Vec<_>>()).into_response())
-    })
-    .await
-}
-
-fn summary(committer: &Committer, neighbours: &Neighbours, name: &AclName) -> Option<AclSummary> {
-    let summary = committer.summary(name).ok().flatten()?;
-    let lines = lines_of(&summary.content);
-    let policy = rules::parse_with(&lines, Mode::Lenient);
-    let warnings = policy.map(|policy| some(neighbours.warnings(name, &policy)));
-    Some(AclSummary {
-        etag: etag(&summary.content),
-        lines: lines.len(),
-        rules: rules::count_rules(&lines),
-        entries: summary.entries,
-        ttl: summary.ttl.map(whole_seconds),
-        drift: summary.drift,
-        warnings: warnings.unwrap_or_default(),
-        name: summary.name,
-    })
-}
-
-/// The first few: 10,000 ACLs of 1,000 rules could have more to be said of than anybody reads. A dry run has all.
-fn some(mut warnings: Vec<String>) -> Vec<String> {
-    const SHOWN: usize = 8;
-    let more = warnings.len().saturating_sub(SHOWN);
-    warnings.truncate(SHOWN);
-    if more > 0 {
-        warnings.push(format!("and {more} more"));
-    }
-    warnings
-}
 
 /// `GET /acl/{name}`: the lines, as they were PUT; what is on disk, if somebody's hand was in between.
 ///
@@ -131,7 +72,7 @@ pub fn etag_header(etag: String) -> (HeaderName, HeaderValue) {
 }
 
 /// Rounded up, so that a lease that has not run out is never 0.
-fn whole_seconds(left: Duration) -> u64 {
+pub fn whole_seconds(left: Duration) -> u64 {
     left.as_secs() + u64::from(left.subsec_nanos() > 0)
 }
 

@@ -1,12 +1,13 @@
-//! `GET /acl/{name}/counters`: what each rule has matched, as the tool lists it.
+//! `GET /acl/{name}/counters` and `GET /acl/?counters=true`: what each rule has matched, as the tool lists it.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
+use axum::http::header::AGE;
+use axum::response::{IntoResponse, Response};
 use shared::AclName;
-use shared::wire::RuleCounters;
+use shared::wire::{AclCounters, RuleCounters};
 
 use super::ApiState;
 use super::acls::blocking;
@@ -17,12 +18,16 @@ use crate::commit::Committer;
 use crate::metrics;
 use crate::rules::{self, Mode, Policy};
 use crate::tool::ListError;
+use crate::tool::counters::Counted;
 use crate::tool::listing::Listing;
 
 /// A commit keeps the tool busy for less than this, mostly.
 const AFTER_COMMIT: Duration = Duration::from_secs(2);
 /// A tool that cannot list will hardly learn it at once.
 const AFTER_FAILURE: Duration = Duration::from_secs(30);
+
+/// Rules whose counters are answered at once: two megabytes. A prefix asks for fewer.
+const MOST: usize = 20_000;
 
 /// `GET /acl/{name}/counters`: one element a rule.
 ///
@@ -32,7 +37,7 @@ pub async fn read(
     State(state): State<ApiState>,
     Name(name): Name,
     parameters: Parameters,
-) -> Result<Json<Vec<RuleCounters>>, ApiError> {
+) -> Result<Response, ApiError> {
     parameters.only(&[])?;
     let (committer, acl) = (state.committer.clone(), name.clone());
     let content = blocking(move || {
@@ -42,20 +47,69 @@ pub async fn read(
         content.ok_or_else(|| ApiError::no_such_acl(&acl))
     })
     .await?;
-    let listing = listing(&state).await.map_err(|error| {
-        let after = match error {
-            ListError::Busy => AFTER_COMMIT,
-            _ => AFTER_FAILURE,
-        };
-        ApiError::no_listing(&error.to_string(), after).about(&name)
-    })?;
-    blocking(move || Ok(Json(count(listing.as_deref(), &name, &content)))).await
+    let counted = listing(&state)
+        .await
+        .map_err(|error| no_listing(&error).about(&name))?;
+    let listing = counted.clone();
+    let counters = blocking(move || Ok(count(listed(listing.as_ref()), &name, &content))).await?;
+    Ok(aged(counted.as_ref(), Json(counters)))
+}
+
+/// `GET /acl/?counters=true`: the counters of all ACLs whose name begins so, for those who would ask for each of them.
+///
+/// # Errors
+/// 400 when these are more rules than anybody asks for at once, 503 as for one ACL.
+pub async fn of_prefix(state: &ApiState, prefix: String) -> Result<Response, ApiError> {
+    let counted = listing(state).await.map_err(|error| no_listing(&error))?;
+    let (listing, committer) = (counted.clone(), state.committer.clone());
+    let all = blocking(move || {
+        let names = committer.names();
+        let names = names.map_err(|error| ApiError::unreadable(&error.into()))?;
+        let (mut all, mut rules) = (Vec::new(), 0);
+        for name in names
+            .into_iter()
+            .filter(|name| name.as_str().starts_with(&prefix))
+        {
+            // One that vanished meanwhile, or cannot be read, has no counters.
+            let Some(content) = committer.read(&name).ok().flatten() else {
+                continue;
+            };
+            let counters = count(listed(listing.as_ref()), &name, &content);
+            rules += counters.len();
+            if rules > MOST {
+                return Err(ApiError::bad_query(format!(
+                    "these ACLs have more than {MOST} rules: ask for fewer with `prefix`"
+                )));
+            }
+            all.push(AclCounters { name, counters });
+        }
+        Ok(all)
+    });
+    Ok(aged(counted.as_ref(), Json(all.await?)))
+}
+
+/// With the age of the listing in whole seconds (RFC 9111 §5.1).
+fn aged(counted: Option<&Counted>, body: impl IntoResponse) -> Response {
+    let age = counted.map(|counted| [(AGE, counted.age().as_secs().to_string())]);
+    (age.into_iter().next(), body).into_response()
+}
+
+fn listed(counted: Option<&Counted>) -> Option<&Listing> {
+    counted.map(|counted| &*counted.listing)
+}
+
+fn no_listing(error: &ListError) -> ApiError {
+    let after = match error {
+        ListError::Busy => AFTER_COMMIT,
+        _ => AFTER_FAILURE,
+    };
+    ApiError::no_listing(&error.to_string(), after)
 }
 
 /// What the tool lists now; `None`: it is not asked.
-async fn listing(state: &ApiState) -> Result<Option<Arc<Listing>>, ListError> {
+async fn listing(state: &ApiState) -> Result<Option<Counted>, ListError> {
     match &state.counters {
-        Some(counters) => Ok(Some(counters.listing().await?.listing)),
+        Some(counters) => Ok(Some(counters.listing().await?)),
         None => Ok(None),
     }
 }
@@ -96,7 +150,7 @@ const fn on_wire(counters: &metrics::RuleCounters) -> RuleCounters {
 
 /// The counters of all rules of all ACLs, until there are `most` rules. None when the tool does not list now.
 pub async fn all(state: &ApiState, most: usize) -> Vec<(AclName, Vec<metrics::RuleCounters>)> {
-    let Ok(Some(listing)) = listing(state).await else {
+    let Ok(Some(Counted { listing, .. })) = listing(state).await else {
         return Vec::new();
     };
     let committer = state.committer.clone();

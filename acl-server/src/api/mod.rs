@@ -32,6 +32,8 @@ pub mod renew;
 pub mod events;
 /// What became of a change, and its confirmation.
 pub mod commits;
+/// All ACLs.
+pub mod list;
 /// What each rule has matched.
 pub mod counters;
 /// The daemon itself.

@@ -6,10 +6,10 @@ use anyhow::Context as _;
 use shared::AclName;
 use shared::client::{AclClient, ClientConfig, ClientError, Condition, Token};
 use shared::problem::Problem;
-use shared::wire::{AclPatch, PatchResult, ServerTiming};
+use shared::wire::{AclCounters, AclPatch, PatchResult, RuleCounters, ServerTiming};
 
 use super::rule::lines;
-use super::{Actuator, Capacity, Change, Failure, Hand, Present, Verdict};
+use super::{Actuator, Capacity, Change, Counted, Failure, Hand, Hits, Present, Verdict};
 use crate::config::{Platform, Switch};
 
 /// The acl-server of one switch.
@@ -98,6 +98,36 @@ impl Actuator for AclActuator {
             Err(ClientError::Refused { problem, .. }) if problem.status == 404 => Ok(None),
             Err(error) => Err(failure(&error)),
         }
+    }
+
+    async fn counters(&self) -> Result<Option<Counted>, Failure> {
+        match self.client.counters(&self.prefix).await {
+            Ok((acls, age)) => {
+                let ours = acls
+                    .into_iter()
+                    .filter(|acl| acl.name.as_str().starts_with(&self.prefix));
+                Ok(Some(Counted {
+                    age,
+                    hits: ours.map(hits).collect(),
+                }))
+            }
+            // A server from before this question was known.
+            Err(ClientError::Refused { problem, .. }) if matches!(problem.status, 400 | 404) => Ok(None),
+            Err(error) => Err(failure(&error)),
+        }
+    }
+}
+
+/// What the rules of an ACL have matched together; nobody knows it when it is not known of one of them.
+fn hits(acl: AclCounters) -> Hits {
+    let sum = |of: fn(&RuleCounters) -> Option<u64>| {
+        let add = |sum: u64, rule: &RuleCounters| Some(sum.saturating_add(of(rule)?));
+        acl.counters.iter().try_fold(0, add)
+    };
+    Hits {
+        packets: sum(|rule| rule.packets),
+        bytes: sum(|rule| rule.bytes),
+        name: acl.name,
     }
 }
 

@@ -109,6 +109,26 @@ pub struct Present {
     pub entries: u64,
 }
 
+/// What the rules of a control have matched, all together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hits {
+    /// Its name.
+    pub name: AclName,
+    /// Packets; `None`: the switch cannot say.
+    pub packets: Option<u64>,
+    /// Bytes of those packets; `None`: the switch cannot say.
+    pub bytes: Option<u64>,
+}
+
+/// A listing of counters.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Counted {
+    /// How old it is.
+    pub age: Duration,
+    /// What it says of controls of ours.
+    pub hits: Vec<Hits>,
+}
+
 /// How much a switch can hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Capacity {
@@ -146,4 +166,10 @@ pub trait Actuator: Send + Sync + 'static {
     /// # Errors
     /// [`Failure`]
     fn capacity(&self) -> impl Future<Output = Result<Option<Capacity>, Failure>> + Send;
+
+    /// What all our controls have matched; `None` when the switch cannot count.
+    ///
+    /// # Errors
+    /// [`Failure`]
+    fn counters(&self) -> impl Future<Output = Result<Option<Counted>, Failure>> + Send;
 }

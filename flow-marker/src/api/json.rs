@@ -8,6 +8,7 @@ use serde::Serialize;
 use shared::units::BitRate;
 
 use super::Api;
+use super::effect::{Effect, Timing};
 use crate::actuator::rule;
 use crate::clock::{Clock, Time};
 use crate::config::{Mode, Role};
@@ -38,6 +39,10 @@ pub(super) struct Control {
     current: Option<Current>,
     /// Where the time went at the server when it was installed.
     server: Option<Server>,
+    /// Where the time went in all.
+    timing: Timing,
+    /// Whether it works; null for what was never on the switch.
+    effect: Option<Effect>,
     error: Option<String>,
 }
 
@@ -242,6 +247,11 @@ fn control(api: &Api, switch: &Switch, view: View) -> Control {
             queue_ms: ms(t.queue),
             commit_ms: ms(t.commit),
         }),
+        timing: Timing::of(&view),
+        effect: view
+            .times
+            .installed
+            .map(|_| Effect::of(&view, &api.switches, &api.clock)),
         error: view.error,
     }
 }

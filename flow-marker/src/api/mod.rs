@@ -48,6 +48,8 @@ mod defined;
 mod service;
 /// The bodies of controls and switches.
 mod json;
+/// What controls come to.
+mod effect;
 /// From the bytes of a body to values.
 pub mod body;
 /// Relaxed JSON.

@@ -19,6 +19,15 @@ const COMPARE: Duration = Duration::from_secs(5);
 /// Between two questions for the capacity, which others use up, too.
 const CAPACITY: Duration = Duration::from_secs(60);
 
+/// Between two questions for what our rules match. The switch answers with a run of its tool, which is not free.
+const COUNT: Duration = Duration::from_secs(10);
+
+/// The first of them comes so long after a change: with the packets of two seconds a rule that works has matched some.
+const COUNT_FIRST: Duration = Duration::from_secs(2);
+
+/// A switch that cannot tell is asked again after this long: it may have been given a newer server.
+const COUNT_AGAIN: Duration = Duration::from_secs(600);
+
 /// Between two looks at what is desired: a burst of elephants costs some looks, not one each, since a look is as long
 /// as the list. Far below what a commit takes.
 const LOOK: Duration = Duration::from_millis(10);
@@ -38,6 +47,8 @@ pub enum Step {
     },
     /// Renew what the switch has, and compare it with this; then tell [`Agenda::renewed`].
     Renew(Option<Belief>),
+    /// Ask what our rules match; then tell [`Agenda::counted`].
+    Count,
     /// Nothing until then, unless something changes; `None`: until something changes.
     Wait(Option<Time>),
 }
@@ -52,10 +63,14 @@ pub struct Agenda {
     /// A change or a comparison is under way.
     busy: bool,
     renewing: bool,
+    counting: bool,
     /// When the whole is to be compared.
     compare_at: Time,
     capacity_at: Time,
     renew_at: Time,
+    count_at: Time,
+    /// Between two questions for what our rules match; longer when they fail.
+    count_every: Duration,
     /// The switch is left alone until then.
     not_before: Time,
     /// What is desired is not looked at until then.
@@ -71,9 +86,12 @@ impl Agenda {
             ttl,
             busy: false,
             renewing: false,
+            counting: false,
             compare_at: Time::START,
             capacity_at: Time::START,
             renew_at: Time::START,
+            count_at: Time::START,
+            count_every: COUNT,
             not_before: Time::START,
             look_at: Time::START,
         }
@@ -91,6 +109,14 @@ impl Agenda {
                 return Step::Renew(desired.belief());
             }
             wake = Some(self.renew_at);
+        }
+        if !self.counting && desired.has_installed() {
+            let at = self.count_at.max(self.not_before);
+            if at <= now {
+                self.counting = true;
+                return Step::Count;
+            }
+            wake = Some(wake.map_or(at, |wake: Time| wake.min(at)));
         }
         if self.busy {
             return Step::Wait(wake);
@@ -132,6 +158,10 @@ impl Agenda {
     /// Changes have been carried out, or some failed for this reason.
     pub fn changed(&mut self, now: Time, failure: Option<&Failure>, no_room: bool) {
         self.busy = false;
+        if self.count_at <= now {
+            // There was nothing to count before.
+            self.count_at = now + COUNT_FIRST;
+        }
         if no_room {
             (self.capacity_at, self.compare_at) = (now, now);
         }
@@ -163,6 +193,20 @@ impl Agenda {
         if contradicted {
             self.compare_at = now;
         }
+    }
+
+    /// The switch has said what our rules match, or that it cannot (`Ok(false)`), or it has not answered. Nothing else
+    /// depends on it.
+    pub fn counted(&mut self, now: Time, outcome: Result<bool, &Failure>) {
+        self.counting = false;
+        let wait = match outcome {
+            Ok(true) => COUNT,
+            Ok(false) => COUNT_AGAIN,
+            Err(_) => self.count_every.saturating_mul(2).min(COUNT_AGAIN),
+        };
+        self.count_every = if outcome == Ok(true) { COUNT } else { wait };
+        let asked = outcome.err().and_then(|failure| failure.retry_after);
+        self.count_at = now + wait.max(asked.unwrap_or_default());
     }
 
     /// Tries that failed since one succeeded, and until when the switch is left alone.

@@ -145,6 +145,7 @@ impl Captures {
                 // Nothing is asked of its rate.
                 [shared::units::BitRate::from_bits_per_second(0); 2].into(),
             ),
+            hold: None,
             about: Some(format!("{} is in the list {list}", capture.remote).into()),
         };
         Seen::Started(Edit::Want {

@@ -126,6 +126,7 @@ impl Defence {
                 (attack.first, now),
                 (attack.rate, self.threshold(attack)),
             ),
+            hold: None,
             about: Some(about(attack).into()),
         };
         Met::Started(Edit::Want {

@@ -14,7 +14,7 @@ use crate::control::switch::Switch;
 use crate::control::switches::Switches;
 use crate::control::{guard, mark};
 use crate::detect::{Elephant, Event, Progress};
-use crate::engine::Notice;
+use crate::engine::{Hold, Notice};
 use crate::flow::{AgentId, FlowKey};
 
 /// Decides what becomes of each event.
@@ -53,13 +53,13 @@ impl Dispatcher {
 
     fn take(&mut self, notice: Notice) {
         match notice.event {
-            Event::Started(elephant) => self.started(&elephant, notice.port_name),
+            Event::Started(elephant) => self.started(&elephant, notice.port_name, notice.hold),
             Event::Ended { key, last_sample } => self.ended(&key, last_sample),
             Event::Progress(progress) => self.progress(&progress),
         }
     }
 
-    fn started(&mut self, elephant: &Elephant, port_name: Option<Arc<str>>) {
+    fn started(&mut self, elephant: &Elephant, port_name: Option<Arc<str>>, hold: Option<Hold>) {
         let Some(switch) = self.switch(elephant.key.agent) else {
             return;
         };
@@ -108,6 +108,7 @@ impl Dispatcher {
                 port_name,
                 detected: elephant.detected,
                 evidence,
+                hold,
                 about: None,
             }),
         };

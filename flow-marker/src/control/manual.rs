@@ -110,6 +110,7 @@ impl Manual {
             port_name: None,
             detected: now,
             evidence: Evidence::counted((0, 0), (now, now), (nothing, nothing)),
+            hold: None,
             about: Some(asked.about),
         };
         let wish = Wish {

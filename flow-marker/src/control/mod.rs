@@ -4,6 +4,8 @@
 
 /// From events to desired states.
 pub mod dispatch;
+/// Looks after what controls come to.
+pub mod oversight;
 /// Fetches blacklists; from what is seen to captures and drops.
 pub mod watchman;
 /// How others ask it.

@@ -10,10 +10,10 @@ use std::time::Duration;
 
 use shared::life::Shutdown;
 
-use crate::actuator::{Actuator, Capacity, Change, Failure, Present, Verdict};
+use crate::actuator::{Actuator, Capacity, Change, Counted, Failure, Present, Verdict};
 use crate::clock::{Clock, Time};
 use crate::control::agenda::{Agenda, BACKOFF, Step};
-use crate::control::desired::{Belief, Desired, Noted, Plan, View};
+use crate::control::desired::{Belief, Desired, Noted, Plan, Split, View};
 use crate::control::switch::Switch;
 
 /// What withdrawing may take in all: half of what systemd's hurried users wait, and long enough for one commit.
@@ -101,6 +101,7 @@ enum Done {
     Changed(Vec<(Change, Verdict)>),
     Compared(Result<(Vec<Present>, Option<Option<Capacity>>), Failure>),
     Renewed(Option<Belief>, Result<String, Failure>),
+    Counted(Result<Option<Counted>, Failure>),
 }
 
 type Request<'a> = Option<Pin<Box<dyn Future<Output = Done> + Send + 'a>>>;
@@ -119,7 +120,8 @@ async fn answer(request: &mut Request<'_>) -> Done {
 
 impl<A: Actuator> Reconciler<A> {
     async fn reconcile(&self, agenda: &mut Agenda, shutdown: &Shutdown) {
-        let (mut change, mut renewal): (Request<'_>, Request<'_>) = (None, None);
+        let (mut change, mut renewal, mut count): (Request<'_>, Request<'_>, Request<'_>) =
+            (None, None, None);
         while !shutdown.requested() {
             let now = self.clock.now();
             let wait = match self.switch.edit(|desired| agenda.next(now, desired)) {
@@ -135,12 +137,17 @@ impl<A: Actuator> Reconciler<A> {
                     renewal = Some(Box::pin(self.renew(belief)));
                     continue;
                 }
+                Step::Count => {
+                    count = Some(Box::pin(async { Done::Counted(self.actuator.counters().await) }));
+                    continue;
+                }
                 // A day is as good as for ever, and no timer runs over.
                 Step::Wait(until) => until.map_or(Duration::from_secs(86_400), |until| until.since(now)),
             };
             let done = tokio::select! {
                 done = answer(&mut change) => done,
                 done = answer(&mut renewal) => done,
+                done = answer(&mut count) => done,
                 () = tokio::time::sleep(wait) => continue,
                 () = self.switch.changed() => continue,
                 () = shutdown.wait() => break,
@@ -197,7 +204,28 @@ impl<A: Actuator> Reconciler<A> {
                 agenda.compared(now, Err(&failure));
             }
             Done::Renewed(belief, outcome) => self.renewed(now, agenda, belief.as_ref(), outcome),
+            Done::Counted(outcome) => self.counted(now, agenda, &outcome),
         }
+    }
+
+    fn counted(&self, now: Time, agenda: &mut Agenda, outcome: &Result<Option<Counted>, Failure>) {
+        let m = &self.switch.metrics;
+        match outcome {
+            Ok(Some(counted)) => {
+                m.counts_done.inc();
+                let at = now.before(counted.age);
+                self.switch.edit(|desired| desired.counted(at, &counted.hits));
+            }
+            Ok(None) => {
+                m.counts_unsupported.inc();
+                tracing::debug!(switch = %self.switch.config.agent, "switch cannot say what rules match");
+            }
+            Err(error) => {
+                m.counts_failed.inc();
+                tracing::debug!(switch = %self.switch.config.agent, %error, "counters are unknown");
+            }
+        }
+        agenda.counted(now, outcome.as_ref().map(Option::is_some));
     }
 
     fn renewed(
@@ -328,6 +356,7 @@ impl<A: Actuator> Reconciler<A> {
                 control = %view.control.action,
                 %name,
                 after_ms = after(view, view.times.installed),
+                split = %Split::of(view),
                 "control installed"
             ),
             Noted::Removed(view) => tracing::info!(

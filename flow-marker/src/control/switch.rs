@@ -146,8 +146,18 @@ impl Switch {
     /// Shows in the metrics what has become of the desired state. To be called before they are read: an edit does not
     /// count, so that many of them cost no more than their number.
     pub fn show(&self) {
-        let tally = self.read(Desired::tally);
+        let (tally, effects) = self.read(|desired| (desired.tally(), desired.effects()));
         let m = &self.metrics;
+        let gauges = [
+            &m.effect_unknown,
+            &m.effect_hits,
+            &m.effect_seen,
+            &m.effect_queued,
+            &m.effect_none,
+        ];
+        for (gauge, count) in gauges.into_iter().zip(effects) {
+            gauge.set_len(count);
+        }
         for (gauge, count) in [
             (&m.wanted, tally.wanted),
             (&m.installed, tally.installed),

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use shared::units::BitRate;
 
 use super::edges::Edges;
+use super::hold::{Hold, Holding};
 use super::topology::Topology;
 use crate::attack::Entering;
 use crate::clock::Time;
@@ -16,7 +17,8 @@ use crate::detect::{Clock, Detector, Effective, Event, Observation, Outcome, Seg
 use crate::flow::{AgentId, Direction, Fingerprint, FiveTuple, FlowHasher, FlowKey, Lags};
 use crate::inventory::{Inventory, Member, NotAdmitted, Port, Roster, Switch, TooManyPorts};
 use crate::keyed::Keyed;
-use crate::lookout::Lookout;
+use crate::lookout::{Lookout, Sampled};
+use crate::marked::Exit;
 use crate::metrics;
 use crate::packet::Header;
 use crate::sflow::{DataSource, FlowSample, RawHeader};
@@ -28,6 +30,17 @@ pub struct Notice {
     pub event: Event,
     /// The name of the port that the flow enters by.
     pub port_name: Option<Arc<str>>,
+    /// How long its samples wait at the agent, if that is known.
+    pub hold: Option<Hold>,
+}
+
+/// What the other records of a sample say.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Beside {
+    /// When the agent saw the packet, in nanoseconds of its clock (sFlow structure 1043).
+    pub(super) recorded: Option<u64>,
+    /// The queue that it left by (1036).
+    pub(super) queue: Option<u32>,
 }
 
 /// Learns about ports, and detects. Holds what concerns switches that may be contacted: those of the inventory.
@@ -59,6 +72,7 @@ struct AgentState {
     member: Arc<Member>,
     /// What its samples stand for, by what takes them.
     sampling: HashMap<DataSource, Effective, Keyed>,
+    holding: Holding,
 }
 
 impl AgentState {
@@ -66,6 +80,7 @@ impl AgentState {
         Self {
             member,
             sampling: HashMap::with_hasher(Keyed::random()),
+            holding: Holding::default(),
         }
     }
 
@@ -171,7 +186,7 @@ impl Elephants {
             agents,
             ..
         } = self;
-        for agent in detector.poll(now, |event| deliver(notice(inventory, event))) {
+        for agent in detector.poll(now, |event| deliver(notice(inventory, agents, event))) {
             if let Some(state) = agents.get(agent.index()) {
                 state.member.received.ended.bump();
             }
@@ -213,16 +228,19 @@ impl Elephants {
         agent: AgentId,
         metrics: &metrics::Agent,
         sample: (&FlowSample<'_>, Direction),
-        (packet, recorded): (Option<&(RawHeader<'_>, Header)>, Option<u64>),
+        (packet, beside): (Option<&(RawHeader<'_>, Header)>, Beside),
     ) -> bool {
+        if let Some(state) = self.agents.get_mut(agent.index()) {
+            state.holding.observe(now, beside.recorded);
+        }
         let factor = self.factor(now, agent, sample.0);
         let seen = self.observation(agent, metrics, sample, packet);
         if self.lookout.is_some() {
-            self.look(now, agent, (sample.0, factor), packet, seen.as_ref());
+            self.look(now, agent, (sample.0, factor), (packet, beside), seen.as_ref());
         }
         if let Some(mut seen) = seen {
             seen.weight = scaled(seen.weight, factor);
-            seen.recorded = recorded;
+            seen.recorded = beside.recorded;
             self.staged
                 .fingerprints
                 .push(self.detector.fingerprint(&seen.key));
@@ -253,7 +271,7 @@ impl Elephants {
         now: Time,
         agent: AgentId,
         (sample, factor): (&FlowSample<'_>, f64),
-        packet: Option<&(RawHeader<'_>, Header)>,
+        (packet, beside): (Option<&(RawHeader<'_>, Header)>, Beside),
         entering: Option<&Observation>,
     ) {
         let Self {
@@ -270,16 +288,20 @@ impl Elephants {
                 weight(sample, raw, known)
             }
         };
-        let (Some(ip), Some(weight)) = (header.ip, weight) else {
-            return;
+        let exit = sample.output.if_index().zip(beside.queue);
+        let sampled = Sampled {
+            agent,
+            port,
+            header,
+            entering: entering.map(|seen| Entering {
+                flow: &seen.key.tuple,
+                flags: seen.segment.map(|segment| segment.flags),
+                packets: scaled(sample.sampling_rate.into(), factor),
+            }),
+            bytes: weight.map(|weight| scaled(weight, factor)),
+            exit: exit.map(|(port, queue)| Exit { port, queue }),
         };
-        let ends = (ip.source, ip.destination);
-        let entering = entering.map(|seen| Entering {
-            flow: &seen.key.tuple,
-            flags: seen.segment.map(|segment| segment.flags),
-            packets: scaled(sample.sampling_rate.into(), factor),
-        });
-        lookout.sample(now, agent, port, ends, entering.as_ref(), scaled(weight, factor));
+        lookout.sample(now, &sampled);
     }
 
     /// What detection is to know of a sample; `None` when it is none of its business.
@@ -362,7 +384,7 @@ impl Elephants {
         }
         detector.warm(&staged.fingerprints);
         for (fingerprint, seen) in staged.fingerprints.drain(..).zip(staged.samples.drain(..)) {
-            let mut deliver = |event: &Event| deliver(notice(inventory, event));
+            let mut deliver = |event: &Event| deliver(notice(inventory, agents, event));
             match detector.observe_as(now, fingerprint, &seen, &mut deliver) {
                 Outcome::Counted | Outcome::Known => {}
                 Outcome::Displaced => thread.flows_evicted.bump(),
@@ -460,18 +482,21 @@ fn scaled(weight: u64, factor: f64) -> u64 {
     (weight as f64 * factor) as u64
 }
 
-fn notice(inventory: &Inventory, event: &Event) -> Notice {
-    let port_name = match event {
-        Event::Started(elephant) => inventory
-            .switch(elephant.key.agent)
-            .and_then(|switch| switch.port(elephant.port))
-            .and_then(|port| port.name.clone()),
-        Event::Ended { .. } | Event::Progress(_) => None,
-    };
-    Notice {
+fn notice(inventory: &Inventory, agents: &[AgentState], event: &Event) -> Notice {
+    let mut notice = Notice {
         event: event.clone(),
-        port_name,
+        port_name: None,
+        hold: None,
+    };
+    if let Event::Started(elephant) = event {
+        let agent = elephant.key.agent;
+        let port = inventory
+            .switch(agent)
+            .and_then(|switch| switch.port(elephant.port));
+        notice.port_name = port.and_then(|port| port.name.clone());
+        notice.hold = agents.get(agent.index()).and_then(|state| state.holding.hold());
     }
+    notice
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ mod shard;
 mod outlet;
 mod elephants;
 mod edges;
+mod hold;
 mod plan;
 mod names;
 mod settings;
@@ -39,6 +40,7 @@ pub mod event;
 
 pub use ask::{Asker, Inbox, Job, NotTaken, queue};
 pub use elephants::Notice;
+pub use hold::Hold;
 pub use hub::{Engine, LogWriter, Unanswered};
 pub use outlet::Outlet;
 pub use plan::Plan;

@@ -167,6 +167,15 @@ metrics! {
         renewals_failed: Counter = "renewals_total" ["result=\"failed\""] "Renewals of all leases on the switch, by result.";
         comparisons_done: Counter = "comparisons_total" ["result=\"done\""] "Full comparisons with the switch, by result.";
         comparisons_failed: Counter = "comparisons_total" ["result=\"failed\""] "Full comparisons with the switch, by result.";
+        counts_done: Counter = "counts_total" ["result=\"done\""] "Questions to the switch for what our rules match, by result.";
+        counts_unsupported: Counter = "counts_total" ["result=\"unsupported\""] "Questions to the switch for what our rules match, by result.";
+        counts_failed: Counter = "counts_total" ["result=\"failed\""] "Questions to the switch for what our rules match, by result.";
+        without_effect: Counter = "no_effect_total" [] "Times that no effect of a control was seen, once for each control and reason.";
+        effect_unknown: Gauge = "effects" ["effect=\"unknown\""] "Controls on the switch, by what is known of their effect.";
+        effect_hits: Gauge = "effects" ["effect=\"hits\""] "Controls on the switch, by what is known of their effect.";
+        effect_seen: Gauge = "effects" ["effect=\"seen\""] "Controls on the switch, by what is known of their effect.";
+        effect_queued: Gauge = "effects" ["effect=\"queued\""] "Controls on the switch, by what is known of their effect.";
+        effect_none: Gauge = "effects" ["effect=\"none\""] "Controls on the switch, by what is known of their effect.";
         reachable: Fact = "switch_reachable" [] "1 when the last request to the switch was answered; absent before the first.";
     }
 }

@@ -4,7 +4,7 @@ use axum::routing::{delete, get, patch, post, put};
 use shared::serve::routes::{Good, Parameter, good, needs, takes};
 
 use super::super::error::{ApiError, kinds};
-use super::super::{acls, body, commits, counters, edit, events, renew, service};
+use super::super::{acls, body, commits, counters, edit, events, list, renew, service};
 use super::Operation;
 
 const NAME: Parameter = needs("path", "name", "AclName", "The name of the ACL");
@@ -63,16 +63,19 @@ pub const TABLE: &[Operation] = &[
     Operation {
         method: "GET",
         path: "/acl/",
-        handler: || get(acls::list),
+        handler: || get(list::list),
         id: "listAcls",
         summary: "The names of all ACLs, sorted",
         takes: &[
             PREFIX,
             takes("query", "details", "Flag", "More than the name of each"),
+            takes("query", "counters", "Flag", "What the rules of each have matched"),
         ],
         body: None,
-        answers: &[good(200, "Names, or with details=true what is known of each").json("AclList")],
-        problems: &[kinds::READ],
+        answers: &[good(200, "Names, with details=true what is known of each, with counters=true what their rules have matched")
+            .json("AclList")
+            .with(&["Age"])],
+        problems: &[kinds::READ, &[&kinds::NO_LISTING]],
     },
     Operation {
         method: "PATCH",
@@ -213,7 +216,7 @@ pub const TABLE: &[Operation] = &[
         summary: "Packets and bytes of each rule, as the tool lists them",
         takes: &[NAME],
         body: None,
-        answers: &[good(200, "One element a rule").json("[RuleCounters]")],
+        answers: &[good(200, "One element a rule").json("[RuleCounters]").with(&["Age"])],
         problems: &[kinds::READ, &[&kinds::NO_SUCH_ACL, &kinds::NO_LISTING]],
     },
     Operation {

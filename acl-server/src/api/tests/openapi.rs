@@ -115,6 +115,7 @@ fn words() -> Value {
         "AclList": { "oneOf": [
             { "type": "array", "items": reference("AclName") },
             { "type": "array", "items": reference("AclSummary") },
+            { "type": "array", "items": reference("AclCounters") },
         ] },
         "PatchAnswer": { "oneOf": [
             of_names(reference("PatchResult")),
@@ -140,6 +141,7 @@ fn schemas() -> Value {
     openapi::schema::<wire::DryRun>(&mut all);
     openapi::schema::<wire::Capacity>(&mut all);
     openapi::schema::<wire::RuleCounters>(&mut all);
+    openapi::schema::<wire::AclCounters>(&mut all);
     openapi::schema::<wire::LastError>(&mut all);
     openapi::schema::<wire::Ready>(&mut all);
     openapi::schema::<wire::Version>(&mut all);
@@ -161,6 +163,7 @@ fn header(name: &str) -> (&'static str, &'static str) {
             "Names the change; also in answers that are problems of a verdict",
             "CommitId",
         ),
+        "Age" => ("Seconds since the tool listed that", "Text"),
         "Location" => ("Where the verdict will be", "Text"),
         "Preference-Applied" => ("respond-async", "Text"),
         "Server-Timing" => (

@@ -101,6 +101,17 @@ async fn counters_are_null_where_nobody_knows() {
     );
     assert_eq!(daemon.get("/acl/A/counters").await.status, 400);
     assert_eq!(daemon.delete("/acl/a/counters").await.status, 405);
+    daemon.put("b1", &["[iptables]", RULE]).await;
+    assert_eq!(
+        daemon.get("/acl/?counters=true").await.json(),
+        json!([
+            { "name": "a", "counters": [unknown(2)] },
+            { "name": "b1", "counters": [unknown(2)] },
+        ])
+    );
+    for wrong in ["counters=true&details=true", "counters=1", "counters"] {
+        assert_eq!(daemon.get(&format!("/acl/?{wrong}")).await.status, 400, "{wrong}");
+    }
 }
 
 #[tokio::test]
@@ -128,12 +139,27 @@ async fn counters_as_the_tool_lists_them() {
     let known = daemon.get("/acl/a/counters").await.json();
     assert_eq!(known[0], json!({ "line": 2, "packets": 3, "bytes": 90 }));
     assert_eq!(known[1], json!({ "line": 3, "packets": null, "bytes": null }));
+    daemon.put("ab", &["[iptables]", OTHER]).await;
+    daemon
+        .put("b", &["[iptables]", "-A FORWARD -s 10.9.9.9 -j DROP"])
+        .await;
+    let reply = daemon.get("/acl/?prefix=a&counters=true").await;
+    assert_eq!(reply.header("age"), Some("0"));
+    let unknown = |line: u32| json!({ "line": line, "packets": null, "bytes": null });
+    assert_eq!(
+        reply.json(),
+        json!([{ "name": "a", "counters": known }, { "name": "ab", "counters": [unknown(2)] }])
+    );
     let metrics = daemon.get("/metrics").await;
     assert!(String::from_utf8(metrics.body).unwrap().contains("acl=\"a\""));
 
     std::fs::write(daemon.directory.path().join("mute"), "").unwrap();
     assert_eq!(
         daemon.get("/acl/a/counters").await.kind(),
+        (503, "no-listing".to_owned())
+    );
+    assert_eq!(
+        daemon.get("/acl/?counters=true").await.kind(),
         (503, "no-listing".to_owned())
     );
     assert_eq!(daemon.get("/metrics").await.status, 200);

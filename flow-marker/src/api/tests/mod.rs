@@ -89,7 +89,7 @@ impl World {
         let roster = Arc::new(Roster::new(&config, &metrics));
         let sflow = "127.0.0.1:6343".parse().unwrap();
         let watch = Arc::new(ArcSwap::from_pointee(Watch::default()));
-        let lookout = || Lookout::new(Arc::clone(&watch), &config.drop, |_| true);
+        let lookout = || Lookout::new(Arc::clone(&watch), Arc::default(), &config.drop, |_| true);
         let controllers = || (|_: Notice| true, lookout());
         let (engine, seats, logs) = Engine::new(&config, &metrics, &roster, (sflow, 0), controllers);
         let (trigger, shutdown) = Shutdown::new();

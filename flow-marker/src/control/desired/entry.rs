@@ -7,11 +7,13 @@ use std::time::Duration;
 use shared::units::BitRate;
 use shared::wire::ServerTiming;
 
+use super::effect::{Proof, Proving};
 use crate::actuator::{Control, Hand, Kind};
 use crate::clock::Time;
 use crate::config::Mode;
 use crate::control::modes::Modes;
 use crate::detect::Evidence;
+use crate::engine::Hold;
 use crate::sflow::DataSource;
 
 /// Why a control is wanted.
@@ -27,6 +29,8 @@ pub struct Cause {
     pub detected: Time,
     /// What was found.
     pub evidence: Evidence,
+    /// How long samples wait at the agent, if that is known.
+    pub hold: Option<Hold>,
     /// What else there is to say, for people: the blacklist and its entry, the kind of attack.
     pub about: Option<Arc<str>>,
 }
@@ -144,6 +148,8 @@ pub struct View {
     pub timing: Option<ServerTiming>,
     /// What its traffic was like lately; `None` before anybody has told.
     pub current: Option<Current>,
+    /// Whether it works.
+    pub proof: Proof,
     /// What is wrong, in the switch's own words where it has some.
     pub error: Option<String>,
 }
@@ -170,6 +176,7 @@ pub(super) struct Entry {
     /// The rate of the traffic it is about, as it was told last.
     rate: BitRate,
     current: Option<Current>,
+    pub(super) proving: Proving,
     /// Hardware entries, as the switch has told, or else counted.
     pub(super) entries: u64,
     /// It stays at least this long after it was installed.
@@ -188,6 +195,7 @@ impl Entry {
             entries: wish.control.entries(),
             rate: wish.cause.evidence.rate,
             current: None,
+            proving: Proving::default(),
             control: wish.control,
             cause: wish.cause,
             holders: vec![wish.holder],
@@ -239,6 +247,9 @@ impl Entry {
             self.times.put_sent.get_or_insert(now);
             self.placing = self.placed.is_none();
             self.placed.get_or_insert(now);
+            self.proving.sent(self.kind() == Kind::Mark);
+        } else {
+            self.proving.unsettle();
         }
         self.in_flight = Some(std::mem::replace(&mut self.presence, Presence::Unknown));
     }
@@ -335,6 +346,11 @@ impl Entry {
             // Somebody changed it, or it came from a request whose reply was lost: only writing it makes sure.
             (Some(_), _) => Presence::Unknown,
         };
+        match self.presence {
+            Presence::Installed(_) => {}
+            Presence::Unknown => self.proving.unsettle(),
+            Presence::Absent => self.proving.gone(),
+        }
     }
 
     pub(super) fn state(&self, modes: &Modes, over_budget: bool) -> State {
@@ -359,6 +375,7 @@ impl Entry {
             times: self.times,
             timing: self.timing,
             current: self.current,
+            proof: *self.proving.proof(),
             error: self.trouble().map(|t| t.why().to_owned()),
         }
     }

@@ -10,10 +10,13 @@
 //! minute.
 
 mod belief;
+mod effects;
+mod split;
 mod entry;
 mod outcome;
 mod places;
 mod tally;
+mod effect;
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry as Slot;
@@ -26,10 +29,12 @@ use crate::clock::Time;
 use crate::control::modes::Modes;
 
 pub use belief::Belief;
+pub use effect::{Effect, News, Proof, Why};
 pub use entry::{Cause, Current, Holder, State, Times, View, Wish};
 use entry::{Entry, Presence};
 pub use outcome::Noted;
 pub use places::Budget;
+pub use split::Split;
 pub use tally::Tally;
 
 /// The numbers that the state machine works by.
@@ -222,13 +227,6 @@ impl Desired {
         if !was_personal && self.is_personal(&name) {
             self.personal += 1;
             self.permitted(now, before);
-        }
-    }
-
-    /// The traffic of a control goes on at this rate, by which it has or loses its place from now on.
-    pub fn progress(&mut self, name: &AclName, current: Current) {
-        if let Some(entry) = self.entries.get_mut(name) {
-            entry.progress(current);
         }
     }
 

@@ -76,6 +76,7 @@ impl Desired {
             Verdict::Installed { etag, timing } => {
                 entry.presence = Presence::Installed(etag);
                 entry.trouble = None;
+                entry.proving.installed(now);
                 if entry.times.installed.is_some() {
                     return Noted::Confirmed;
                 }
@@ -86,6 +87,7 @@ impl Desired {
             Verdict::Removed => {
                 entry.presence = Presence::Absent;
                 entry.trouble = None;
+                entry.proving.gone();
                 self.removed(now, name);
                 self.finish(now, name).map_or(Noted::Vacated, Noted::Removed)
             }

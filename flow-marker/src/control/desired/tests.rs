@@ -66,6 +66,7 @@ pub(in crate::control) fn wish(n: u16, mbps: u64) -> Wish {
                 threshold: rate,
                 confidence: 0.5,
             },
+            hold: None,
             about: None,
         }),
     }

@@ -7,7 +7,7 @@ use shared::AclName;
 use shared::wire::ServerTiming;
 
 use super::*;
-use crate::actuator::BATCH;
+use crate::actuator::{BATCH, Hits};
 use crate::config::Mode;
 use crate::control::switch::tests::{switch, wish};
 
@@ -40,6 +40,21 @@ impl Actuator for Fake {
             entries: 1,
         };
         Ok(self.0.acls.lock().unwrap().iter().map(present).collect())
+    }
+
+    async fn counters(&self) -> Result<Option<Counted>, Failure> {
+        if self.0.dead {
+            return Err(dead());
+        }
+        let hits = |name: &AclName| Hits {
+            name: name.clone(),
+            packets: Some(3),
+            bytes: Some(4500),
+        };
+        Ok(Some(Counted {
+            age: Duration::ZERO,
+            hits: self.0.acls.lock().unwrap().iter().map(hits).collect(),
+        }))
     }
 
     async fn apply(&self, changes: Vec<Change>, _: Duration) -> Vec<(Change, Verdict)> {

@@ -134,6 +134,12 @@ impl World {
                     assert!(self.renewal.is_none());
                     self.renewal = Some(self.request(belief, quiet));
                 }
+                Step::Count => {
+                    self.note("counted");
+                    let now = self.time();
+                    let up = self.server.down_until <= self.now;
+                    self.agenda.counted(now, up.then_some(true).ok_or(&failure()));
+                }
                 Step::Wait(until) => return until.map(|until| until.as_nanos().max(self.now + 1)),
             }
         }

@@ -7,7 +7,7 @@ use super::defined::{AllDefined, Surroundings};
 use super::sources::{AgentSources, Sources};
 use crate::clock::Time;
 use crate::engine::doctor::{AgentDoctor, CountersSeen, FlowSeen, HeaderSeen, Told};
-use crate::engine::elephants::Elephants;
+use crate::engine::elephants::{Beside, Elephants};
 use crate::engine::metric::{Origin, Seen, Store};
 use crate::engine::outlet::Outlet;
 use crate::engine::threshold::Thresholds;
@@ -42,8 +42,8 @@ pub(super) struct Around<'a> {
 struct Found<'a> {
     /// The first raw header.
     raw: Option<RawHeader<'a>>,
-    /// When the agent saw the packet, in nanoseconds.
-    recorded: Option<u64>,
+    /// What those say that detection wants to know.
+    beside: Beside,
     /// One of them is damaged.
     damaged: bool,
 }
@@ -231,10 +231,10 @@ impl Agent {
         let damaged = found.damaged;
         let packet = found.raw.map(|raw| (raw, self.header(&raw)));
         self.doctor
-            .observe_flow(&flow_seen((sample, place), packet.as_ref(), found.recorded), now);
+            .observe_flow(&flow_seen((sample, place), packet.as_ref(), found.beside.recorded), now);
         if let Some(id) = self.id {
             let elephants = &mut *around.elephants;
-            let packet = (packet.as_ref(), found.recorded);
+            let packet = (packet.as_ref(), found.beside);
             if elephants.stage(now, id, &self.counts, (sample, place), packet) {
                 let outlet = &mut *around.outlet;
                 elephants.flush(now, &mut |notice| outlet.elephant(notice));
@@ -285,8 +285,10 @@ impl Agent {
                 }
                 Ok(FlowRecord::Other { .. }) => self.counts.records_skipped.bump(),
                 Ok(record) => {
-                    if let FlowRecord::Timestamp(timestamp) = record {
-                        found.recorded = Some(timestamp.time_ns);
+                    match record {
+                        FlowRecord::Timestamp(timestamp) => found.beside.recorded = Some(timestamp.time_ns),
+                        FlowRecord::EgressQueue(queue) => found.beside.queue = Some(queue.queue),
+                        _ => {}
                     }
                     if let Some((view, needs)) = &mut view {
                         view.add(&record, *needs);
