@@ -10,10 +10,13 @@ use anyhow::Result;
 use flow_marker::clock::Time;
 use flow_marker::config::Config;
 use flow_marker::engine::{Common, Plan, Shard};
-use flow_marker::flow::Definition;
+use flow_marker::flow::{AgentId, Definition, FiveTuple};
 use flow_marker::ingest::{Received, Sink as _};
 use flow_marker::inventory::Roster;
+use flow_marker::lookout::Lookout;
+use flow_marker::marked::{Marked, Place, Trace};
 use flow_marker::metrics::Metrics;
+use flow_marker::packet::IpProtocol;
 use serde_json::json;
 use tests::agent::{Agent, FlowSample, Packet, Sample};
 use tests::nowhere::Nowhere;
@@ -96,6 +99,39 @@ fn new_flows_allocate_nothing() -> Result<()> {
         .map(|agent| agent.flow_counted.get())
         .sum();
     assert_eq!(counted, 7000);
+    Ok(())
+}
+
+#[test]
+fn flows_that_are_marked_allocate_nothing_wherever_they_are_seen() -> Result<()> {
+    let (mut shard, _) = shard(None)?;
+    let (mut agent, trace) = (Agent::new(SWITCH), Arc::<Trace>::default());
+    let flow = |n: u32| FiveTuple {
+        source: Ipv4Addr::from(10 << 24 | n).into(),
+        destination: [192, 0, 2, 1].into(),
+        protocol: IpProtocol::TCP,
+        source_port: 40_000,
+        destination_port: 443,
+    };
+    // Another switch marks them, but they have no mark here.
+    let place = Place {
+        agent: AgentId(1),
+        dscp: Some(10),
+        trace: Some(Arc::clone(&trace)),
+    };
+    let (flows, queues) = ((0..50).map(|n| (flow(n), place.clone())), Arc::default());
+    let marked = Marked::new(flows, Arc::clone(&queues));
+    trace.settle(Time::START);
+    let drops = Config::parse(Path::new("test"), "")?.drop;
+    let newest = Arc::default();
+    let lookout = Lookout::new(Arc::default(), Arc::clone(&newest), &drops, |_| true);
+    shard.look_out(lookout);
+    newest.store(Arc::new(marked));
+    let now = Time::START + Duration::from_secs(1);
+    // It takes up new marks between two batches.
+    learn(&mut shard, now, &datagrams(&mut agent, 0..1000));
+    receive_without_allocating(&mut shard, now, &datagrams(&mut agent, 0..1000));
+    assert_eq!(trace.read(&queues).in_a_row.map(|(samples, _)| samples), Some(50));
     Ok(())
 }
 

@@ -8,6 +8,9 @@
 //! The bridge samples what comes in at `phy1` and sends sFlow to the controller. Its internal port is the routed
 //! interface, so iptables sees the traffic enter at `swp1`.
 //!
+//! With [`LabOptions::next_switch`] there is one more switch between the leaf and host b, which bridges, samples what passes
+//! and sends sFlow of its own: `swp2 ── up ▐ next: Open vSwitch bridge ▌ down ── host b`, with `mgmt` 10.0.1.234.
+//!
 //! A lab belongs to its `Lab` value. It is removed when that is dropped, and also when its owner dies in any other
 //! way: a guard process outside the owner's process group waits for the end of a pipe that only the owner holds. Should
 //! the guard itself be killed, the next lab that starts removes what is left of labs whose owner no longer exists.
@@ -42,7 +45,7 @@ mod traffic;
 
 use guard::Guard;
 use name::LabName;
-use switch::Switch;
+use switch::{Bridge, Switch};
 
 pub use daemons::{AclServer, AclServerOptions, FlowMarker, mark_config};
 pub use latency::Latencies;
@@ -51,10 +54,14 @@ pub use traffic::{Elephant, Mice};
 
 /// The leaf's management address, and its sFlow agent address.
 pub const AGENT: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 233);
+/// The management address of the next switch, and its sFlow agent address.
+pub const NEXT_AGENT: Ipv4Addr = Ipv4Addr::new(10, 0, 1, 234);
 /// The controller's address.
 pub const CONTROLLER: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 162);
 /// Where sFlow goes.
 pub const COLLECTOR: SocketAddr = SocketAddr::new(IpAddr::V4(CONTROLLER), 6343);
+/// Where the next switch sends sFlow: the controller's address on its link.
+pub const NEXT_COLLECTOR: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(10, 0, 1, 162)), 6343);
 /// Where acl-server listens, in the leaf.
 pub const ACL_SERVER: SocketAddr = SocketAddr::new(IpAddr::V4(AGENT), 8080);
 /// Where flow-marker's API listens, in the controller.
@@ -96,6 +103,8 @@ pub struct LabOptions {
     pub header: u32,
     /// Seconds between counter samples of an interface.
     pub polling: u32,
+    /// Whether there is a second switch behind the leaf.
+    pub next_switch: bool,
 }
 
 impl Default for LabOptions {
@@ -104,6 +113,7 @@ impl Default for LabOptions {
             sampling: 100,
             header: 128,
             polling: 1,
+            next_switch: false,
         }
     }
 }
@@ -116,12 +126,13 @@ pub struct Lab {
     host_a: Namespace,
     host_b: Namespace,
     controller: Namespace,
+    next: Namespace,
     /// How many elephants and daemons have been started: their ports and names differ.
     started: Cell<u16>,
     /// `None` once the lab has been removed.
     guard: Option<Guard>,
     // What follows is dropped after the guard has removed it from the system.
-    _switch: Option<Switch>,
+    _switches: Vec<Switch>,
     directory: TempDir,
 }
 
@@ -142,16 +153,23 @@ impl Lab {
         // Before anything exists that somebody would have to remove.
         let guard = Guard::start(&name, directory.path())?;
         let namespace = |role| Namespace::new(name.namespace(role), directory.path());
-        let [leaf, host_a, host_b, controller] = name::ROLES.map(namespace);
+        let [leaf, host_a, host_b, controller, mut next] = name::ROLES.map(namespace);
+        if options.next_switch {
+            // Its programs are called as those of the leaf.
+            let files = directory.path().join("next");
+            std::fs::create_dir(&files)?;
+            next = Namespace::new(next.name(), &files);
+        }
         let mut lab = Self {
             name,
             leaf,
             host_a,
             host_b,
             controller,
+            next,
             started: Cell::new(0),
             guard: Some(guard),
-            _switch: None,
+            _switches: Vec::new(),
             directory,
         };
         lab.build(options)
@@ -160,9 +178,20 @@ impl Lab {
     }
 
     fn build(&mut self, options: LabOptions) -> Result<()> {
-        topology::links(self)?;
-        self._switch = Some(Switch::start(&self.leaf, self.directory.path(), options)?);
-        topology::bridge(self)
+        topology::links(self, options.next_switch)?;
+        self._switches.push(Switch::start(
+            &self.leaf,
+            self.directory.path(),
+            Bridge::LEAF,
+            options,
+        )?);
+        topology::bridge(self)?;
+        if options.next_switch {
+            let files = self.directory.path().join("next");
+            self._switches
+                .push(Switch::start(&self.next, &files, Bridge::NEXT, options)?);
+        }
+        Ok(())
     }
 
     /// What its namespaces and its directory begin with.
@@ -173,6 +202,11 @@ impl Lab {
     /// The switch.
     pub fn leaf(&self) -> &Namespace {
         &self.leaf
+    }
+
+    /// The switch behind it, if there is one.
+    pub fn next(&self) -> &Namespace {
+        &self.next
     }
 
     /// The host whose traffic enters at the sampled port.
@@ -190,7 +224,7 @@ impl Lab {
         &self.controller
     }
 
-    /// All four.
+    /// All that every lab has.
     pub fn namespaces(&self) -> [&Namespace; 4] {
         [&self.leaf, &self.host_a, &self.host_b, &self.controller]
     }

@@ -7,7 +7,7 @@ use crate::process;
 pub const PREFIX: &str = "marker-lab";
 
 /// The ends of the names of a lab's namespaces.
-pub(super) const ROLES: [&str; 4] = ["leaf", "host-a", "host-b", "controller"];
+pub(super) const ROLES: [&str; 5] = ["leaf", "host-a", "host-b", "controller", "next"];
 
 /// `marker-lab-<pid>-<start time>-<number>`: unique on this machine, and tells whether the owner still lives, even when
 /// its process id has been given to somebody else.

@@ -1,3 +1,4 @@
+use std::net::SocketAddr;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::Command;
@@ -5,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use super::{COLLECTOR, LabOptions};
+use super::{COLLECTOR, LabOptions, NEXT_COLLECTOR};
 use crate::netns::Namespace;
 use crate::process::{self, Process};
 use crate::wait;
@@ -16,8 +17,31 @@ const SCHEMA: &str = "/usr/share/openvswitch/vswitch.ovsschema";
 /// How long each step of a start may take; all of them together take a fraction of a second.
 const LIMIT: Duration = Duration::from_secs(20);
 
+/// A bridge and where its sFlow goes. Its agent address is that of `mgmt`.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Bridge {
+    name: &'static str,
+    ports: &'static [&'static str],
+    collector: SocketAddr,
+}
+
+impl Bridge {
+    /// That of the leaf, which is itself the routed interface.
+    pub(super) const LEAF: Self = Self {
+        name: "swp1",
+        ports: &["phy1"],
+        collector: COLLECTOR,
+    };
+    /// That of the next switch, between its two ports.
+    pub(super) const NEXT: Self = Self {
+        name: "br0",
+        ports: &["up", "down"],
+        collector: NEXT_COLLECTOR,
+    };
+}
+
 /// Open vSwitch of its own, apart from any that runs on the machine: database, sockets and logs are in the lab's
-/// directory, the processes in the leaf.
+/// directory, the processes in its namespace.
 #[derive(Debug)]
 pub(super) struct Switch {
     _database: Process,
@@ -25,12 +49,17 @@ pub(super) struct Switch {
 }
 
 impl Switch {
-    /// Starts a switch with the bridge `swp1`, its port `phy1`, and sFlow.
-    pub(super) fn start(leaf: &Namespace, directory: &Path, options: LabOptions) -> Result<Self> {
+    /// Starts a switch with a bridge and sFlow, with its files in `directory`.
+    pub(super) fn start(
+        namespace: &Namespace,
+        directory: &Path,
+        bridge: Bridge,
+        options: LabOptions,
+    ) -> Result<Self> {
         let at = |name: &str| directory.join(name).display().to_string();
         let socket = format!("unix:{}", at("db.sock"));
         process::run(command(
-            leaf,
+            namespace,
             directory,
             "ovsdb-tool",
             &["create", &at("conf.db"), SCHEMA],
@@ -38,40 +67,32 @@ impl Switch {
         let remote = format!("--remote=p{socket}");
         let control = format!("--unixctl={}", at("ovsdb.ctl"));
         let database = command(
-            leaf,
+            namespace,
             directory,
             "ovsdb-server",
             &[&at("conf.db"), &remote, &control],
         );
-        let database = leaf.spawn("ovsdb-server", database)?.quiet();
+        let database = namespace.spawn("ovsdb-server", database)?.quiet();
         let accepts = || UnixStream::connect(directory.join("db.sock")).ok();
         drop(wait::until("ovsdb-server", LIMIT, accepts)?);
         let control = format!("--unixctl={}", at("vswitchd.ctl"));
-        let switch = command(leaf, directory, "ovs-vswitchd", &[&socket, &control]);
-        let switch = leaf.spawn("ovs-vswitchd", switch)?.quiet();
+        let switch = command(namespace, directory, "ovs-vswitchd", &[&socket, &control]);
+        let switch = namespace.spawn("ovs-vswitchd", switch)?.quiet();
 
-        let (target, db) = (format!("target=\"{COLLECTOR}\""), format!("--db={socket}"));
+        let target = format!("target=\"{}\"", bridge.collector);
+        let db = format!("--db={socket}");
         let [sampling, header, polling] = [
             ("sampling", options.sampling),
             ("header", options.header),
             ("polling", options.polling),
         ]
         .map(|(key, value)| format!("{key}={value}"));
-        let words = [
-            &db,
-            "--timeout=20",
-            "--",
-            "add-br",
-            "swp1",
-            "--",
-            "set",
-            "bridge",
-            "swp1",
-            "datapath_type=netdev",
-            "--",
-            "add-port",
-            "swp1",
-            "phy1",
+        let mut words = vec![&*db, "--timeout=20", "--", "add-br", bridge.name];
+        words.extend(["--", "set", "bridge", bridge.name, "datapath_type=netdev"]);
+        for port in bridge.ports {
+            words.extend(["--", "add-port", bridge.name, port]);
+        }
+        words.extend([
             "--",
             "--id=@s",
             "create",
@@ -84,11 +105,11 @@ impl Switch {
             "--",
             "set",
             "bridge",
-            "swp1",
+            bridge.name,
             "sflow=@s",
-        ];
+        ]);
         // It returns when the switch has done all of it.
-        process::run(command(leaf, directory, "ovs-vsctl", &words))?;
+        process::run(command(namespace, directory, "ovs-vsctl", &words))?;
         Ok(Self {
             _database: database,
             _switch: switch,
@@ -96,8 +117,8 @@ impl Switch {
     }
 }
 
-fn command(leaf: &Namespace, directory: &Path, program: &str, arguments: &[&str]) -> Command {
-    let mut command = leaf.command(program);
+fn command(namespace: &Namespace, directory: &Path, program: &str, arguments: &[&str]) -> Command {
+    let mut command = namespace.command(program);
     command.args(arguments);
     for variable in ["OVS_RUNDIR", "OVS_DBDIR", "OVS_LOGDIR"] {
         command.env(variable, directory);

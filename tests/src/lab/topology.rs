@@ -2,7 +2,7 @@ use std::fs;
 
 use anyhow::{Context, Result};
 
-use super::{AGENT, CONTROLLER, Family, Lab};
+use super::{AGENT, CONTROLLER, Family, Lab, NEXT_AGENT, NEXT_COLLECTOR};
 use crate::netns::Namespace;
 use crate::{binaries, process};
 
@@ -27,7 +27,7 @@ pub(super) fn check_programs() -> Result<()> {
 }
 
 /// Everything but what hangs on the bridge, which only Open vSwitch can make.
-pub(super) fn links(lab: &Lab) -> Result<()> {
+pub(super) fn links(lab: &Lab, next_switch: bool) -> Result<()> {
     let [leaf, host_a, host_b, controller] = lab.namespaces().map(Namespace::name);
     system(&format!(
         "netns add {leaf}\nnetns add {host_a}\nnetns add {host_b}\nnetns add {controller}\n"
@@ -41,9 +41,14 @@ pub(super) fn links(lab: &Lab) -> Result<()> {
     }
     system(&format!(
         "link add phy1 netns {leaf} type veth peer name eth0 netns {host_a}\n\
-         link add swp2 netns {leaf} type veth peer name eth0 netns {host_b}\n\
          link add mgmt netns {leaf} type veth peer name eth0 netns {controller}\n"
     ))?;
+    match next_switch {
+        true => next(lab)?,
+        false => system(&format!(
+            "link add swp2 netns {leaf} type veth peer name eth0 netns {host_b}\n"
+        ))?,
+    }
     let hosts = [
         (lab.host_a(), Family::host_a as fn(Family) -> _, 10),
         (lab.host_b(), Family::host_b, 20),
@@ -80,6 +85,27 @@ pub(super) fn links(lab: &Lab) -> Result<()> {
     sysctl(leaf, "ipv6/conf/phy1/disable_ipv6", "1")?;
     without_offload(leaf, "swp2")?;
     configure(leaf, &batch)
+}
+
+/// The switch between the leaf and host b: it only bridges.
+fn next(lab: &Lab) -> Result<()> {
+    let [leaf, _, host_b, controller] = lab.namespaces().map(Namespace::name);
+    let next = lab.next().name();
+    system(&format!(
+        "netns add {next}\nlink add swp2 netns {leaf} type veth peer name up netns {next}\n\
+         link add down netns {next} type veth peer name eth0 netns {host_b}\n\
+         link add mgmt netns {next} type veth peer name eth1 netns {controller}\n"
+    ))?;
+    for port in ["up", "down"] {
+        // As with the port of the leaf: the kernel sees their packets too.
+        sysctl(lab.next(), &format!("ipv6/conf/{port}/disable_ipv6"), "1")?;
+    }
+    let batch = format!(
+        "addr add {NEXT_AGENT}/24 dev mgmt\nlink set up up\nlink set down up\nlink set mgmt up\nlink set lo up\n"
+    );
+    configure(lab.next(), &batch)?;
+    let batch = format!("addr add {}/24 dev eth1\nlink set eth1 up\n", NEXT_COLLECTOR.ip());
+    configure(lab.controller(), &batch)
 }
 
 /// The routed interface of the bridge.
