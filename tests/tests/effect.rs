@@ -41,8 +41,8 @@ impl Scene {
         let next = format!(
             "[[switch]]\nagent = \"{NEXT_AGENT}\"\nacl = \"http://{NEXT_AGENT}:8080\"\n\
              [switch.ports.{}]\nrole = \"core\"\n[switch.ports.{}]\nrole = \"core\"\n",
-            port("up"),
-            port("down")
+            port("swp11"),
+            port("swp12")
         );
         let config = format!("{next}{}", edit(mark_config(&lab, "act").unwrap()));
         let marker = lab.flow_marker(&config).unwrap();

@@ -35,7 +35,7 @@ impl Bridge {
     /// That of the next switch, between its two ports.
     pub(super) const NEXT: Self = Self {
         name: "br0",
-        ports: &["up", "down"],
+        ports: &["swp11", "swp12"],
         collector: NEXT_COLLECTOR,
     };
 }

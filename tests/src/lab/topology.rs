@@ -92,16 +92,16 @@ fn next(lab: &Lab) -> Result<()> {
     let [leaf, _, host_b, controller] = lab.namespaces().map(Namespace::name);
     let next = lab.next().name();
     system(&format!(
-        "netns add {next}\nlink add swp2 netns {leaf} type veth peer name up netns {next}\n\
-         link add down netns {next} type veth peer name eth0 netns {host_b}\n\
+        "netns add {next}\nlink add swp2 netns {leaf} type veth peer name swp11 netns {next}\n\
+         link add swp12 netns {next} type veth peer name eth0 netns {host_b}\n\
          link add mgmt netns {next} type veth peer name eth1 netns {controller}\n"
     ))?;
-    for port in ["up", "down"] {
+    for port in ["swp11", "swp12"] {
         // As with the port of the leaf: the kernel sees their packets too.
         sysctl(lab.next(), &format!("ipv6/conf/{port}/disable_ipv6"), "1")?;
     }
     let batch = format!(
-        "addr add {NEXT_AGENT}/24 dev mgmt\nlink set up up\nlink set down up\nlink set mgmt up\nlink set lo up\n"
+        "addr add {NEXT_AGENT}/24 dev mgmt\nlink set swp11 up\nlink set swp12 up\nlink set mgmt up\nlink set lo up\n"
     );
     configure(lab.next(), &batch)?;
     let batch = format!("addr add {}/24 dev eth1\nlink set eth1 up\n", NEXT_COLLECTOR.ip());

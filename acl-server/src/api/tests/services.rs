@@ -139,7 +139,9 @@ async fn counters_as_the_tool_lists_them() {
     let known = daemon.get("/acl/a/counters").await.json();
     assert_eq!(known[0], json!({ "line": 2, "packets": 3, "bytes": 90 }));
     assert_eq!(known[1], json!({ "line": 3, "packets": null, "bytes": null }));
-    daemon.put("ab", &["[iptables]", "-A FORWARD -s 10.9.9.8 -j DROP"]).await;
+    daemon
+        .put("ab", &["[iptables]", "-A FORWARD -s 10.9.9.8 -j DROP"])
+        .await;
     daemon
         .put("b", &["[iptables]", "-A FORWARD -s 10.9.9.9 -j DROP"])
         .await;
