@@ -221,3 +221,89 @@ impl Agenda {
         self.compare_at = now;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::actuator::Verdict;
+    use crate::control::desired::Limits;
+    use crate::control::desired::tests::{act, at, wish};
+
+    /// A switch with one control, which came at 100 s.
+    fn with_one() -> (Agenda, Desired) {
+        let limits = Limits {
+            hold: Duration::ZERO,
+            max_rules: 9,
+        };
+        let mut desired = Desired::new(limits, act());
+        let mut agenda = Agenda::new(Duration::from_secs(1), Duration::from_secs(60), 1);
+        desired.snapshot(at(100), vec![]);
+        desired.want(wish(1, 100));
+        let plan = desired.plan(at(100));
+        desired.begin(at(100), &plan);
+        for change in &plan.changes {
+            let verdict = Verdict::Installed {
+                etag: Some("a".to_owned()),
+                timing: Default::default(),
+            };
+            desired.verdict(at(100), change, verdict);
+        }
+        agenda.changed(at(100), None, false);
+        (agenda, desired)
+    }
+
+    /// The seconds in which it is asked for counters; a comparison or a renewal hangs all the time.
+    fn counted(answer: impl Fn() -> Result<bool, Failure>) -> Vec<u64> {
+        let (mut agenda, mut desired) = with_one();
+        let mut asked = Vec::new();
+        for second in 100..1400 {
+            loop {
+                match agenda.next(at(second), &mut desired) {
+                    Step::Wait(_) => break,
+                    Step::Count => {
+                        asked.push(second - 100);
+                        agenda.counted(at(second), answer().as_ref().copied());
+                    }
+                    Step::Change(_) | Step::Compare { .. } | Step::Renew(_) => {}
+                }
+            }
+        }
+        asked
+    }
+
+    #[test]
+    fn counters_are_asked_for_soon_and_then_now_and_then() {
+        let asked = counted(|| Ok(true));
+        assert_eq!(asked[..4], [2, 12, 22, 32]);
+        assert_eq!(asked.len(), 130);
+    }
+
+    #[test]
+    fn a_switch_that_cannot_count_is_hardly_asked_again() {
+        assert_eq!(counted(|| Ok(false)), [2, 602, 1202]);
+        assert_eq!(
+            counted(|| Err(Failure::new("503"))),
+            [2, 22, 62, 142, 302, 622, 1222]
+        );
+        let busy = || Failure {
+            retry_after: Some(Duration::from_secs(300)),
+            ..Failure::new("503")
+        };
+        assert_eq!(counted(|| Err(busy()))[..3], [2, 302, 602]);
+    }
+
+    #[test]
+    fn changes_do_not_put_off_counting_and_without_controls_there_is_none() {
+        let (mut agenda, mut desired) = with_one();
+        for second in 100..102 {
+            agenda.changed(at(second), None, false);
+        }
+        while !matches!(agenda.next(at(102), &mut desired), Step::Count) {}
+        agenda.counted(at(102), Ok(true));
+        desired.withdraw(at(103));
+        desired.snapshot(at(103), vec![]);
+        for second in 104..200 {
+            assert_ne!(agenda.next(at(second), &mut desired), Step::Count);
+        }
+    }
+}
