@@ -59,7 +59,8 @@ impl Lab {
         let number = self.number();
         let flow = Flow {
             transport: Transport::Tcp,
-            source: SocketAddr::new(family.host_a(), 40_000 + number % 10_000),
+            // Below the ports that the kernel gives to mice (32768 and up), which it keeps for a minute after their end.
+            source: SocketAddr::new(family.host_a(), 20_000 + number % 10_000),
             destination: SocketAddr::new(family.host_b(), 5201 + number % 10_000),
         };
         let [source_port, port] = [flow.source, flow.destination].map(|end| end.port().to_string());
