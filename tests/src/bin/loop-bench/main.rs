@@ -58,16 +58,24 @@ fn measure(arguments: &Arguments) -> Result<()> {
     let before = load()?;
     let lab = Lab::start(LabOptions::default())?;
     let _acl_server = lab.acl_server(&AclServerOptions::default())?;
-    let mut results = Vec::new();
+    let (mut results, mut failure) = (Vec::new(), Ok(()));
     for profile in &arguments.profiles {
-        let campaign = Campaign::start(&lab, profile)?;
-        results.push(campaign.run(arguments.runs, arguments.latency_runs)?);
+        let outcome = Campaign::start(&lab, profile)
+            .and_then(|campaign| campaign.run(arguments.runs, arguments.latency_runs));
+        match outcome {
+            Ok(outcome) => results.push(outcome),
+            Err(error) => {
+                failure = Err(error.context(profile.clone()));
+                break;
+            }
+        }
     }
     let load = format!("{before} before, {} after", load()?);
     for line in report::lines(&results, &load, arguments.markdown) {
         println!("{line}");
     }
-    Ok(())
+    // What was measured before it is worth its minutes all the same.
+    failure
 }
 
 /// The load averages of this machine: what else it has to do shows in every figure.
