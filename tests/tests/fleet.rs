@@ -7,11 +7,11 @@
 )]
 
 use std::collections::BTreeSet;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use tests::agent::{
-    Agent, CounterSample, FlowSample, Packet, Playing, PortCounters, Timeline, Traffic, play,
+    Agent, CounterSample, FlowSample, Packet, Playing, PortCounters, Sample, Timeline, Traffic, play,
 };
 use tests::local::{LocalFlowMarker, LocalSwitch};
 use tests::wait;
@@ -202,4 +202,59 @@ fn of_80_elephants_and_50_places_the_50_largest_have_them() {
     assert_eq!(switch.home.runs().unwrap().len(), runs);
     assert_eq!(marker.metric("controls", "state=\"over_budget\"").unwrap(), 30.0);
     drop(agent);
+}
+
+/// A sample each tenth of a second of so many flows at once, each of 240 Mb/s, for so many rounds.
+fn flood(agent: Ipv4Addr, flows: u16, rounds: u32) -> impl Iterator<Item = (Duration, Vec<u8>)> + Send {
+    const SAMPLING: u32 = 2000;
+    let mut agent = Agent::new(agent.into());
+    let port = CounterSample::new(PortCounters::new(1, 1_000_000_000_000), "swp1");
+    let counters = agent.datagram(Duration::ZERO, &[Sample::Counters(port)]);
+    let datagrams = (0..rounds).flat_map(move |round| {
+        let at = Duration::from_millis(100) * round;
+        let numbers: Vec<_> = (0..flows).collect();
+        let samples = |chunk: &[u16]| -> Vec<Sample> {
+            let sample = |number: &u16| {
+                let [high, low] = number.to_be_bytes();
+                let packet = Packet::tcp(
+                    ([10, 1, high, low], 40_000).into(),
+                    ([10, 2, high, low], 5201).into(),
+                );
+                Sample::Flow(FlowSample::new(packet, SAMPLING, 1, 2))
+            };
+            chunk.iter().map(sample).collect()
+        };
+        let datagrams: Vec<_> = numbers
+            .chunks(8)
+            .map(|chunk| (at, agent.datagram(at, &samples(chunk))))
+            .collect();
+        datagrams
+    });
+    std::iter::once((Duration::ZERO, counters)).chain(datagrams)
+}
+
+#[test]
+fn of_2000_elephants_at_once_the_switch_gets_no_more_than_its_budget() {
+    let directory = tempfile::tempdir().unwrap();
+    let switch = LocalSwitch::start(directory.path(), 22).unwrap();
+    let config = switch.inventory() + "[mark]\nmode = \"act\"\nthreshold = \"100M\"\n";
+    let marker = LocalFlowMarker::start(directory.path(), "flow-marker", &config).unwrap();
+    let flood = flood(switch.agent, 2000, 80);
+    let flood = play(flood, switch.agent.into(), marker.sflow).unwrap();
+    wait::until("the budget to be used", PATIENCE, || {
+        (switch.rules().unwrap().len() == 64).then_some(())
+    })
+    .unwrap_or_else(|error| panic!("{error}: {}", marker.json("/switches/json").unwrap()));
+    flood.wait().unwrap();
+    let switches = marker.json("/switches/json").unwrap();
+    assert_eq!(switches.pointer("/0/budget/max_rules").unwrap(), 64);
+    let detected = marker.metric("elephants_detected_total", "").unwrap();
+    assert!(detected > 100.0, "{detected} were found");
+    assert_eq!(most_at_once(&switch), 64);
+    // All of them have ended, and nothing is left of them.
+    wait::until("all rules to be gone", PATIENCE, || {
+        switch.rules().unwrap().is_empty().then_some(())
+    })
+    .unwrap_or_else(|error| panic!("{error}: {}", marker.json("/switches/json").unwrap()));
+    assert_eq!(marker.metric("elephants", "").unwrap(), 0.0);
 }
