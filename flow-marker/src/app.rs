@@ -15,8 +15,11 @@ use crate::api::{self, Api};
 use crate::clock::Clock;
 use crate::config::{Config, Mode};
 use crate::control::dispatch::Dispatcher;
+use crate::control::journal::Journal;
+use crate::control::overrides::Overrides;
 use crate::control::oversight::Oversight;
-use crate::control::switches::Switches;
+use crate::control::pause::Pause;
+use crate::control::switches::{self, Switches};
 use crate::control::watchman::Watchman;
 use crate::detect::Event;
 use crate::engine::{Engine, Notice};
@@ -24,6 +27,7 @@ use crate::ingest;
 use crate::inventory::Roster;
 use crate::lookout::Lookout;
 use crate::metrics::Metrics;
+use crate::state::{Sources, State};
 
 /// The API's sockets, callers and certificates.
 mod serving;
@@ -85,17 +89,28 @@ pub async fn run(config: Config, sockets: Sockets, shutdown: Shutdown, reload: R
     let clock = Clock::start();
     let metrics = Arc::new(Metrics::new(sockets.sflow.threads()));
     let roster = Arc::new(Roster::new(&config, &metrics));
-    let switches = Arc::new(Switches::new(Arc::clone(&roster), &config));
+    let first_id = clock.unix_ns(clock.now()) / 1_000_000_000;
+    let journal = Arc::new(Journal::new(first_id, config.mark.max_rules));
+    let switches = Arc::new(Switches::new(Arc::clone(&roster), &config, journal));
+    let state = State::open(&config);
+    let overrides = Overrides::new(switches::modes(&config));
+    let (pause, overrides) = (Arc::<Pause>::default(), Arc::new(overrides));
+    state.recall_ports(&roster);
+    state.recall_words(clock.now(), &switches, &pause, &overrides);
+    state.recall_rests(&clock, clock.now(), &switches);
+    metrics.process.paused.set(u64::from(pause.read().is_some()));
     let readiness = Readiness::new();
     let (listening, receiving) = (readiness.latch("http"), readiness.latch("sflow"));
 
     let (watch, signs) = mpsc::channel(SIGNS);
-    let watchman = Watchman::new(
+    let mut watchman = Watchman::new(
         Arc::new(config.clone()),
         Arc::clone(&switches),
         Arc::clone(&metrics),
         clock,
     )?;
+    let kept = state.recall_controls(&clock, clock.now());
+    watchman.recall(kept, |key| state.recall_list(key));
     let lists = watchman.watch();
     let desk = watchman.desk();
     let watchman = tokio::spawn(watchman.run(signs));
@@ -105,8 +120,7 @@ pub async fn run(config: Config, sockets: Sockets, shutdown: Shutdown, reload: R
     let mut loops = Loops::start(&config, Arc::clone(&switches), clock, &shutdown)?;
     let (events, notices) = mpsc::channel(EVENTS);
     let sflow = sockets.sflow.address();
-    let first_event = clock.unix_ns(clock.now()) / 1_000_000_000;
-    let (engine, seats, logs) = Engine::new(&config, &metrics, &roster, (sflow, first_event), || {
+    let (engine, seats, logs) = Engine::new(&config, &metrics, &roster, (sflow, first_id), || {
         let (events, counts) = (events.clone(), Arc::clone(&metrics));
         let elephants = move |notice: Notice| {
             // How large an elephant is now must not be in the way of one that begins or ends.
@@ -149,12 +163,22 @@ pub async fn run(config: Config, sockets: Sockets, shutdown: Shutdown, reload: R
         clock,
     );
     let dispatcher = tokio::spawn(dispatcher.run(notices));
+    let (keeper, writer) = state.keep(Sources {
+        pause: Arc::clone(&pause),
+        overrides: Arc::clone(&overrides),
+        desk: desk.clone(),
+        switches: Arc::clone(&switches),
+        clock,
+    });
+    let writer = writer.map(|writer| tokio::spawn(writer.run(shutdown.clone())));
     let api = Api {
         engine,
         metrics,
         readiness: readiness.clone(),
         switches,
-        pause: Arc::default(),
+        pause,
+        overrides,
+        keeper,
         desk,
         mark: Arc::new(config.mark.clone()),
         clock,
@@ -197,6 +221,9 @@ pub async fn run(config: Config, sockets: Sockets, shutdown: Shutdown, reload: R
         loops.finish().await;
     }
     rereading.abort();
+    if let Some(writer) = writer {
+        writer.abort();
+    }
     let cut = server.stop(LAST_REPLIES).await;
     if cut > 0 {
         tracing::debug!(cut, "some clients did not read their last reply");

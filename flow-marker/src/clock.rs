@@ -83,6 +83,11 @@ impl Clock {
         Time::START + self.started.elapsed()
     }
 
+    /// The instant that is `ns` nanoseconds after 1970 (UTC); the start, when that was later.
+    pub fn time(&self, ns: u64) -> Time {
+        Time::from_nanos(ns.saturating_sub(self.unix_ns(Time::START)))
+    }
+
     /// `time` as nanoseconds since 1970 (UTC), for people and other machines.
     ///
     /// It is counted from the wall clock at the start, so that a step of the wall clock does not reorder our events.

@@ -12,6 +12,9 @@ pub mod app;
 /// HTTP: health, metrics, what is desired and installed.
 pub mod api;
 
+/// What survives the end of the process.
+pub mod state;
+
 /// From detected flows to the desired state of every switch, and from there to the switches.
 pub mod control;
 

@@ -61,7 +61,7 @@ pub struct Capture {
 
 /// Which controller a control comes from. Where there is no room for all, the later ones matter more: a mark makes
 /// traffic better, a capture is evidence, a drop protects.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
     /// Marks of elephants.
@@ -75,6 +75,15 @@ pub enum Kind {
 impl Kind {
     /// All of them.
     pub const ALL: [Self; 3] = [Self::Mark, Self::Capture, Self::Drop];
+
+    /// What people and programs call it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Mark => "mark",
+            Self::Capture => "capture",
+            Self::Drop => "drop",
+        }
+    }
 
     /// What stands in names after the id of the controller.
     pub const fn word(self) -> &'static str {

@@ -74,6 +74,8 @@ struct List {
     faults: usize,
     /// When this version came; nanoseconds since 1970 (UTC); null: none has come yet.
     loaded: Option<u64>,
+    /// It is from before this start, and was not fetched since.
+    recalled: bool,
     /// Seconds since it was last known to be the newest.
     age: Option<f64>,
     /// Why there is no newer one.
@@ -107,6 +109,7 @@ fn captures(api: &Api, report: Report) -> Captures {
         age: status
             .confirmed
             .map(|confirmed| now.since(confirmed).as_secs_f64()),
+        recalled: status.recalled,
         error: status.error,
     });
     Captures {

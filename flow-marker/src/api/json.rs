@@ -6,14 +6,16 @@ use std::net::IpAddr;
 
 use serde::Serialize;
 use shared::units::BitRate;
+use shared::wire::ServerTiming;
 
 use super::Api;
 use super::effect::{Effect, Timing};
 use crate::actuator::rule;
 use crate::clock::{Clock, Time};
 use crate::config::{Mode, Role};
-use crate::control::desired::{Budget, Desired, State, View};
+use crate::control::desired::{self, Budget, Desired, State, View};
 use crate::control::switch::Switch;
+use crate::detect;
 use crate::inventory::Why;
 use crate::packet::IpProtocol;
 
@@ -27,7 +29,7 @@ pub(super) struct Control {
     port: Port,
     /// The flow of a mark.
     flow: Option<Flow>,
-    mode: &'static str,
+    mode: Mode,
     state: State,
     /// The ACL, line by line.
     rule: Vec<String>,
@@ -37,6 +39,8 @@ pub(super) struct Control {
     evidence: Evidence,
     /// What the flow was like lately; null when no samples of it are followed.
     current: Option<Current>,
+    /// The person who wants it, if one does or did last.
+    person: Option<Person>,
     /// Where the time went at the server when it was installed.
     server: Option<Server>,
     /// Where the time went in all.
@@ -47,9 +51,9 @@ pub(super) struct Control {
 }
 
 #[derive(Debug, Serialize)]
-struct Port {
-    ifindex: u32,
-    name: Option<String>,
+pub(super) struct Port {
+    pub(super) ifindex: u32,
+    pub(super) name: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -62,7 +66,7 @@ struct Flow {
 }
 
 #[derive(Debug, Serialize)]
-struct Times {
+pub(super) struct Times {
     first_sample: u64,
     detected: u64,
     put_sent: Option<u64>,
@@ -73,7 +77,7 @@ struct Times {
 }
 
 #[derive(Debug, Serialize)]
-struct Evidence {
+pub(super) struct Evidence {
     /// `sequence`, `count` or `average`.
     path: &'static str,
     /// Which clock told the seconds.
@@ -98,9 +102,53 @@ struct Current {
 }
 
 #[derive(Debug, Serialize)]
-struct Server {
+pub(super) struct Server {
     queue_ms: f64,
     commit_ms: f64,
+}
+
+impl From<&detect::Evidence> for Evidence {
+    fn from(evidence: &detect::Evidence) -> Self {
+        Self {
+            bytes: evidence.bytes,
+            samples: evidence.samples,
+            path: evidence.path.name(),
+            clock: evidence.clock.name(),
+            seconds: evidence.span.as_secs_f64(),
+            confidence: evidence.confidence,
+            rate_bps: evidence.rate.bits_per_second(),
+            threshold_bps: evidence.threshold.bits_per_second(),
+        }
+    }
+}
+
+impl From<ServerTiming> for Server {
+    fn from(timing: ServerTiming) -> Self {
+        let ms = |duration: std::time::Duration| duration.as_secs_f64() * 1e3;
+        Self {
+            queue_ms: ms(timing.queue),
+            commit_ms: ms(timing.commit),
+        }
+    }
+}
+
+/// A person who wants a control.
+#[derive(Debug, Serialize)]
+struct Person {
+    /// The caller of the API.
+    who: String,
+    reason: Option<String>,
+    until: u64,
+}
+
+impl Person {
+    fn new(clock: &Clock, person: &desired::Person) -> Self {
+        Self {
+            who: person.who.to_string(),
+            reason: person.reason.as_deref().map(str::to_owned),
+            until: clock.unix_ns(person.until),
+        }
+    }
 }
 
 /// One switch.
@@ -108,7 +156,7 @@ struct Server {
 pub(super) struct SwitchState {
     agent: IpAddr,
     acl: String,
-    mode: &'static str,
+    mode: Mode,
     /// Whether the last request was answered; null before the first.
     reachable: Option<bool>,
     last_error: Option<String>,
@@ -166,13 +214,6 @@ struct PortState {
     why: &'static str,
 }
 
-const fn mode(mode: Mode) -> &'static str {
-    match mode {
-        Mode::Observe => "observe",
-        Mode::Act => "act",
-    }
-}
-
 /// Current controls, switch by switch, and then those that are over, the oldest first.
 pub(super) fn controls(api: &Api) -> Vec<Control> {
     let mut all = Vec::new();
@@ -188,7 +229,7 @@ pub(super) fn controls(api: &Api) -> Vec<Control> {
             all.push(control);
         }
     }
-    for (index, view) in api.switches.history().read() {
+    for (index, view) in api.switches.journal().finished() {
         if let Some(switch) = switches.get(index) {
             all.push(control(api, switch, view));
         }
@@ -198,7 +239,6 @@ pub(super) fn controls(api: &Api) -> Vec<Control> {
 
 fn control(api: &Api, switch: &Switch, view: View) -> Control {
     let cause = &view.cause;
-    let ms = |duration: std::time::Duration| duration.as_secs_f64() * 1e3;
     Control {
         name: view.control.name.to_string(),
         switch: switch.config.acl.to_string(),
@@ -223,30 +263,19 @@ fn control(api: &Api, switch: &Switch, view: View) -> Control {
             sport: flow.source_port,
             dport: flow.destination_port,
         }),
-        mode: mode(switch.read(Desired::modes).of(view.control.kind())),
+        mode: switch.read(Desired::modes).of(view.control.kind()),
         state: view.state,
         rule: rule::lines(switch.config.platform, &view.control),
         about: cause.about.as_deref().map(str::to_owned),
         times: times(&api.clock, &view),
-        evidence: Evidence {
-            bytes: cause.evidence.bytes,
-            samples: cause.evidence.samples,
-            path: cause.evidence.path.name(),
-            clock: cause.evidence.clock.name(),
-            seconds: cause.evidence.span.as_secs_f64(),
-            confidence: cause.evidence.confidence,
-            rate_bps: cause.evidence.rate.bits_per_second(),
-            threshold_bps: cause.evidence.threshold.bits_per_second(),
-        },
+        evidence: Evidence::from(&cause.evidence),
         current: view.current.map(|current| Current {
             rate_bps: current.rate.bits_per_second(),
             bytes_per_second: current.rate.bits_per_second() / 8,
             last_sample: api.clock.unix_ns(current.last_sample),
         }),
-        server: view.timing.map(|t| Server {
-            queue_ms: ms(t.queue),
-            commit_ms: ms(t.commit),
-        }),
+        person: view.person.as_ref().map(|person| Person::new(&api.clock, person)),
+        server: view.timing.map(Server::from),
         timing: Timing::of(&view),
         effect: view
             .times
@@ -261,7 +290,7 @@ fn port_name(api: &Api, switch: usize, if_index: u32) -> Option<String> {
     switch.port_name(if_index).as_deref().map(str::to_owned)
 }
 
-fn times(clock: &Clock, view: &View) -> Times {
+pub(super) fn times(clock: &Clock, view: &View) -> Times {
     let unix = |time: Option<Time>| time.map(|t| clock.unix_ns(t));
     Times {
         first_sample: clock.unix_ns(view.cause.evidence.first_sample),
@@ -300,7 +329,7 @@ fn switch_state(api: &Api, switch: &Switch, ports: &[(u32, crate::inventory::Por
     SwitchState {
         agent: switch.config.agent,
         acl: switch.config.acl.to_string(),
-        mode: mode(switch.read(Desired::modes).mark),
+        mode: switch.read(Desired::modes).mark,
         reachable: contact.reachable,
         in_sync: contact.reachable != Some(false)
             && switch.read(|desired| desired.is_in_sync(api.clock.now())),

@@ -18,7 +18,7 @@ use super::parameters::Path;
 use super::{Api, audit};
 use crate::actuator::Drop;
 use crate::control::desired::Desired;
-use crate::control::manual::{Asked, MOST, NotMade, What};
+use crate::control::manual::{Asked, LONGEST, MOST, NotMade, What};
 use crate::flow::FiveTuple;
 use crate::packet::IpProtocol;
 
@@ -37,9 +37,6 @@ const MEMBERS: [&str; 9] = [
 
 /// How long a control stays when nothing is said: long enough to look, short enough to forget.
 const TTL: u64 = 600;
-
-/// What must stay longer than a day belongs into a rule file of the switch.
-const LONGEST: u64 = 86_400;
 
 /// A control that a person has asked for.
 #[derive(Debug, Serialize)]
@@ -60,11 +57,10 @@ pub(super) async fn make(
 ) -> Result<(StatusCode, Json<Made>), ApiError> {
     let json = body::json(body, MAX_BODY).await?;
     let asked = read(&json, &caller.id())?;
-    let (ttl, about) = (asked.ttl, asked.about.clone());
     let name = api.desk.make(asked).await?.map_err(|why| not_made(&why))?;
     let name = name.to_string();
     audit(&caller, "POST", "control", &name);
-    tracing::warn!(name, ttl_s = ttl.as_secs(), %about, "a person wants a control");
+    api.keeper.keep().await;
     Ok((StatusCode::CREATED, Json(Made { name })))
 }
 
@@ -75,7 +71,7 @@ pub(super) async fn make(
 pub(super) async fn end(State(api): State<Api>, caller: Caller, path: Path) -> Result<StatusCode, ApiError> {
     let name = path.name()?;
     let known = match name.parse::<AclName>() {
-        Ok(name) => api.desk.end(name).await?,
+        Ok(name) => api.desk.end(name, caller.id().into()).await?,
         Err(_) => false,
     };
     if !known {
@@ -90,6 +86,7 @@ pub(super) async fn end(State(api): State<Api>, caller: Caller, path: Path) -> R
         return Err(ApiError::no_such_thing("control", name, there));
     }
     audit(&caller, "DELETE", "control", name);
+    api.keeper.keep().await;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -105,12 +102,12 @@ fn not_made(why: &NotMade) -> ApiError {
 /// Reads what a person wants.
 fn read(json: &Value, caller: &str) -> Result<Asked, WrongMember> {
     let members = body::members(json, "a control", &MEMBERS)?;
-    let reason = body::text(members, "reason")?.map_or_else(String::new, |reason| format!(": {reason}"));
     Ok(Asked {
         agent: needed(address(members, "switch")?, "switch")?,
         what: what(members)?,
-        ttl: Duration::from_secs(whole(members, "ttl", LONGEST)?.unwrap_or(TTL)),
-        about: format!("by {caller}{reason}").into(),
+        ttl: Duration::from_secs(whole(members, "ttl", LONGEST.as_secs())?.unwrap_or(TTL)),
+        who: caller.into(),
+        reason: body::text(members, "reason")?.map(Into::into),
     })
 }
 

@@ -12,11 +12,13 @@ use shared::life::Readiness;
 use crate::clock::Clock;
 use crate::config::Mark;
 use crate::control::desk::Desk;
+use crate::control::overrides::Overrides;
 use crate::control::pause::Pause;
 use crate::control::switches::Switches;
 use crate::engine::Engine;
 use crate::engine::metric::serialize_number;
 use crate::metrics::Metrics;
+use crate::state::Keeper;
 
 /// What the API has, as one table.
 pub mod routes;
@@ -38,8 +40,14 @@ mod tables;
 mod captures;
 /// What people want of switches.
 mod manual;
+/// What the controllers may do.
+mod modes;
 /// Everything withdrawn, and back.
 mod pause;
+/// What was decided.
+mod decisions;
+/// What would have been done.
+mod shadow;
 /// Collectors that datagrams are sent on to.
 mod forwarding;
 /// What users define by name.
@@ -54,6 +62,8 @@ mod effect;
 pub mod body;
 /// Relaxed JSON.
 pub mod relaxed;
+/// Moments in a query.
+mod moment;
 /// What a request says beside its body.
 pub mod parameters;
 /// Requests that wait for something to happen.
@@ -80,6 +90,10 @@ pub struct Api {
     pub switches: Arc<Switches>,
     /// Whether they are paused.
     pub pause: Arc<Pause>,
+    /// Modes that people set.
+    pub overrides: Arc<Overrides>,
+    /// What survives a restart is told to it.
+    pub keeper: Keeper,
     /// Where captures are asked for.
     pub desk: Desk,
     /// How elephants are found and marked.

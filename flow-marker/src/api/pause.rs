@@ -13,7 +13,8 @@ use super::body::{self, MAX_BODY};
 use super::error::ApiError;
 use super::{Api, audit};
 use crate::control::desired::Desired;
-use crate::control::pause::Paused;
+use crate::control::desired::{About, Decision, What};
+use crate::control::pause::Said;
 
 /// Whether flow-marker is paused.
 #[derive(Debug, Serialize)]
@@ -49,7 +50,7 @@ pub(super) async fn read(State(api): State<Api>) -> Json<PauseState> {
         paused: paused.is_some(),
         withdrawn: paused.is_some() && waiting.is_empty(),
         waiting,
-        since: paused.as_ref().map(|paused| api.clock.unix_ns(paused.since)),
+        since: paused.as_ref().map(|paused| paused.since),
         caller: paused.as_ref().map(|paused| paused.caller.clone()),
         who: paused.as_ref().and_then(|paused| paused.who.clone()),
         reason: paused.and_then(|paused| paused.reason),
@@ -68,27 +69,38 @@ pub(super) async fn begin(
 ) -> Result<StatusCode, ApiError> {
     let json = body::optional(body, MAX_BODY).await?;
     let members = body::members(&json, "a pause", &["who", "reason"])?;
-    let paused = Paused {
-        since: api.clock.now(),
+    let now = api.clock.now();
+    let paused = Said {
+        since: api.clock.unix_ns(now),
         caller: caller.id(),
         who: body::text(members, "who")?,
         reason: body::text(members, "reason")?,
     };
-    let word = |text: &Option<String>| text.clone().unwrap_or_default();
-    let (who, reason) = (word(&paused.who), word(&paused.reason));
-    api.pause.begin(&api.switches, paused);
+    let said = [&paused.who, &paused.reason].map(|text| text.as_deref());
+    let why = said.into_iter().flatten().collect::<Vec<_>>().join(": ");
+    api.pause.begin(&api.switches, now, paused);
     api.metrics.process.paused.set(1);
+    decided(&api, &caller, What::PauseBegun, &why);
     audit(&caller, "PUT", "pause", "");
-    tracing::warn!(who, reason, "paused: everything is withdrawn from all switches");
+    api.keeper.keep().await;
     Ok(StatusCode::NO_CONTENT)
 }
 
 /// `DELETE /pause`
 pub(super) async fn end(State(api): State<Api>, caller: Caller) -> StatusCode {
     if api.pause.end(&api.switches, api.clock.now()) {
-        tracing::warn!("the pause has ended: what is wanted comes back");
+        decided(&api, &caller, What::PauseEnded, "");
     }
     api.metrics.process.paused.set(0);
     audit(&caller, "DELETE", "pause", "");
+    api.keeper.keep().await;
     StatusCode::NO_CONTENT
+}
+
+fn decided(api: &Api, caller: &Caller, what: What, why: &str) {
+    let mut decision = Decision::new(api.clock.now(), what, About::Switch).by(Some(caller.id().into()));
+    if !why.is_empty() {
+        decision = decision.why(why);
+    }
+    api.switches.journal().record(None, [decision]);
 }

@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 use shared::backoff::Backoff;
+use siphasher::sip128::SipHasher13;
 
 use super::source::{Fetched, Validators};
-use super::text::{self, MAX_ENTRIES};
+use super::text::{self, Entries, MAX_ENTRIES};
 use super::watch::{List, Watch};
 use crate::clock::Time;
 use crate::config::{Blacklist, Origin};
@@ -43,6 +44,20 @@ pub struct Status {
     pub faults: usize,
     /// Why there is no newer one.
     pub error: Option<String>,
+    /// It is from before this start, and nobody has said since that there is none newer.
+    pub recalled: bool,
+}
+
+impl Kept {
+    /// What the file of its last good version is called after: not its address, which may hold a key.
+    fn key(&self) -> String {
+        let origin = match &self.config.origin {
+            Origin::Url(url) => url.as_str().as_bytes(),
+            Origin::File(path) => path.as_os_str().as_encoded_bytes(),
+        };
+        let hash = SipHasher13::new_with_keys(0, 0).hash(origin).as_u128();
+        format!("{hash:032x}")
+    }
 }
 
 /// What is to be fetched.
@@ -133,6 +148,7 @@ impl Lists {
                 kept.due = now + kept.config.refresh;
                 kept.status.confirmed = Some(now);
                 kept.status.error = None;
+                kept.status.recalled = false;
                 outcome
             }
             Err(error) => {
@@ -141,6 +157,32 @@ impl Lists {
                 Outcome::Failed
             }
         }
+    }
+
+    /// The lists that have come, by a key that does not tell where they come from.
+    pub fn kept(&self) -> impl Iterator<Item = (String, Arc<[IpNet]>)> {
+        let come = self.lists.iter().filter(|kept| !kept.list.prefixes.is_empty());
+        come.map(|kept| (kept.key(), Arc::clone(&kept.list.prefixes)))
+    }
+
+    /// Takes up for each list what `find` has for its key: its last good version, from before this start. They are all
+    /// fetched anew. How many entries that are.
+    pub fn recall(&mut self, now: Time, find: impl Fn(&str) -> Option<Entries>) -> usize {
+        let mut all = 0_usize;
+        for kept in &mut self.lists {
+            let Some(entries) = find(&kept.key()) else {
+                continue;
+            };
+            if all.saturating_add(entries.prefixes.len()) > MAX_ENTRIES {
+                continue;
+            }
+            all = all.saturating_add(entries.prefixes.len());
+            kept.status.recalled = true;
+            kept.status.faults = entries.faults;
+            kept.list.prefixes = entries.prefixes.into();
+            kept.due = now;
+        }
+        all
     }
 
     /// All lists as they stand.

@@ -1,9 +1,11 @@
-//! Command line: `run`, `check`, `decode`, `replay`, `simulate`, `token`, `openapi`.
+//! Command line: `run`, `check`, `decode`, `replay`, `simulate`, `shadow`, `doctor`, `token`, `openapi`.
 
 mod check;
 mod doctor;
 mod replay;
+mod shadow;
 mod token;
+mod ask;
 
 use std::io::Write;
 use std::net::SocketAddr;
@@ -79,6 +81,12 @@ enum Command {
     /// Prints a table for each agent, and what is found, the worst first.
     #[command(after_long_help = doctor::EXAMPLES)]
     Doctor(doctor::DoctorArgs),
+    /// Ask a running instance what would have been done in mode `observe`, and what was done in mode `act`.
+    ///
+    /// Prints a table to be read before `mode = "act"`: elephants, marks, captures, drops, what was refused and why, and how
+    /// often switches would have been changed.
+    #[command(after_long_help = shadow::EXAMPLES)]
+    Shadow(shadow::ShadowArgs),
     /// Print the description of the HTTP API (OpenAPI 3.1, JSON).
     Openapi,
     /// Print the sFlow datagrams of a capture file (pcap or pcapng), every field of every record.
@@ -118,6 +126,9 @@ struct RunArgs {
     /// Where to serve the API [default: `listen` in `[http]`, or 127.0.0.1:8008]; other than loopback takes credentials.
     #[arg(long, value_name = "ADDRESS:PORT")]
     http: Option<SocketAddr>,
+    /// Where is kept what survives a restart [default: `state_dir`, or /var/lib/flow-marker if that is there].
+    #[arg(long, value_name = "DIRECTORY")]
+    state_dir: Option<PathBuf>,
     /// Serve everybody who can reach the address, without credentials and unencrypted.
     #[arg(long)]
     no_auth: bool,
@@ -155,6 +166,7 @@ fn execute(cli: Cli) -> anyhow::Result<()> {
             &mut std::io::stderr().lock(),
         )),
         Command::Doctor(args) => until_nobody_listens(doctor::run(&args, &mut std::io::stdout().lock())),
+        Command::Shadow(args) => until_nobody_listens(shadow::run(&args, &mut std::io::stdout().lock())),
         Command::Openapi => {
             let mut out = std::io::stdout().lock();
             let written = out
@@ -200,6 +212,9 @@ fn run(args: &RunArgs) -> anyhow::Result<()> {
         config.http.listen = listen;
     }
     config.http.no_auth |= args.no_auth;
+    if let Some(directory) = &args.state_dir {
+        config.state_dir = Some(directory.clone());
+    }
     telemetry::init(args.log_format, &args.log).map_err(|error| anyhow::anyhow!("--log: {error}"))?;
     // Two threads: one can work for HTTP clients while the other talks to switches. Receiving has its own.
     let runtime = tokio::runtime::Builder::new_multi_thread()

@@ -55,6 +55,8 @@ pub struct Config {
     pub file: Option<PathBuf>,
     /// How datagrams are received, and from whom.
     pub sflow: Sflow,
+    /// Where is kept what survives a restart; `None`: in the usual directory, if it is there.
+    pub state_dir: Option<PathBuf>,
 }
 
 /// How elephants are found and marked.
@@ -98,6 +100,7 @@ pub struct Mark {
 struct File {
     #[serde(default)]
     id: Id,
+    state_dir: Option<PathBuf>,
     #[serde(default)]
     switch: Vec<switch::Table>,
     #[serde(default)]
@@ -205,6 +208,7 @@ fn check(file: File) -> Result<Config, Mistake> {
         capture,
         http: file.http,
         file: None,
+        state_dir: file.state_dir,
         sflow: file.sflow.into(),
     })
 }

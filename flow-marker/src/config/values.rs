@@ -43,7 +43,7 @@ impl TryFrom<String> for Id {
 }
 
 /// Whether switches are contacted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Mode {
     /// Decides, records and shows what it would have done; contacts nobody.

@@ -133,7 +133,7 @@ impl Agenda {
             return until(earliest);
         }
         self.look_at = now + LOOK;
-        let plan = desired.plan(now);
+        let plan = desired.look(now);
         // A plan that rests on what is known is carried out first; after a failure nothing is known.
         let trusted = self.backoff.failures() == 0 && desired.was_compared();
         let due = match plan.changes.is_empty() {

@@ -17,7 +17,7 @@ use crate::actuator::{self, Action, Control, Kind};
 use crate::blacklist::teller::Sighting;
 use crate::clock::Time;
 use crate::config;
-use crate::control::desired::{Cause, Holder, Wish};
+use crate::control::desired::{Cause, Ending, Holder, Wish};
 use crate::control::{Edit, name};
 use crate::detect::Evidence;
 use crate::inventory::Roster;
@@ -37,6 +37,23 @@ pub enum NotCaptured {
     AllFull,
     /// It was captured a short while ago.
     Resting,
+}
+
+impl NotCaptured {
+    /// The reason for programs and for people.
+    pub const fn words(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Family => ("family", "ERSPAN mirrors IPv4 only"),
+            Self::Agent => (
+                "agent",
+                "the agent has no IPv4 address that a tunnel could begin at",
+            ),
+            Self::Exempt => ("exempt", "one of both is an analyzer or a switch"),
+            Self::SwitchFull => ("switch_full", "the switch captures as much as it may"),
+            Self::AllFull => ("all_full", "there are as many captures as there may be"),
+            Self::Resting => ("resting", "it was captured, or released, a short while ago"),
+        }
+    }
 }
 
 /// What becomes of a sighting.
@@ -147,6 +164,7 @@ impl Captures {
             ),
             hold: None,
             about: Some(format!("{} is in the list {list}", capture.remote).into()),
+            person: None,
         };
         Seen::Started(Edit::Want {
             switch,
@@ -209,10 +227,14 @@ impl Captures {
         let mut edits = Vec::with_capacity(ended.len());
         for (pair, session) in ended {
             // One that was quiet may begin again at once.
-            if session.last + quiet > now {
-                self.resting.insert(pair, rest);
-            }
-            edits.push(release(session));
+            let why = match session.last + quiet > now {
+                true => {
+                    self.resting.insert(pair, rest);
+                    Ending::Expired
+                }
+                false => Ending::Silence,
+            };
+            edits.push(release(session, why));
         }
         edits
     }
@@ -222,7 +244,19 @@ impl Captures {
         let (pair, _) = self.sessions.iter().find(|(_, session)| session.name == *name)?;
         let pair = *pair;
         self.resting.insert(pair, now + self.config.quiet);
-        self.sessions.remove(&pair).map(release)
+        let session = self.sessions.remove(&pair)?;
+        Some(release(session, Ending::Expired))
+    }
+
+    /// Conversations that are not captured, and until when.
+    pub fn resting(&self, now: Time) -> impl Iterator<Item = (Pair, Time)> {
+        let resting = self.resting.iter().filter(move |(_, until)| **until > now);
+        resting.map(|(pair, until)| (*pair, *until))
+    }
+
+    /// A conversation is not captured until then.
+    pub fn rest(&mut self, pair: Pair, until: Time) {
+        self.resting.insert(pair, until);
     }
 
     /// When the next one may be over.
@@ -268,12 +302,13 @@ pub(super) fn control(id: &str, switch: &config::Switch, capture: actuator::Capt
     })
 }
 
-fn release(session: Session) -> Edit {
+fn release(session: Session, why: Ending) -> Edit {
     Edit::Release {
         switch: session.switch,
         name: session.name,
         holder: Holder::Controller,
         last: session.last,
+        why,
     }
 }
 

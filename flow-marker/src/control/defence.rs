@@ -15,7 +15,7 @@ use crate::actuator::{Action, Control, Drop, Kind};
 use crate::attack::Attack;
 use crate::clock::Time;
 use crate::config;
-use crate::control::desired::{Cause, Holder, Wish};
+use crate::control::desired::{Cause, Ending, Holder, Wish};
 use crate::control::{Edit, name};
 use crate::detect::Evidence;
 use crate::inventory::Roster;
@@ -128,6 +128,7 @@ impl Defence {
             ),
             hold: None,
             about: Some(about(attack).into()),
+            person: None,
         };
         Met::Started(Edit::Want {
             switch: index,
@@ -196,9 +197,21 @@ impl Defence {
                 name,
                 holder: Holder::Controller,
                 last: active.last,
+                why: Ending::Expired,
             }
         });
         edits.collect()
+    }
+
+    /// Drops that are not made, and until when.
+    pub fn resting(&self, now: Time) -> impl Iterator<Item = (AclName, Time)> {
+        let resting = self.resting.iter().filter(move |(_, until)| **until > now);
+        resting.map(|(name, until)| (name.clone(), *until))
+    }
+
+    /// A drop is not made until then.
+    pub fn rest(&mut self, name: AclName, until: Time) {
+        self.resting.insert(name, until);
     }
 
     /// When the next one may be over.

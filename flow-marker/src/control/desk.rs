@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
+use ipnet::IpNet;
 use shared::AclName;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::blacklist::lists::Status;
+use crate::clock::Time;
 use crate::control::capture::{Pair, Session};
 use crate::control::manual::{Asked, NotMade};
 
@@ -25,15 +27,30 @@ pub struct Report {
     pub lists: Vec<(Arc<str>, usize, Status)>,
 }
 
+/// What is to survive the end of the process.
+#[derive(Debug, Default)]
+pub struct Kept {
+    /// What people want, and until when.
+    pub wanted: Vec<(Asked, Time)>,
+    /// Conversations that are not captured, and until when.
+    pub captures: Vec<(Pair, Time)>,
+    /// Drops that are not made, and until when.
+    pub drops: Vec<(AclName, Time)>,
+    /// The blacklists that have come, by a key that does not tell where they come from.
+    pub lists: Vec<(String, Arc<[IpNet]>)>,
+}
+
 /// What is wanted of the watchman.
 #[derive(Debug)]
 pub enum Order {
     /// What is captured.
     Report(oneshot::Sender<Report>),
+    /// What is to survive the end of the process.
+    Kept(oneshot::Sender<Kept>),
     /// A control.
     Make(Box<Asked>, oneshot::Sender<Result<AclName, NotMade>>),
-    /// No more of a control, whoever wanted it.
-    End(AclName, oneshot::Sender<bool>),
+    /// No more of a control, whoever wanted it; asked by this caller.
+    End(AclName, Arc<str>, oneshot::Sender<bool>),
 }
 
 /// The watchman has no time, or is gone.
@@ -60,6 +77,14 @@ impl Desk {
         self.ask(Order::Report).await
     }
 
+    /// What is to survive the end of the process.
+    ///
+    /// # Errors
+    /// [`Unattended`]
+    pub async fn kept(&self) -> Result<Kept, Unattended> {
+        self.ask(Order::Kept).await
+    }
+
     /// A person wants a control. What it is called; it is carried out as soon as possible.
     ///
     /// # Errors
@@ -68,12 +93,12 @@ impl Desk {
         self.ask(|answer| Order::Make(Box::new(asked), answer)).await
     }
 
-    /// A person wants a control away, whoever wanted it; false when there is none of this name.
+    /// `who` wants a control away, whoever wanted it; false when there is none of this name.
     ///
     /// # Errors
     /// [`Unattended`]
-    pub async fn end(&self, name: AclName) -> Result<bool, Unattended> {
-        self.ask(|answer| Order::End(name, answer)).await
+    pub async fn end(&self, name: AclName, who: Arc<str>) -> Result<bool, Unattended> {
+        self.ask(|answer| Order::End(name, who, answer)).await
     }
 
     async fn ask<T>(&self, order: impl FnOnce(oneshot::Sender<T>) -> Order) -> Result<T, Unattended> {

@@ -1,15 +1,17 @@
 //! From events to desired states.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use shared::AclName;
 use shared::units::BitRate;
 use tokio::sync::mpsc;
 
+use crate::actuator::Kind;
 use crate::clock::{Clock, Time};
-use crate::config::{self, Mode};
-use crate::control::desired::{Cause, Current, Holder, Wish};
+use crate::config;
+use crate::control::desired::{About, Cause, Current, Decision, Ending, Holder, What, Wish};
 use crate::control::switch::Switch;
 use crate::control::switches::Switches;
 use crate::control::{guard, mark};
@@ -54,7 +56,15 @@ impl Dispatcher {
     fn take(&mut self, notice: Notice) {
         match notice.event {
             Event::Started(elephant) => self.started(&elephant, notice.port_name, notice.hold),
-            Event::Ended { key, last_sample } => self.ended(&key, last_sample),
+            Event::Ended {
+                key,
+                last_sample,
+                closed,
+                bytes,
+            } => {
+                let why = if closed { Ending::Goodbye } else { Ending::Silence };
+                self.ended(&key, last_sample, why, bytes);
+            }
             Event::Progress(progress) => self.progress(&progress),
         }
     }
@@ -81,8 +91,12 @@ impl Dispatcher {
         );
         if let Some(reason) = guard::guard(&self.mark, elephant) {
             reason.counter(&switch.metrics).inc();
-            tracing::info!(switch = %agent, %flow, reason = reason.why(), "not marked");
-            return;
+            return guarded(
+                &switch,
+                elephant,
+                (port_name, hold),
+                (reason.word(), reason.why()),
+            );
         }
         let control = mark::control(
             &self.id,
@@ -93,24 +107,14 @@ impl Dispatcher {
         );
         let Some(control) = control else {
             // Detection waits for the name where rules need it.
-            return tracing::warn!(switch = %agent, %flow, "not marked: the name of its port is not known");
+            let why = "the name of its port is not known";
+            return guarded(&switch, elephant, (port_name, hold), ("port_name", why));
         };
-        if switch.read(|desired| desired.modes().mark) == Mode::Observe {
-            tracing::info!(switch = %agent, %flow, name = %control.name, "would be marked; the mode is `observe`");
-        }
         self.marked.insert(elephant.key, control.name.clone());
         let wish = Wish {
             control: Arc::new(control),
             holder: Holder::Source(elephant.key.source),
-            cause: Arc::new(Cause {
-                agent,
-                port: elephant.port,
-                port_name,
-                detected: elephant.detected,
-                evidence,
-                hold,
-                about: None,
-            }),
+            cause: Arc::new(cause(agent, elephant, port_name, hold)),
         };
         switch.edit(|desired| desired.want(wish));
         switch.notify();
@@ -129,17 +133,49 @@ impl Dispatcher {
         }
     }
 
-    fn ended(&mut self, key: &FlowKey, last_sample: Time) {
+    fn ended(&mut self, key: &FlowKey, last_sample: Time, why: Ending, bytes: u64) {
         let Some(switch) = self.switch(key.agent) else {
             return;
         };
         tracing::info!(switch = %switch.config.agent, flow = %key.tuple, "elephant ended");
         if let Some(name) = self.marked.remove(key) {
             let now = self.clock.now();
-            switch.edit(|desired| desired.release(now, &name, Holder::Source(key.source), last_sample));
+            let holder = Holder::Source(key.source);
+            switch.edit(|desired| desired.release(now, &name, holder, last_sample, why));
+            switch.journal().covered(switch.place(), now, bytes);
             switch.notify();
         }
     }
+}
+
+fn cause(agent: IpAddr, elephant: &Elephant, port_name: Option<Arc<str>>, hold: Option<Hold>) -> Cause {
+    Cause {
+        agent,
+        port: elephant.port,
+        port_name,
+        detected: elephant.detected,
+        evidence: elephant.evidence,
+        hold,
+        about: None,
+        person: None,
+    }
+}
+
+/// An elephant gets no mark, for this reason.
+fn guarded(
+    switch: &Switch,
+    elephant: &Elephant,
+    (port_name, hold): (Option<Arc<str>>, Option<Hold>),
+    (reason, why): (&'static str, &str),
+) {
+    let about = About::Traffic {
+        kind: Kind::Mark,
+        text: elephant.key.tuple.to_string(),
+        cause: Some(Arc::new(cause(switch.config.agent, elephant, port_name, hold))),
+    };
+    let mode = switch.read(|desired| desired.modes().mark);
+    let decision = Decision::new(elephant.detected, What::Guarded, about).in_mode(mode);
+    switch.decided(decision.because(reason, why));
 }
 
 /// A rate for a log line: nobody reads more than tenths of a Mbit/s.

@@ -3,7 +3,7 @@
 use shared::AclName;
 
 use crate::clock::Time;
-use crate::control::desired::{Holder, Wish};
+use crate::control::desired::{Ending, Holder, Wish};
 use crate::control::switch::Switch;
 
 /// A change of what is desired of one switch.
@@ -26,6 +26,8 @@ pub enum Edit {
         holder: Holder,
         /// The last that was seen of its reason.
         last: Time,
+        /// Why.
+        why: Ending,
     },
 }
 
@@ -42,8 +44,12 @@ impl Edit {
         switch.edit(|desired| match self {
             Self::Want { wish, .. } => desired.want(wish),
             Self::Release {
-                name, holder, last, ..
-            } => desired.release(now, &name, holder, last),
+                name,
+                holder,
+                last,
+                why,
+                ..
+            } => desired.release(now, &name, holder, last, why),
         });
         switch.notify();
     }

@@ -36,6 +36,18 @@ impl Guarded {
         }
     }
 
+    /// The reason for programs.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Dscp => "dscp",
+            Self::Udp => "udp",
+            Self::Roce => "roce",
+            Self::Bgp => "bgp",
+            Self::Bfd => "bfd",
+            Self::Excluded => "excluded",
+        }
+    }
+
     /// The counter of this reason.
     pub const fn counter(self, metrics: &Control) -> &Counter {
         match self {

@@ -15,7 +15,7 @@ use shared::units::BitRate;
 use crate::actuator::{self, Control, Drop};
 use crate::clock::Time;
 use crate::config::{self, Config};
-use crate::control::desired::{Cause, Holder, Wish};
+use crate::control::desired::{Cause, Ending, Holder, Person, Wish};
 use crate::control::{Edit, capture, defence, guard, mark};
 use crate::detect::Evidence;
 use crate::flow::FiveTuple;
@@ -23,6 +23,9 @@ use crate::inventory::Roster;
 
 /// Controls that people may want at a time: more than one overlooks, and less than fills a switch's table.
 pub const MOST: usize = 100;
+
+/// What must stay longer belongs into a rule file of the switch.
+pub const LONGEST: Duration = Duration::from_secs(86_400);
 
 /// What a person wants done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,8 +47,10 @@ pub struct Asked {
     pub what: What,
     /// For how long.
     pub ttl: Duration,
-    /// Who wants it and why, for people.
-    pub about: Arc<str>,
+    /// The caller of the API who wants it, as logs call him.
+    pub who: Arc<str>,
+    /// Why, in his own words.
+    pub reason: Option<Arc<str>>,
 }
 
 /// Why a person does not get what he wants.
@@ -76,8 +81,24 @@ pub enum NotMade {
 pub struct Manual {
     config: Arc<Config>,
     roster: Arc<Roster>,
-    /// Positions of switches, and until when.
-    active: BTreeMap<AclName, (usize, Time)>,
+    active: BTreeMap<AclName, Wanted>,
+}
+
+/// A control that a person wants.
+#[derive(Debug, Clone)]
+struct Wanted {
+    /// The position of its switch.
+    switch: usize,
+    until: Time,
+    asked: Asked,
+}
+
+/// Who wants it and why, for people.
+fn about(asked: &Asked) -> String {
+    match &asked.reason {
+        Some(reason) => format!("by {}: {reason}", asked.who),
+        None => format!("by {}", asked.who),
+    }
 }
 
 impl Manual {
@@ -102,7 +123,7 @@ impl Manual {
         if self.active.len() >= MOST && !self.active.contains_key(&name) {
             return Err(NotMade::Full);
         }
-        self.active.insert(name.clone(), (index, now + asked.ttl));
+        let until = now + asked.ttl;
         let nothing = BitRate::from_bits_per_second(0);
         let cause = Cause {
             agent: asked.agent,
@@ -111,8 +132,19 @@ impl Manual {
             detected: now,
             evidence: Evidence::counted((0, 0), (now, now), (nothing, nothing)),
             hold: None,
-            about: Some(asked.about),
+            about: Some(about(&asked).into()),
+            person: Some(Person {
+                who: Arc::clone(&asked.who),
+                reason: asked.reason.clone(),
+                until,
+            }),
         };
+        let wanted = Wanted {
+            switch: index,
+            until,
+            asked,
+        };
+        self.active.insert(name.clone(), wanted);
         let wish = Wish {
             control: Arc::new(control),
             holder: Holder::Person,
@@ -170,19 +202,25 @@ impl Manual {
 
     /// Ends what is over.
     pub fn tick(&mut self, now: Time) -> Vec<Edit> {
-        let over = self.active.extract_if(.., |_, (_, until)| *until <= now);
-        let edits = over.map(|(name, (switch, until))| Edit::Release {
+        let over = self.active.extract_if(.., |_, wanted| wanted.until <= now);
+        let edits = over.map(|(name, Wanted { switch, until, .. })| Edit::Release {
             switch,
             name,
             holder: Holder::Person,
             last: until,
+            why: Ending::Expired,
         });
         edits.collect()
     }
 
+    /// What people want, and until when.
+    pub fn wanted(&self) -> impl Iterator<Item = (&Asked, Time)> {
+        self.active.values().map(|wanted| (&wanted.asked, wanted.until))
+    }
+
     /// When the next one is over.
     pub fn next_end(&self) -> Option<Time> {
-        self.active.values().map(|(_, until)| *until).min()
+        self.active.values().map(|wanted| wanted.until).min()
     }
 }
 

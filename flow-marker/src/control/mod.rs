@@ -30,12 +30,18 @@ pub mod reconcile;
 pub mod agenda;
 /// How often a switch may be changed.
 pub mod pace;
+/// Modes that people set.
+pub mod overrides;
 /// Withdraws everything, and lets it come back.
 pub mod pause;
 /// All switches.
 pub mod switches;
 /// What controllers, loops and readers share of a switch.
 pub mod switch;
+/// What was decided.
+pub mod journal;
+/// Totals of what was decided.
+pub mod shadow;
 /// What one switch should have.
 pub mod desired;
 /// What the controllers may do.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 
 use crate::clock::{Clock, Time};
-use crate::control::desired::{Desired, News, Split, View};
+use crate::control::desired::{About, Decision, Desired, News, View, What};
 use crate::control::switch::Switch;
 use crate::control::switches::Switches;
 use crate::flow::{AgentId, FiveTuple};
@@ -67,7 +67,7 @@ impl Oversight {
         for switch in self.switches.all().iter() {
             let news = switch.edit(|desired| desired.judge(now, &self.queues));
             for (news, view) in news {
-                self.tell(switch, news, &view);
+                self.tell(now, switch, news, view);
             }
         }
     }
@@ -92,23 +92,23 @@ impl Oversight {
         }
     }
 
-    fn tell(&self, switch: &Switch, news: News, view: &View) {
-        let (name, control) = (&view.control.name, &view.control.action);
-        let agent = switch.config.agent;
-        match news {
+    fn tell(&self, now: Time, switch: &Switch, news: News, view: View) {
+        let (what, why) = match news {
             News::Arrives => {
-                let split = Split::of(view);
                 let at = view.proof.seen.marked.and_then(|seen| self.address(seen.agent));
-                let at = at.map(|at| at.to_string()).unwrap_or_default();
-                tracing::info!(switch = %agent, %control, %name, at, %split, "mark arrives");
+                (What::Arrives, at.map(|at| format!("seen at {at}")))
             }
             News::NoEffect => {
                 switch.metrics.without_effect.inc();
                 let why = view.proof.why.map(|why| why.text(|agent| self.address(agent)));
-                let why = why.unwrap_or_default();
-                tracing::warn!(switch = %agent, %control, %name, why, "no effect seen");
+                (What::NoEffect, why)
             }
-        }
+        };
+        let decision = Decision::new(now, what, About::Control(Box::new(view)));
+        switch.decided(match why {
+            Some(why) => decision.why(&why),
+            None => decision,
+        });
     }
 
     fn address(&self, agent: AgentId) -> Option<IpAddr> {

@@ -1,6 +1,6 @@
 //! The pause: everything of ours goes from all switches, and comes back when the pause ends.
 //!
-//! It lasts as long as the process. What is wanted is remembered meanwhile, so that nothing has to be found again.
+//! What is wanted is remembered meanwhile, so that nothing has to be found again.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -8,12 +8,12 @@ use crate::clock::Time;
 use crate::control::modes::Modes;
 use crate::control::switches::Switches;
 
-/// Since when nothing of ours may be on any switch, and why.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Paused {
-    /// When it began.
-    pub since: Time,
-    /// The caller of the API who wanted it last, as logs call him.
+/// What somebody has said, since when, and why.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Said {
+    /// When; nanoseconds since 1970 (UTC), since it may have been before the start.
+    pub since: u64,
+    /// The caller of the API who said it last, as logs call him.
     pub caller: String,
     /// For whom he did it, in his own words.
     pub who: Option<String>,
@@ -23,19 +23,18 @@ pub struct Paused {
 
 /// Whether all switches are paused.
 #[derive(Debug, Default)]
-pub struct Pause(Mutex<Option<Paused>>);
+pub struct Pause(Mutex<Option<Said>>);
 
 impl Pause {
-    fn lock(&self) -> MutexGuard<'_, Option<Paused>> {
+    fn lock(&self) -> MutexGuard<'_, Option<Said>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Pauses all `switches`. A pause that goes on is said anew: by whom and why changes, since when does not.
-    pub fn begin(&self, switches: &Switches, mut paused: Paused) {
+    pub fn begin(&self, switches: &Switches, now: Time, mut paused: Said) {
         // Held to the end: who comes last must win on every switch.
         let mut pause = self.lock();
-        let now = paused.since;
-        paused.since = pause.as_ref().map_or(now, |before| before.since);
+        paused.since = pause.as_ref().map_or(paused.since, |before| before.since);
         *pause = Some(paused);
         set(switches, now, true);
     }
@@ -51,7 +50,7 @@ impl Pause {
     }
 
     /// What is known of the pause; `None` when there is none.
-    pub fn read(&self) -> Option<Paused> {
+    pub fn read(&self) -> Option<Said> {
         self.lock().clone()
     }
 }

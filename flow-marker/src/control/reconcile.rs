@@ -13,7 +13,7 @@ use shared::life::Shutdown;
 use crate::actuator::{Actuator, Capacity, Change, Counted, Failure, Present, Verdict};
 use crate::clock::{Clock, Time};
 use crate::control::agenda::{Agenda, BACKOFF, Step};
-use crate::control::desired::{Belief, Desired, Noted, Plan, Split, View};
+use crate::control::desired::{Belief, Desired, Plan};
 use crate::control::switch::Switch;
 
 /// What withdrawing may take in all: half of what systemd's hurried users wait, and long enough for one commit.
@@ -41,7 +41,7 @@ pub async fn run<A: Actuator>(
     shutdown: Shutdown,
 ) {
     let mut agenda = Agenda::new(care.interval, care.ttl, RandomState::new().hash_one(0_u64));
-    let Some(actuator) = connected(&switch, &connect, &shutdown).await else {
+    let Some(actuator) = connected(&switch, &connect, clock, &shutdown).await else {
         return;
     };
     let reconciler = Reconciler {
@@ -65,6 +65,7 @@ pub async fn run<A: Actuator>(
 async fn connected<A>(
     switch: &Switch,
     connect: impl Fn() -> Result<A, Failure>,
+    clock: Clock,
     shutdown: &Shutdown,
 ) -> Option<A> {
     while !shutdown.requested() {
@@ -73,9 +74,7 @@ async fn connected<A>(
             match connect() {
                 Ok(actuator) => return Some(actuator),
                 Err(failure) => {
-                    if switch.set_contact(Err(&failure.why)) {
-                        tracing::warn!(switch = %switch.config.agent, error = %failure, "switch cannot be contacted");
-                    }
+                    switch.set_contact(clock.now(), Err(&failure.why));
                     wait = Some(BACKOFF.1);
                 }
             }
@@ -266,8 +265,7 @@ impl<A: Actuator> Reconciler<A> {
                 Verdict::NoRoom { .. } => outcome.no_room = true,
                 Verdict::Refused { .. } | Verdict::ByHand(_) => {}
             }
-            let noted = self.switch.edit(|desired| desired.verdict(now, &change, verdict));
-            self.log(&change, &noted);
+            self.switch.edit(|desired| desired.verdict(now, &change, verdict));
         }
         // A verdict that is missing is a failure too.
         self.switch.edit(|desired| desired.abandon(now));
@@ -317,17 +315,12 @@ impl<A: Actuator> Reconciler<A> {
     }
 
     fn answered(&self) {
-        if self.switch.set_contact(Ok(())) {
-            tracing::info!(switch = %self.switch.config.agent, acl = %self.switch.config.acl, "switch answers");
-        }
+        self.switch.set_contact(self.clock.now(), Ok(()));
     }
 
     fn failed(&self, failure: &Failure) {
-        if self.switch.set_contact(Err(&failure.why)) {
-            tracing::warn!(switch = %self.switch.config.agent, acl = %self.switch.config.acl, error = %failure, "switch does not answer as it should");
-        } else {
-            tracing::debug!(switch = %self.switch.config.agent, error = %failure, "switch still does not answer as it should");
-        }
+        self.switch.set_contact(self.clock.now(), Err(&failure.why));
+        tracing::debug!(switch = %self.switch.config.agent, acl = %self.switch.config.acl, error = %failure, "switch does not answer as it should");
     }
 
     fn count(&self, change: &Change, verdict: &Verdict) {
@@ -343,49 +336,6 @@ impl<A: Actuator> Reconciler<A> {
             (false, _) => &m.removals_done,
         }
         .inc();
-    }
-
-    fn log(&self, change: &Change, noted: &Noted) {
-        let name = &change.name;
-        let switch = self.switch.config.agent;
-        let after =
-            |view: &View, time: Option<Time>| time.unwrap_or_default().since(view.cause.detected).as_millis();
-        match noted {
-            Noted::Installed(view) => tracing::info!(
-                %switch,
-                control = %view.control.action,
-                %name,
-                after_ms = after(view, view.times.installed),
-                split = %Split::of(view),
-                "control installed"
-            ),
-            Noted::Removed(view) => tracing::info!(
-                %switch,
-                control = %view.control.action,
-                %name,
-                lived_s = view.times.removed.unwrap_or_default().since(view.times.installed.unwrap_or_default()).as_secs(),
-                "control removed"
-            ),
-            Noted::Vacated => tracing::info!(
-                %switch,
-                %name,
-                "control removed that is still wanted; it is installed again when there is a place"
-            ),
-            Noted::OrphanRemoved => tracing::info!(%switch, %name, "a control that nobody wants was removed"),
-            Noted::Refused(Some(view)) | Noted::NoRoom(Some(view)) => tracing::warn!(
-                %switch,
-                control = %view.control.action,
-                %name,
-                reason = view.error.as_deref().unwrap_or_default(),
-                "switch refuses the change; tried again in a minute"
-            ),
-            Noted::ByHand => tracing::warn!(
-                %switch,
-                %name,
-                "a control was changed by hand on the switch; it is replaced, and the switch keeps a copy of that work"
-            ),
-            Noted::Confirmed | Noted::Refused(None) | Noted::NoRoom(None) | Noted::Failed => {}
-        }
     }
 }
 

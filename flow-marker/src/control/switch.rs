@@ -1,41 +1,16 @@
 //! What controllers, the loop of a switch, and readers share of one switch.
 
-use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
 use crate::clock::Time;
 use crate::config;
-use crate::control::desired::{Desired, Limits, View};
+use crate::control::desired::{About, Decision, Desired, Limits, What};
+use crate::control::journal::{Journal, Place};
 use crate::control::modes::Modes;
 use crate::inventory::Member;
 use crate::metrics;
-
-/// Controls that are over, the newest last.
-#[derive(Debug, Default)]
-pub struct History(Mutex<VecDeque<(usize, View)>>);
-
-impl History {
-    /// Enough to look back on an evening's work: 200 × 0.5 kB.
-    const LENGTH: usize = 200;
-
-    fn add(&self, switch: usize, views: Vec<View>) {
-        let mut ring = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        for view in views {
-            if ring.len() >= Self::LENGTH {
-                ring.pop_front();
-            }
-            ring.push_back((switch, view));
-        }
-    }
-
-    /// All of them with the position of their switch in the inventory, the oldest first.
-    pub fn read(&self) -> Vec<(usize, View)> {
-        let ring = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        ring.iter().cloned().collect()
-    }
-}
 
 /// What is known of a switch's answers.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -61,20 +36,20 @@ pub struct Switch {
     pub metrics: Arc<metrics::Control>,
     desired: Mutex<Desired>,
     contact: Mutex<Contact>,
-    history: Arc<History>,
+    journal: Arc<Journal>,
     changed: Notify,
 }
 
 impl Switch {
     /// A switch of which nothing is known.
-    pub fn new(member: &Member, (limits, modes): (Limits, Modes), history: Arc<History>) -> Self {
+    pub fn new(member: &Member, (limits, modes): (Limits, Modes), journal: Arc<Journal>) -> Self {
         Self {
             config: Arc::clone(&member.config),
             index: member.id.index(),
             metrics: Arc::clone(&member.done),
             desired: Mutex::new(Desired::new(limits, modes)),
             contact: Mutex::default(),
-            history,
+            journal,
             changed: Notify::new(),
         }
     }
@@ -84,14 +59,34 @@ impl Switch {
         self.desired.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Reads or changes the desired state.
+    /// Where it is, for the journal.
+    pub fn place(&self) -> Place {
+        Place {
+            index: self.index,
+            agent: self.config.agent,
+        }
+    }
+
+    /// What was decided.
+    pub fn journal(&self) -> &Journal {
+        &self.journal
+    }
+
+    /// Keeps a decision about this switch that its desired state has no part in.
+    pub fn decided(&self, decision: Decision) {
+        self.journal.record(Some(self.place()), [decision]);
+    }
+
+    /// Reads or changes the desired state, and keeps what is decided by that.
     pub fn edit<T>(&self, change: impl FnOnce(&mut Desired) -> T) -> T {
         let mut desired = self.lock();
         let result = change(&mut desired);
-        let finished = desired.take_finished();
+        let decided = desired.take_decided();
+        // Before the next edit, so that decisions are in their order.
+        let untold = (!decided.is_empty()).then(|| self.journal.keep(Some(self.place()), decided));
         drop(desired);
-        if !finished.is_empty() {
-            self.history.add(self.index, finished);
+        if let Some(untold) = untold {
+            untold.tell();
         }
         result
     }
@@ -125,8 +120,8 @@ impl Switch {
             .clone()
     }
 
-    /// The switch has answered, or not. True when that is a change.
-    pub fn set_contact(&self, outcome: Result<(), &str>) -> bool {
+    /// The switch has answered, or not; a change of that is a decision.
+    pub fn set_contact(&self, now: Time, outcome: Result<(), &str>) {
         let mut contact = self.contact.lock().unwrap_or_else(PoisonError::into_inner);
         let reachable = outcome.is_ok();
         let before = contact.reachable.replace(reachable);
@@ -134,7 +129,14 @@ impl Switch {
             contact.last_error = Some(why.to_owned());
         }
         self.metrics.reachable.set(reachable);
-        before != Some(reachable)
+        drop(contact);
+        if before == Some(reachable) {
+            return;
+        }
+        self.decided(match outcome {
+            Ok(()) => Decision::new(now, What::Reachable, About::Switch),
+            Err(why) => Decision::new(now, What::Unreachable, About::Switch).why(why),
+        });
     }
 
     /// The switch has failed so often since it did not, and is left alone until `retry`.

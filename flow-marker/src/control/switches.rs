@@ -7,8 +7,9 @@ use crate::actuator::Kind;
 use crate::clock::Time;
 use crate::config::Config;
 use crate::control::desired::Limits;
+use crate::control::journal::Journal;
 use crate::control::modes::Modes;
-use crate::control::switch::{History, Switch};
+use crate::control::switch::Switch;
 use crate::inventory::Roster;
 
 /// All switches.
@@ -16,7 +17,7 @@ use crate::inventory::Roster;
 pub struct Switches {
     roster: Arc<Roster>,
     limits: Limits,
-    history: Arc<History>,
+    journal: Arc<Journal>,
     state: Mutex<State>,
 }
 
@@ -28,22 +29,18 @@ struct State {
 }
 
 impl Switches {
-    /// Those of the roster, with the modes of the configuration.
-    pub fn new(roster: Arc<Roster>, config: &Config) -> Self {
-        let modes = Modes::default()
-            .with(Kind::Mark, config.mark.mode)
-            .with(Kind::Capture, config.capture.mode)
-            .with(Kind::Drop, config.drop.mode);
+    /// Those of the roster, with the modes of the configuration. What is decided on them goes into `journal`.
+    pub fn new(roster: Arc<Roster>, config: &Config, journal: Arc<Journal>) -> Self {
         Self {
             roster,
             limits: Limits {
                 hold: config.mark.hold,
                 max_rules: config.mark.max_rules,
             },
-            history: Arc::default(),
+            journal,
             state: Mutex::new(State {
                 list: Arc::default(),
-                modes,
+                modes: modes(config),
             }),
         }
     }
@@ -55,7 +52,7 @@ impl Switches {
         if new.peek().is_some() {
             let new = new.map(|member| {
                 let modes = (self.limits, state.modes);
-                Arc::new(Switch::new(&member, modes, Arc::clone(&self.history)))
+                Arc::new(Switch::new(&member, modes, Arc::clone(&self.journal)))
             });
             state.list = state.list.iter().cloned().chain(new).collect();
         }
@@ -87,10 +84,18 @@ impl Switches {
         &self.roster
     }
 
-    /// Controls that are over.
-    pub fn history(&self) -> &History {
-        &self.history
+    /// What was decided.
+    pub fn journal(&self) -> &Journal {
+        &self.journal
     }
+}
+
+/// What the controllers may do as the configuration says.
+pub fn modes(config: &Config) -> Modes {
+    Modes::default()
+        .with(Kind::Mark, config.mark.mode)
+        .with(Kind::Capture, config.capture.mode)
+        .with(Kind::Drop, config.drop.mode)
 }
 
 #[cfg(test)]
@@ -106,7 +111,7 @@ mod tests {
         let config = Config::parse(Path::new("t"), text).unwrap();
         let metrics = Arc::new(Metrics::new(1));
         let roster = Arc::new(Roster::new(&config, &metrics));
-        let switches = Switches::new(Arc::clone(&roster), &config);
+        let switches = Switches::new(Arc::clone(&roster), &config, Arc::default());
         let before = switches.all();
         let paused = |modes| Modes {
             paused: true,

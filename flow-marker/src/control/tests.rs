@@ -9,7 +9,7 @@ use shared::wire::{ServerTiming, set_etag};
 
 use super::agenda::{Agenda, Step};
 use super::desired::tests::{PORT, act, name, wish};
-use super::desired::{Belief, Desired, Limits, Noted, State};
+use super::desired::{Belief, Desired, Ending, Limits, Noted, State};
 use crate::actuator::{Capacity, Change, Failure, Hand, Present, Verdict};
 use crate::clock::Time;
 

@@ -9,17 +9,20 @@ use shared::AclName;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
+use crate::actuator::{Action, Kind};
 use crate::attack::Attack;
 use crate::blacklist::lists::{Lists, Outcome};
 use crate::blacklist::source::{Fetched, Source};
 use crate::blacklist::teller::Sighting;
+use crate::blacklist::text::Entries;
 use crate::blacklist::watch::Watch;
 use crate::clock::{Clock, Time};
 use crate::config::Config;
 use crate::control::Edit;
 use crate::control::capture::{Captures, NotCaptured, Seen};
 use crate::control::defence::{Defence, Met};
-use crate::control::desk::{Desk, Order, Report};
+use crate::control::desired::{About, Decision, What};
+use crate::control::desk::{Desk, Kept, Order, Report};
 use crate::control::manual::{Asked, Manual, NotMade};
 use crate::control::switches::Switches;
 use crate::flow::AgentId;
@@ -142,8 +145,9 @@ impl Watchman {
         match order {
             // Whoever does not wait for his answer any more needs none.
             Order::Report(answer) => drop(answer.send(self.report())),
+            Order::Kept(answer) => drop(answer.send(self.kept())),
             Order::Make(asked, answer) => drop(answer.send(self.ask(*asked))),
-            Order::End(name, answer) => drop(answer.send(self.end(&name))),
+            Order::End(name, who, answer) => drop(answer.send(self.end(&name, &who))),
         }
     }
 
@@ -156,7 +160,7 @@ impl Watchman {
     }
 
     /// A person wants a control away, whoever wanted it; false when there is none of this name.
-    fn end(&mut self, name: &AclName) -> bool {
+    fn end(&mut self, name: &AclName, who: &Arc<str>) -> bool {
         let now = self.clock.now();
         self.manual.end(name);
         self.defence.end(now, name);
@@ -164,12 +168,63 @@ impl Watchman {
         let _ = self.captures.end(now, name);
         let mut found = false;
         for switch in self.switches.all().iter() {
-            if switch.edit(|desired| desired.dismiss(now, name)) {
+            if switch.edit(|desired| desired.dismiss(now, name, Some(Arc::clone(who)))) {
                 switch.notify();
                 found = true;
             }
         }
         found
+    }
+
+    fn kept(&self) -> Kept {
+        let now = self.clock.now();
+        let wanted = self.manual.wanted();
+        Kept {
+            wanted: wanted.map(|(asked, until)| (asked.clone(), until)).collect(),
+            captures: self.captures.resting(now).collect(),
+            drops: self.defence.resting(now).collect(),
+            lists: self.lists.kept().collect(),
+        }
+    }
+
+    /// Takes up what was before this start: what people want and have released, and of each blacklist what `list` has for
+    /// its key. To be called before it runs.
+    pub fn recall(&mut self, kept: Kept, list: impl Fn(&str) -> Option<Entries>) {
+        let now = self.clock.now();
+        for (pair, until) in kept.captures {
+            self.captures.rest(pair, until);
+        }
+        for (name, until) in kept.drops {
+            self.defence.rest(name, until);
+        }
+        for (asked, _) in kept.wanted {
+            let (who, agent) = (Arc::clone(&asked.who), asked.agent);
+            match self.ask(asked) {
+                Ok(name) => {
+                    tracing::info!(%name, %who, "a person wanted this control before the start, and still does");
+                }
+                Err(error) => {
+                    tracing::warn!(%agent, %who, %error, "a control that a person wanted is not made again");
+                }
+            }
+        }
+        let recalled = self.lists.recall(now, list);
+        if recalled > 0 {
+            tracing::info!(
+                entries = recalled,
+                "blacklists from before the start are in force until newer ones come"
+            );
+            self.show_lists();
+        }
+    }
+
+    /// Has receiving threads look out for the lists as they stand.
+    fn show_lists(&self) {
+        let capture = &self.config.capture;
+        self.watch
+            .store(Arc::new(self.lists.watch(&capture.local, &capture.exclude)));
+        let entries = self.lists.status().map(|(_, entries, _)| entries).sum();
+        self.metrics.process.listed.set_len(entries);
     }
 
     fn report(&self) -> Report {
@@ -193,29 +248,56 @@ impl Watchman {
 
     fn fetched(&mut self, list: usize, fetched: Result<Fetched, String>) {
         let m = &self.metrics.process;
-        match self.lists.fetched(self.clock.now(), list, fetched) {
+        let now = self.clock.now();
+        let outcome = self.lists.fetched(now, list, fetched);
+        match outcome {
             Outcome::New => {
                 m.lists_new.inc();
-                let capture = &self.config.capture;
-                self.watch
-                    .store(Arc::new(self.lists.watch(&capture.local, &capture.exclude)));
+                self.show_lists();
             }
             Outcome::Same => m.lists_same.inc(),
             Outcome::Failed => m.lists_failed.inc(),
         }
-        m.listed
-            .set_len(self.lists.status().map(|(_, entries, _)| entries).sum());
         let stale = self.lists.status().filter(|(.., status)| status.error.is_some());
         m.lists_stale.set_len(stale.count());
         if let Some((name, entries, status)) = self.lists.status().nth(list) {
-            match &status.error {
-                Some(error) => {
-                    tracing::warn!(list = %name, error, entries, "no newer blacklist; the last good one stays");
+            let decision = |what| Decision::new(now, what, About::List(Arc::clone(name)));
+            let decision = match (outcome, &status.error) {
+                (Outcome::Failed, Some(error)) => {
+                    decision(What::ListFailed).because("fetch", &format!("{error}; {entries} entries stay"))
                 }
-                None => {
-                    tracing::info!(list = %name, entries, faults = status.faults, "blacklist is the newest");
+                (Outcome::New, _) => {
+                    let faults = status.faults;
+                    decision(What::ListLoaded).because(
+                        "new",
+                        &format!("{entries} entries, {faults} lines are no addresses"),
+                    )
                 }
-            }
+                _ => return tracing::debug!(list = %name, entries, "there is no newer blacklist"),
+            };
+            self.switches.journal().record(None, [decision]);
+        }
+    }
+
+    /// Something at an agent gets no control.
+    fn not_made(
+        &self,
+        now: Time,
+        agent: AgentId,
+        (kind, what): (Kind, What),
+        text: String,
+        why: (&'static str, &str),
+    ) {
+        let switch = self.switches.get(agent.index());
+        let about = About::Traffic {
+            kind,
+            text,
+            cause: None,
+        };
+        let decision = Decision::new(now, what, about).because(why.0, why.1);
+        if let Some(switch) = switch {
+            let mode = switch.read(|desired| desired.modes().of(kind));
+            switch.decided(decision.in_mode(mode));
         }
     }
 
@@ -248,7 +330,12 @@ impl Watchman {
                     NotCaptured::Resting => &m.captures_not_resting,
                 }
                 .inc();
-                tracing::debug!(%local, %remote, %list, ?why, "host talks to a listed address, and is not captured");
+                let text = format!("capture {local} and {remote}");
+                let what = match why {
+                    NotCaptured::SwitchFull | NotCaptured::AllFull => What::OverBudget,
+                    _ => What::Guarded,
+                };
+                self.not_made(now, sighting.agent, (Kind::Capture, what), text, why.words());
             }
         }
     }
@@ -257,7 +344,12 @@ impl Watchman {
         let now = self.clock.now();
         let port_name = self.port_name(attack.agent, attack.port);
         match self.defence.met(now, attack, port_name) {
-            Met::Known | Met::Nowhere | Met::Resting => {}
+            Met::Known | Met::Nowhere => {}
+            Met::Resting => {
+                let text = Action::Drop(attack.drop).to_string();
+                let why = ("resting", "a person has released its drop a short while ago");
+                self.not_made(now, attack.agent, (Kind::Drop, What::Guarded), text, why);
+            }
             Met::Started(edit) => {
                 self.metrics.process.drops_started.inc();
                 if let Edit::Want { wish, .. } = &edit {
@@ -266,16 +358,25 @@ impl Watchman {
                 }
                 self.make(now, edit);
             }
-            Met::Full => self.metrics.process.drops_full.inc(),
+            Met::Full => {
+                self.metrics.process.drops_full.inc();
+                let text = Action::Drop(attack.drop).to_string();
+                let why = (
+                    "drops_full",
+                    "there are as many drops on the switch as there may be",
+                );
+                self.not_made(now, attack.agent, (Kind::Drop, What::OverBudget), text, why);
+            }
             Met::Unruled(about) => {
                 self.metrics.process.drops_unruled.inc();
-                let agent = usize::try_from(attack.agent.0).unwrap_or(usize::MAX);
                 tracing::warn!(
                     about,
                     rate = %attack.rate,
-                    agent = %self.agent(agent),
+                    agent = %self.agent(attack.agent.index()),
                     "attack that no rule stops: a rule against all sources would end the service"
                 );
+                let why = ("unruled", "a rule against all sources would end the service");
+                self.not_made(now, attack.agent, (Kind::Drop, What::Guarded), about, why);
             }
         }
     }

@@ -17,6 +17,8 @@ use crate::packet::TcpFlags;
 pub(super) struct Fired {
     pub(super) elephant: Elephant,
     pub(super) last: Time,
+    /// Bytes that its samples stand for since it was detected.
+    pub(super) bytes: u64,
     silence: Duration,
     pub(super) pulse: Pulse,
     /// Since its sender said that it would send no more.
@@ -41,6 +43,7 @@ impl Fired {
             pulse: Pulse::new(now, elephant.evidence.rate),
             elephant,
             last: now,
+            bytes: 0,
             closing: None,
             told,
             started: None,
@@ -57,6 +60,7 @@ impl Fired {
     ) {
         self.last = self.last.max(now);
         self.pulse.add(seen.weight);
+        self.bytes = self.bytes.saturating_add(seen.weight);
         // Larger frames, or coarser sampling, make longer gaps.
         let silence = silence(self.elephant.evidence.threshold, seen.weight as f64);
         self.silence = self.silence.max(silence);
@@ -84,6 +88,11 @@ impl Fired {
     /// What there is to tell of it, when it is time for that.
     pub(super) fn progress(&mut self, now: Time) -> Option<Progress> {
         self.pulse.due(now, self.elephant.key, self.last)
+    }
+
+    /// Whether its sender has said that it would send no more.
+    pub(super) const fn closed(&self) -> bool {
+        self.closing.is_some()
     }
 
     /// Whether it has ended.

@@ -223,6 +223,10 @@ pub enum Event {
         key: FlowKey,
         /// Its last sample.
         last_sample: Time,
+        /// It said goodbye (FIN or RST); otherwise it went silent.
+        closed: bool,
+        /// Bytes that its samples stand for since it was detected.
+        bytes: u64,
     },
     /// An elephant that was told of goes on; each about every two seconds.
     Progress(Progress),
@@ -421,6 +425,8 @@ impl Detector {
                 let ended = Event::Ended {
                     key: fired.elephant.key,
                     last_sample: fired.last,
+                    closed: fired.closed(),
+                    bytes: fired.bytes,
                 };
                 // Nobody was told of its start, so nobody need hear of its end.
                 let stays = fired.told && !deliver(&ended);

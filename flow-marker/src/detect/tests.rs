@@ -160,6 +160,8 @@ fn the_end_comes_after_the_silence_and_names_the_last_sample() {
             Event::Ended {
                 key: ended_key,
                 last_sample,
+                closed: false,
+                bytes: _,
             },
         ),
     ] = ended[..]

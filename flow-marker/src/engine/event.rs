@@ -52,7 +52,7 @@ pub struct Log<T> {
     first: u64,
 }
 
-impl<T: Named + Clone> Log<T> {
+impl<T: Clone> Log<T> {
     /// How many entries are answered when the question does not say.
     pub const DEFAULT_MAX: usize = 100;
 
@@ -97,17 +97,34 @@ impl<T: Named + Clone> Log<T> {
         self.entries.is_empty()
     }
 
-    /// What there is for a question now. Nothing means: wait until `version` changes and ask again.
-    pub fn ask(&self, query: &Query) -> Answer<T> {
+    /// The entry with this id, while it is in the log.
+    pub fn get_mut(&mut self, id: u64) -> Option<&mut T> {
+        let oldest = self.next - self.entries.len() as u64;
+        let place = usize::try_from(id.checked_sub(oldest)?).ok()?;
+        self.entries.get_mut(place)
+    }
+
+    /// Drops the oldest entry, to make room.
+    pub fn drop_oldest(&mut self) -> Option<(u64, T)> {
+        let oldest = self.next - self.entries.len() as u64;
+        self.entries.pop_front().map(|entry| (oldest, entry))
+    }
+
+    /// All entries, the oldest first.
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = &T> {
+        self.entries.iter()
+    }
+
+    /// As [`Self::ask`], of the entries that are `meant`.
+    pub fn ask_for(&self, after: Option<i64>, max: usize, meant: impl Fn(&T) -> bool) -> Answer<T> {
         let oldest = self.next - self.entries.len() as u64;
         let all = self
             .entries
             .iter()
             .enumerate()
             .map(|(n, entry)| (oldest + n as u64, entry));
-        let meant = |(_, entry): &(u64, &T)| query.name.as_deref().is_none_or(|name| entry.name() == name);
-        let max = query.max.unwrap_or(Self::DEFAULT_MAX);
-        let after = query.after.and_then(|id| u64::try_from(id).ok());
+        let meant = |(_, entry): &(u64, &T)| meant(entry);
+        let after = after.and_then(|id| u64::try_from(id).ok());
         let Some(after) = after.filter(|after| *after < self.next) else {
             let newest = all.rev().filter(meant).take(max);
             return Answer {
@@ -124,6 +141,17 @@ impl<T: Named + Clone> Log<T> {
             entries,
             missed: oldest.saturating_sub(from),
         }
+    }
+}
+
+impl<T: Named + Clone> Log<T> {
+    /// What there is for a question now. Nothing means: wait until `version` changes and ask again.
+    pub fn ask(&self, query: &Query) -> Answer<T> {
+        let name = query.name.as_deref();
+        let max = query.max.unwrap_or(Self::DEFAULT_MAX);
+        self.ask_for(query.after, max, |entry| {
+            name.is_none_or(|name| entry.name() == name)
+        })
     }
 }
 

@@ -18,7 +18,7 @@ pub struct Inventory {
 impl Inventory {
     /// Of the switches on the roster.
     pub fn new(roster: Arc<Roster>) -> Self {
-        let switches = roster.iter().map(|member| Switch::new(&member.config));
+        let switches = roster.iter().map(|member| member.switch());
         Self {
             switches: switches.collect(),
             roster,
@@ -35,8 +35,7 @@ impl Inventory {
         };
         if member.id.index() >= self.switches.len() {
             let new = self.roster.iter().skip(self.switches.len());
-            self.switches
-                .extend(new.map(|member| Switch::new(&member.config)));
+            self.switches.extend(new.map(|member| member.switch()));
         }
         Ok(Some(member))
     }

@@ -10,5 +10,5 @@ mod edge;
 
 pub use edge::{Judged, Policy, Why};
 pub use known::Inventory;
-pub use ports::{Port, PortList, Switch, TooManyPorts};
+pub use ports::{Port, PortFacts, PortList, Switch, TooManyPorts};
 pub use roster::{Member, NotAdmitted, Roster};

@@ -23,6 +23,9 @@ pub struct Port {
 /// The ports of one switch, in order of their ifIndex.
 pub type PortList = Vec<(u32, Port)>;
 
+/// What an agent has told of a port: ifIndex, name, and speed in bits per second.
+pub type PortFacts = (u32, Option<String>, Option<u64>);
+
 /// One switch of the inventory.
 #[derive(Debug)]
 pub struct Switch {
@@ -80,6 +83,15 @@ impl Switch {
     /// The members of its LAGs, as far as the configuration says.
     pub fn lags(&self) -> Lags {
         self.lags.clone()
+    }
+
+    /// Remembers what an agent told of a port before this start. What is configured, and what it tells, override it.
+    pub fn recall(&mut self, (if_index, name, bits_per_second): &PortFacts) {
+        // A list that is full has more than there can be.
+        let _ = self.learn_speed(*if_index, bits_per_second.unwrap_or_default());
+        if let Some(name) = name {
+            let _ = self.learn_name(*if_index, name);
+        }
     }
 
     /// What is known of the port with this ifIndex.

@@ -9,13 +9,13 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use arc_swap::ArcSwap;
 use tokio::sync::watch;
 
 use super::edge::Policy;
-use super::ports::{PortList, Switch};
+use super::ports::{PortFacts, PortList, Switch};
 use crate::config::{self, Config, Fabric};
 use crate::flow::AgentId;
 use crate::metrics::{self, Metrics};
@@ -59,6 +59,16 @@ impl Member {
         true
     }
 
+    /// Its ports as a thread knows them that has not heard of it yet.
+    pub fn switch(&self) -> Switch {
+        let mut switch = Switch::new(&self.config);
+        for (if_index, port) in self.ports().iter() {
+            let speed = port.speed.map(shared::units::BitRate::bits_per_second);
+            switch.recall(&(*if_index, port.name.as_deref().map(str::to_owned), speed));
+        }
+        switch
+    }
+
     /// What was shown last of its ports.
     pub fn ports(&self) -> Arc<PortList> {
         Arc::clone(&self.ports.lock().unwrap_or_else(PoisonError::into_inner))
@@ -88,6 +98,8 @@ pub struct Roster {
     templates: Vec<(Fabric, AtomicUsize)>,
     /// What ports are of which no receiving thread knows.
     policy: Policy,
+    /// What was known of ports before this start.
+    remembered: OnceLock<HashMap<IpAddr, Vec<PortFacts>>>,
     metrics: Arc<Metrics>,
     grown: watch::Sender<usize>,
 }
@@ -101,6 +113,7 @@ impl Roster {
             members: ArcSwap::default(),
             adding: Mutex::default(),
             policy: Policy::new(&config.mark),
+            remembered: OnceLock::new(),
             metrics: Arc::clone(metrics),
             grown: watch::Sender::new(0),
         };
@@ -152,13 +165,34 @@ impl Roster {
         Ok(Some(self.add(switch, true)))
     }
 
+    /// What was known of the ports of agents before this start, for those that are here and those to come. To be told once,
+    /// before any thread receives.
+    pub fn remember(&self, ports: HashMap<IpAddr, Vec<PortFacts>>) {
+        if self.remembered.set(ports).is_ok() {
+            for member in self.iter() {
+                member.publish(&self.ports(&member.config));
+            }
+        }
+    }
+
+    /// What is known of the ports of a switch of which no thread has heard.
+    fn ports(&self, config: &config::Switch) -> Switch {
+        let mut ports = Switch::new(config);
+        let remembered = self.remembered.get().and_then(|all| all.get(&config.agent));
+        remembered
+            .into_iter()
+            .flatten()
+            .for_each(|facts| ports.recall(facts));
+        ports.judge(&self.policy, |_, _| false);
+        ports
+    }
+
     /// Adds a switch of an agent address that is not there yet.
     fn add(&self, config: config::Switch, by_template: bool) -> Arc<Member> {
         let before = self.members.load();
         let agent = config.agent.to_canonical();
         let mut members = Members::clone(&before);
-        let mut ports = Switch::new(&config);
-        ports.judge(&self.policy, |_, _| false);
+        let ports = self.ports(&config);
         let (received, done) = self.metrics.add_agent(agent);
         let member = Arc::new(Member {
             id: AgentId(u32::try_from(members.list.len()).unwrap_or(u32::MAX)),

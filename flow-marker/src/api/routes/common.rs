@@ -1,6 +1,6 @@
 //! What rows have in common.
 
-use shared::serve::routes::{JSON, Parameter, needs};
+use shared::serve::routes::{JSON, Parameter, needs, takes};
 
 /// The name of something that is defined.
 pub(super) const NAME: Parameter = needs("path", "name", "Name", "How it is called");
@@ -19,4 +19,11 @@ pub(super) const AGENTS: Parameter = needs(
     "agents",
     "Text",
     "Addresses or names with ; between, or ALL, TOPOLOGY, EDGE, CORE",
+);
+/// Of a question that waits.
+pub(super) const TIMEOUT: Parameter = takes(
+    "query",
+    "timeout",
+    "Seconds",
+    "How long to wait for something to tell",
 );

@@ -1,12 +1,12 @@
 //! The rows of what is done on switches.
 
 use axum::routing::{delete, get, post, put};
-use shared::serve::routes::good;
+use shared::serve::routes::{good, takes};
 
 use super::super::error::kinds;
-use super::super::{captures, manual, pause, service};
+use super::super::{captures, decisions, manual, modes, pause, service, shadow};
 use super::Operation;
-use super::common::{BODY, NAME};
+use super::common::{BODY, NAME, TIMEOUT};
 
 /// What is done on switches.
 pub(super) const CONTROL: &[Operation] = &[
@@ -44,6 +44,53 @@ pub(super) const CONTROL: &[Operation] = &[
         problems: &[kinds::ASK],
     },
     Operation {
+        method: "GET",
+        path: "/decisions/json",
+        handler: || get(decisions::read),
+        id: "decisions",
+        summary: "What was decided and why, newest first",
+        takes: &[
+            takes(
+                "query",
+                "since",
+                "Integer",
+                "The last one that was seen; -1 for none",
+            ),
+            takes("query", "max", "Whole", "At most so many; default 100"),
+            TIMEOUT,
+            takes("query", "control", "Name", "Only about this control"),
+            takes("query", "switch", "Text", "Only about the switch with this agent"),
+            takes(
+                "query",
+                "kind",
+                "Text",
+                "Only of these kinds, with commas between",
+            ),
+        ],
+        body: None,
+        answers: &[good(200, "Decisions; none when the time is over").json("[Object]")],
+        problems: &[kinds::WAIT],
+    },
+    Operation {
+        method: "GET",
+        path: "/shadow/json",
+        handler: || get(shadow::read),
+        id: "shadow",
+        summary: "What would have been done in mode observe, and what was done in mode act",
+        takes: &[
+            takes(
+                "query",
+                "from",
+                "Text",
+                "Nanoseconds since 1970, RFC 3339, or -24h; default -24h",
+            ),
+            takes("query", "until", "Text", "As from; default now"),
+        ],
+        body: None,
+        answers: &[good(200, "Totals of all switches and of each").json("Report")],
+        problems: &[],
+    },
+    Operation {
         method: "POST",
         path: "/controls",
         handler: || post(manual::make),
@@ -64,6 +111,39 @@ pub(super) const CONTROL: &[Operation] = &[
         body: None,
         answers: &[good(204, "It is removed as soon as possible")],
         problems: &[kinds::CHANGE, kinds::NAMED, kinds::ASK],
+    },
+    Operation {
+        method: "GET",
+        path: "/modes/json",
+        handler: || get(modes::read),
+        id: "modes",
+        summary: "What the controllers may do, and who said so",
+        takes: &[],
+        body: None,
+        answers: &[good(200, "One for each controller").json("[ModeState]")],
+        problems: &[],
+    },
+    Operation {
+        method: "PUT",
+        path: "/modes/{name}",
+        handler: || put(modes::set),
+        id: "setMode",
+        summary: "Sets the mode of a controller, mark, capture or drop, also over restarts",
+        takes: &[NAME],
+        body: Some((BODY, "ModeWish")),
+        answers: &[good(204, "It is in force")],
+        problems: &[kinds::CHANGE, kinds::NAMED, kinds::BODY],
+    },
+    Operation {
+        method: "DELETE",
+        path: "/modes/{name}",
+        handler: || delete(modes::clear),
+        id: "clearMode",
+        summary: "Back to the mode that the configuration says",
+        takes: &[NAME],
+        body: None,
+        answers: &[good(204, "It is in force")],
+        problems: &[kinds::CHANGE, kinds::NAMED],
     },
     Operation {
         method: "GET",

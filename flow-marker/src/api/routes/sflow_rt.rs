@@ -6,7 +6,7 @@ use shared::serve::routes::{Parameter, good, needs, takes};
 use super::super::error::kinds;
 use super::super::{defined, flows, metrics, prometheus, service, tables, thresholds};
 use super::Operation;
-use super::common::{AGENT, AGENTS, BODY, NAME};
+use super::common::{AGENT, AGENTS, BODY, NAME, TIMEOUT};
 use crate::engine::{Group, Map, threshold};
 use crate::flow;
 
@@ -15,12 +15,6 @@ const METRICS: Parameter = needs(
     "metrics",
     "Text",
     "Names with commas between, also <data source>.<name>",
-);
-const TIMEOUT: Parameter = takes(
-    "query",
-    "timeout",
-    "Seconds",
-    "How long to wait for something to tell",
 );
 
 /// Metrics.

@@ -80,7 +80,7 @@ async fn a_switch_says_how_it_is() {
         (&unknown["budget"]["max_rules"], &unknown["budget"]["capacity"]),
         (&json!(64), &json!(null))
     );
-    switch.set_contact(Ok(()));
+    switch.set_contact(Time::START, Ok(()));
     switch.edit(|desired| {
         desired.snapshot(Time::START, Vec::new());
         desired.set_capacity(Some(crate::actuator::Capacity {
@@ -103,7 +103,7 @@ async fn a_switch_says_how_it_is() {
         (&json!(1000), &json!(100), &json!(700))
     );
     assert!(switch.read(Desired::is_clean));
-    switch.set_contact(Err("no route to host"));
+    switch.set_contact(Time::START, Err("no route to host"));
     switch.set_backoff(3, Time::START);
     let failed = state().await;
     assert_eq!(

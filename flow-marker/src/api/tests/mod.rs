@@ -23,6 +23,7 @@ use crate::lookout::{Lookout, Sign};
 
 mod callers;
 mod captures;
+mod decisions;
 mod events;
 mod flows;
 mod forwarding;
@@ -100,7 +101,8 @@ impl World {
         }
         shards.spawn(logs.run());
         let waiters = Waiters::new(shutdown);
-        let switches = Arc::new(Switches::new(roster, &config));
+        let switches = Arc::new(Switches::new(roster, &config, Arc::default()));
+        let configured = crate::control::switches::modes(&config);
         let config = Arc::new(config);
         let watchman = Watchman::new(
             Arc::clone(&config),
@@ -116,6 +118,8 @@ impl World {
             readiness: Readiness::new(),
             switches: Arc::clone(&switches),
             pause: Arc::default(),
+            overrides: Arc::new(Overrides::new(configured)),
+            keeper: Keeper::idle(),
             desk: watchman.desk(),
             mark: Arc::new(config.mark.clone()),
             clock,

@@ -13,8 +13,10 @@ use super::super::error::{Problem, kinds};
 use super::super::flows::Completed;
 use super::super::forwarding::Target;
 use super::super::manual::Made;
+use super::super::modes::ModeState;
 use super::super::pause::PauseState;
 use super::super::routes::TABLE;
+use super::super::shadow::Report;
 use super::super::thresholds::Event;
 use super::super::wait;
 
@@ -94,6 +96,9 @@ fn words() -> Value {
             "ttl": { "type": "integer", "description": "Seconds", "minimum": 1, "maximum": 86400, "default": 600 },
             "reason": reference("Text"),
         } },
+        "ModeWish": { "type": "object", "required": ["mode"], "properties": {
+            "mode": { "enum": ["observe", "act"] }, "who": reference("Text"), "reason": reference("Text"),
+        } },
         "PauseReason": { "type": "object", "properties": { "who": reference("Text"), "reason": reference("Text") } },
         "Labels": { "type": "object", "additionalProperties": { "type": "array", "items": reference("Text") } },
         "Topology": { "type": "object", "properties": {
@@ -127,6 +132,8 @@ fn schemas() -> Value {
     openapi::schema::<Captures>(&mut all);
     openapi::schema::<Made>(&mut all);
     openapi::schema::<PauseState>(&mut all);
+    openapi::schema::<Report>(&mut all);
+    openapi::schema::<ModeState>(&mut all);
     let words = serde_json::from_value::<BTreeMap<String, Value>>(words()).unwrap();
     all.extend(words);
     to_value(all).unwrap()

@@ -291,7 +291,7 @@ impl<W: Write> Printer<'_, W> {
                 rate: elephant.evidence.rate.bits_per_second(),
                 threshold: elephant.evidence.threshold.bits_per_second(),
             }),
-            Event::Ended { key, last_sample } => self.line(&Line::ElephantEnd {
+            Event::Ended { key, last_sample, .. } => self.line(&Line::ElephantEnd {
                 timestamp: self.moment(*last_sample),
                 flow: flow(key),
             }),

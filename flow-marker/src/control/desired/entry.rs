@@ -33,6 +33,19 @@ pub struct Cause {
     pub hold: Option<Hold>,
     /// What else there is to say, for people: the blacklist and its entry, the kind of attack.
     pub about: Option<Arc<str>>,
+    /// Of what a person wants: who, and why.
+    pub person: Option<Person>,
+}
+
+/// Who wants a control by hand, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Person {
+    /// The caller of the API, as logs call him.
+    pub who: Arc<str>,
+    /// Why, in his own words.
+    pub reason: Option<Arc<str>>,
+    /// Until when.
+    pub until: Time,
 }
 
 /// Who wants a control.
@@ -152,6 +165,8 @@ pub struct View {
     pub proof: Proof,
     /// What is wrong, in the switch's own words where it has some.
     pub error: Option<String>,
+    /// The person who wants it, if one does or did last.
+    pub person: Option<Person>,
 }
 
 /// What a control is worth when there is no room for all: what is not wanted any more goes first, what people want goes last, marks before
@@ -187,6 +202,12 @@ pub(super) struct Entry {
     pub(super) placed: Option<Time>,
     /// It is being put there just now, and was not there before.
     placing: bool,
+    /// The person who wants it, or wanted it last.
+    person: Option<Person>,
+    /// It was said that there is no place for it.
+    pub(super) said_over: bool,
+    /// It was said that it gives up its place.
+    pub(super) said_displaced: bool,
 }
 
 impl Entry {
@@ -196,6 +217,7 @@ impl Entry {
             rate: wish.cause.evidence.rate,
             current: None,
             proving: Proving::default(),
+            person: wish.cause.person.clone(),
             control: wish.control,
             cause: wish.cause,
             holders: vec![wish.holder],
@@ -209,6 +231,8 @@ impl Entry {
             not_before: Time::START,
             placed: None,
             placing: false,
+            said_over: false,
+            said_displaced: false,
         }
     }
 
@@ -217,6 +241,9 @@ impl Entry {
         // A person does not say how large a flow is.
         if wish.holder != Holder::Person {
             self.rate = wish.cause.evidence.rate;
+        }
+        if wish.cause.person.is_some() {
+            self.person.clone_from(&wish.cause.person);
         }
         if !self.holders.contains(&wish.holder) {
             self.holders.push(wish.holder);
@@ -248,6 +275,7 @@ impl Entry {
             self.placing = self.placed.is_none();
             self.placed.get_or_insert(now);
             self.proving.sent(self.kind() == Kind::Mark);
+            (self.said_over, self.said_displaced) = (false, false);
         } else {
             self.proving.unsettle();
         }
@@ -377,6 +405,7 @@ impl Entry {
             current: self.current,
             proof: *self.proving.proof(),
             error: self.trouble().map(|t| t.why().to_owned()),
+            person: self.person.clone(),
         }
     }
 

@@ -10,12 +10,14 @@
 //! minute.
 
 mod belief;
+mod wants;
 mod effects;
 mod split;
-mod entry;
 mod outcome;
 mod places;
 mod tally;
+mod decision;
+mod entry;
 mod effect;
 
 use std::collections::BTreeMap;
@@ -24,16 +26,18 @@ use std::time::Duration;
 
 use shared::AclName;
 
-use crate::actuator::{BATCH, Capacity, Change, Hand, Kind, Present};
+use crate::actuator::{BATCH, Capacity, Change, Hand, Present};
 use crate::clock::Time;
 use crate::control::modes::Modes;
 
 pub use belief::Belief;
+pub use decision::{About, Decision, Ending, What};
 pub use effect::{Effect, News, Proof, Why};
-pub use entry::{Cause, Current, Holder, State, Times, View, Wish};
+pub use entry::{Cause, Current, Holder, Person, State, Times, View, Wish};
 use entry::{Entry, Presence};
 pub use outcome::Noted;
 pub use places::Budget;
+use places::Places;
 pub use split::Split;
 pub use tally::Tally;
 
@@ -123,8 +127,8 @@ pub struct Desired {
     capacity: Option<Capacity>,
     /// Hardware entries that ours may take together; `None`: the switch does not say.
     room: Option<u64>,
-    /// Controls that are over, for whoever keeps the history.
-    finished: Vec<View>,
+    /// What was decided since somebody took it.
+    decided: Vec<Decision>,
     /// Until when data sources cannot have what a person has released.
     dismissed: BTreeMap<AclName, Time>,
     /// Entries that a person wants.
@@ -149,7 +153,7 @@ impl Desired {
             recent: BTreeMap::new(),
             capacity: None,
             room: None,
-            finished: Vec::new(),
+            decided: Vec::new(),
             dismissed: BTreeMap::new(),
             personal: 0,
             withdrawing: false,
@@ -196,103 +200,6 @@ impl Desired {
         self.modes
     }
 
-    /// A control is wanted. Wanting it twice, by the same or another holder, is wanting it once.
-    pub fn want(&mut self, wish: Wish) {
-        let now = wish.cause.detected;
-        let dismissed = self
-            .dismissed
-            .get(&wish.control.name)
-            .is_some_and(|until| *until > now);
-        if self.withdrawing || (dismissed && matches!(wish.holder, Holder::Source(_))) {
-            return;
-        }
-        let (name, before) = (wish.control.name.clone(), self.permit_any());
-        let was_personal = self.is_personal(&name);
-        match self.entries.entry(wish.control.name.clone()) {
-            Slot::Occupied(mut slot) => slot.get_mut().want_again(&wish),
-            Slot::Vacant(slot) => {
-                // An orphan has this name: most likely the same control, but only writing it makes sure.
-                let presence = match self.orphans.remove(&wish.control.name) {
-                    Some(_) => Presence::Unknown,
-                    None => Presence::Absent,
-                };
-                let hold = match wish.control.kind() {
-                    Kind::Mark => self.limits.hold,
-                    // Their controllers decide how long they last.
-                    Kind::Capture | Kind::Drop => Duration::ZERO,
-                };
-                slot.insert(Entry::new(wish, presence, hold));
-            }
-        }
-        if !was_personal && self.is_personal(&name) {
-            self.personal += 1;
-            self.permitted(now, before);
-        }
-    }
-
-    fn is_personal(&self, name: &AclName) -> bool {
-        self.entries.get(name).is_some_and(Entry::is_personal)
-    }
-
-    /// A holder does not want a control any more; when none does, it goes.
-    pub fn release(&mut self, now: Time, name: &AclName, holder: Holder, last_sample: Time) {
-        let (was_personal, before) = (self.is_personal(name), self.permit_any());
-        if let Some(entry) = self.entries.get_mut(name) {
-            entry.release(now, holder, last_sample);
-        }
-        self.not_personal(now, name, was_personal, before);
-        self.finish(now, name);
-    }
-
-    /// A person wants a control away, at once and whoever wants it; false when there is none of this name. A data source
-    /// that goes on to see its flow does not get it again for [`Limits::DISMISSED`]; controllers have their own rest.
-    pub fn dismiss(&mut self, now: Time, name: &AclName) -> bool {
-        let (was_personal, before) = (self.is_personal(name), self.permit_any());
-        let Some(entry) = self.entries.get_mut(name).filter(|entry| entry.is_wanted()) else {
-            return false;
-        };
-        entry.withdraw(now);
-        (entry.hold, entry.not_before) = (Duration::ZERO, Time::START);
-        self.dismissed.retain(|_, until| *until > now);
-        self.dismissed.insert(name.clone(), now + Limits::DISMISSED);
-        self.not_personal(now, name, was_personal, before);
-        self.finish(now, name);
-        true
-    }
-
-    fn not_personal(&mut self, now: Time, name: &AclName, was_personal: bool, before: bool) {
-        if was_personal && !self.is_personal(name) {
-            self.personal -= 1;
-            self.permitted(now, before);
-        }
-    }
-
-    /// Everything shall go, at once: the process ends.
-    pub fn withdraw(&mut self, now: Time) {
-        (self.withdrawing, self.personal) = (true, 0);
-        for entry in self.entries.values_mut() {
-            entry.withdraw(now);
-        }
-        for orphan in self.orphans.values_mut() {
-            orphan.due = now;
-        }
-        let names: Vec<_> = self.entries.keys().cloned().collect();
-        for name in names {
-            self.finish(now, &name);
-        }
-    }
-
-    /// Drops a control that is neither wanted nor on the switch.
-    fn finish(&mut self, now: Time, name: &AclName) -> Option<Box<View>> {
-        let entry = self.entries.get(name)?;
-        if entry.is_wanted() || entry.in_flight.is_some() || entry.presence != Presence::Absent {
-            return None;
-        }
-        let view = self.entries.remove(name)?.into_view(now, &self.modes);
-        self.finished.push(view.clone());
-        Some(Box::new(view))
-    }
-
     /// Whether a control is to be on the switch, if there is a place.
     fn stays(&self, entry: &Entry) -> bool {
         entry.is_wanted() && self.permits(entry)
@@ -300,8 +207,20 @@ impl Desired {
 
     /// The difference between what is wanted and what is known, as far as it may be made up now.
     pub fn plan(&self, now: Time) -> Plan {
-        let mut plan = Plan::default();
+        self.planned(now, self.places(now))
+    }
+
+    /// The same, and notes who must go or wait for want of places.
+    pub fn look(&mut self, now: Time) -> Plan {
         let places = self.places(now);
+        let said = self.unsaid(now, &places);
+        let plan = self.planned(now, places);
+        self.say(said);
+        plan
+    }
+
+    fn planned(&self, now: Time, places: Places<'_>) -> Plan {
+        let mut plan = Plan::default();
         for (name, entry) in &self.entries {
             let leaves = places.leave.contains(name);
             let stays = self.stays(entry) && !leaves;
@@ -388,9 +307,9 @@ impl Desired {
         });
     }
 
-    /// Controls that are over since the last call.
-    pub fn take_finished(&mut self) -> Vec<View> {
-        std::mem::take(&mut self.finished)
+    /// What was decided since the last call.
+    pub fn take_decided(&mut self) -> Vec<Decision> {
+        std::mem::take(&mut self.decided)
     }
 
     /// All controls, in order of their names.

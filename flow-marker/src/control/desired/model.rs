@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use super::tests::{PORT, act, at, limits, name, wish};
 use super::*;
 use crate::actuator::Verdict;
-use crate::actuator::{Control, Failure};
+use crate::actuator::{Control, Failure, Kind};
 use crate::config::Mode;
 use shared::wire::ServerTiming;
 
@@ -15,6 +15,12 @@ use shared::wire::ServerTiming;
 #[derive(Default)]
 struct Model {
     wanted: BTreeSet<u16>,
+    /// What a person wants.
+    personal: BTreeSet<u16>,
+    /// Until when data sources do not get what a person has released.
+    dismissed: BTreeMap<u16, u64>,
+    /// Controls that are wanted, by what was decided.
+    decided: usize,
     switch: BTreeMap<AclName, String>,
     /// Ours without our doing: left behind, or made by hand.
     foreign: BTreeSet<AclName>,
@@ -110,6 +116,12 @@ enum Lost {
 #[derive(Debug, Clone)]
 enum Op {
     Want(u16),
+    /// A person wants it.
+    Ask(u16),
+    /// What a person wanted is over.
+    AskedEnds(u16),
+    /// A person wants it away.
+    Dismiss(u16),
     Release(u16),
     Pass(u64),
     /// One round of the loop; the n-th change loses its reply.
@@ -138,6 +150,9 @@ fn op() -> impl Strategy<Value = Op> {
     let lost = prop_oneof![3 => Just(Lost::No), 1 => Just(Lost::Before), 1 => Just(Lost::After)];
     prop_oneof![
         4 => number.clone().prop_map(Op::Want),
+        2 => number.clone().prop_map(Op::Ask),
+        2 => number.clone().prop_map(Op::AskedEnds),
+        1 => number.clone().prop_map(Op::Dismiss),
         3 => number.clone().prop_map(Op::Release),
         3 => (0..30_u64).prop_map(Op::Pass),
         6 => (0..4_usize, lost.clone()).prop_map(|(n, lost)| Op::Round(n, lost)),
@@ -164,7 +179,8 @@ struct World {
 
 impl World {
     fn round(&mut self, loses: usize, lost: Lost) {
-        let plan = self.desired.plan(at(self.now));
+        let plan = self.desired.look(at(self.now));
+        self.permitted(&plan);
         self.desired.begin(at(self.now), &plan);
         for (n, change) in plan.changes.iter().enumerate() {
             let lost = if n == loses { lost } else { Lost::No };
@@ -185,12 +201,41 @@ impl World {
     fn step(&mut self, op: &Op) {
         match *op {
             Op::Want(n) => {
-                self.model.wanted.insert(n);
-                self.desired.want(wish(n, 100 + u64::from(n)));
+                let rests = self
+                    .model
+                    .dismissed
+                    .get(&n)
+                    .is_some_and(|until| *until > self.now);
+                if !rests {
+                    self.model.wanted.insert(n);
+                }
+                self.want(n, PORT);
+            }
+            Op::Ask(n) => {
+                self.model.personal.insert(n);
+                self.by_will(n);
+                self.want(n, Holder::Person);
+            }
+            Op::AskedEnds(n) => {
+                self.model.personal.remove(&n);
+                self.by_will(n);
+                let now = at(self.now);
+                self.desired
+                    .release(now, &name(n), Holder::Person, now, Ending::Expired);
+            }
+            Op::Dismiss(n) => {
+                let wanted = self.model.wanted.remove(&n);
+                let known = self.model.personal.remove(&n) || wanted;
+                if known {
+                    self.model.dismissed.insert(n, self.now + 600);
+                }
+                self.by_will(n);
+                assert_eq!(self.desired.dismiss(at(self.now), &name(n), None), known);
             }
             Op::Release(n) => {
                 self.model.wanted.remove(&n);
-                self.desired.release(at(self.now), &name(n), PORT, at(self.now));
+                self.desired
+                    .release(at(self.now), &name(n), PORT, at(self.now), Ending::Silence);
             }
             Op::Pass(seconds) => self.now += seconds,
             Op::Round(loses, lost) => self.round(loses, lost),
@@ -256,8 +301,9 @@ impl World {
             Op::RefuseRemovals(refuse) => self.refuse.removals = refuse,
         }
         self.no_flap();
-        // A flow that has not ended is never forgotten.
-        for n in &self.model.wanted {
+        self.decided();
+        // A flow that has not ended is never forgotten, nor what a person wants.
+        for n in self.model.wanted.union(&self.model.personal) {
             assert!(self.desired.entries.contains_key(&name(*n)), "{n} is wanted");
         }
         let views: Vec<_> = self.desired.views().collect();
@@ -270,6 +316,45 @@ impl World {
             (tally.over_budget, tally.desired() + tally.releasing),
             (over, views.len())
         );
+    }
+
+    fn want(&mut self, n: u16, holder: Holder) {
+        let mut wish = wish(n, 100 + u64::from(n));
+        let mut cause = (*wish.cause).clone();
+        cause.detected = at(self.now);
+        (wish.cause, wish.holder) = (std::sync::Arc::new(cause), holder);
+        self.desired.want(wish);
+    }
+
+    /// What a person does to a control, he may do as often as he likes.
+    fn by_will(&mut self, n: u16) {
+        self.model.placed.retain(|(_, placed)| *placed != name(n));
+    }
+
+    /// During a pause nothing is installed, and in mode `observe` only what a person wants.
+    fn permitted(&self, plan: &Plan) {
+        for change in plan.changes.iter().filter(|change| change.is_install()) {
+            let personal = self.model.personal.iter().any(|n| name(*n) == change.name);
+            let may = !self.modes.paused && (personal || self.modes.mark == Mode::Act);
+            assert!(may, "{change:?} in {:?}", self.modes);
+        }
+    }
+
+    /// What was decided adds up to what is wanted, and nobody observes what a person wants.
+    fn decided(&mut self) {
+        for decision in self.desired.take_decided() {
+            match decision.what {
+                What::Wanted | What::WouldHave => self.model.decided += 1,
+                What::Released | What::Dismissed => self.model.decided -= 1,
+                _ => {}
+            }
+        }
+        let wanted = self.model.wanted.union(&self.model.personal);
+        assert_eq!(self.model.decided, wanted.count());
+        let observed = self.desired.views().filter(|view| view.state == State::Observed);
+        for view in observed {
+            assert!(self.model.personal.iter().all(|n| name(*n) != view.control.name));
+        }
     }
 
     /// No control of ours comes more than twice a minute, but for the will of the operator.
@@ -287,8 +372,9 @@ impl World {
         self.refuse = Refuse::default();
         self.step(&Op::Modes(true, false));
         self.desired.set_capacity(None);
-        for _ in 0..4 {
-            self.now += 70;
+        // At last longer than the longest hold.
+        for pass in [70, 70, 70, 70, 700, 70] {
+            self.now += pass;
             self.step(&Op::Compare);
             for _ in 0..4 {
                 self.round(usize::MAX, Lost::No);
@@ -297,9 +383,17 @@ impl World {
         self.step(&Op::Compare);
         assert_eq!(self.desired.plan(at(self.now)).changes, [], "nothing left to do");
         let on_switch: BTreeSet<_> = self.model.switch.keys().cloned().collect();
-        let wanted: BTreeSet<_> = self.model.wanted.iter().map(|n| name(*n)).collect();
+        let wanted = self.model.wanted.union(&self.model.personal);
+        let wanted: BTreeSet<_> = wanted.map(|n| name(*n)).collect();
         assert!(on_switch.is_subset(&wanted), "{on_switch:?} of {wanted:?}");
         assert_eq!(on_switch.len(), wanted.len().min(limits().max_rules));
+        let personal: BTreeSet<_> = self.model.personal.iter().map(|n| name(*n)).collect();
+        let first = personal.len().min(limits().max_rules);
+        assert_eq!(
+            on_switch.intersection(&personal).count(),
+            first,
+            "people come first"
+        );
         assert!(
             self.model.switch.values().all(|content| content == "rule"),
             "{:?}",

@@ -2,28 +2,29 @@
 
 use shared::AclName;
 
-use super::entry::{Entry, Presence, Trouble, View};
+use super::decision::{About, Decision, What};
+use super::entry::{Entry, Presence, Trouble};
 use super::{Desired, Limits, Plan, Recent};
 use crate::actuator::{Change, Verdict};
 use crate::clock::Time;
 
-/// What happened, for the log and the counters.
-#[derive(Debug, Clone, PartialEq)]
+/// What happened; what is worth telling people is among what was decided besides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Noted {
     /// A control is on the switch for the first time.
-    Installed(Box<View>),
+    Installed,
     /// A control is on the switch again, or still.
     Confirmed,
     /// A control has gone from the switch, and is over.
-    Removed(Box<View>),
+    Removed,
     /// A control has gone from the switch that is wanted still, or again.
     Vacated,
     /// A control that nobody wanted has gone from the switch.
     OrphanRemoved,
-    /// The switch does not want the change; `None` when that is no news, or does not matter any more.
-    Refused(Option<Box<View>>),
-    /// It would not fit; `None` as in [`Self::Refused`].
-    NoRoom(Option<Box<View>>),
+    /// The switch does not want the change.
+    Refused,
+    /// It would not fit.
+    NoRoom,
     /// A hand has changed what is ours; that is replaced next.
     ByHand,
     /// Not carried out, or nobody knows.
@@ -36,8 +37,10 @@ impl Desired {
         self.version += 1;
         for change in &plan.changes {
             if let Some(entry) = self.entries.get_mut(&change.name) {
-                if change.is_install() {
-                    place(entry, self.recent.get(&change.name), now);
+                if change.is_install() && place(entry, self.recent.get(&change.name), now) {
+                    let doubled = entry.decision(now, What::HoldDoubled, &self.modes);
+                    let why = format!("it stays for {} s at least", entry.hold.as_secs());
+                    self.decided.push(doubled.because("again", &why));
                 }
                 entry.begin(now, change.is_install());
             }
@@ -82,14 +85,22 @@ impl Desired {
                 }
                 entry.times.installed = Some(now);
                 entry.timing = Some(timing);
-                Noted::Installed(Box::new(entry.view(&modes, false)))
+                self.decided.push(entry.decision(now, What::Installed, &modes));
+                Noted::Installed
             }
             Verdict::Removed => {
                 entry.presence = Presence::Absent;
                 entry.trouble = None;
                 entry.proving.gone();
+                let vacated = entry.decision(now, What::Vacated, &modes);
                 self.removed(now, name);
-                self.finish(now, name).map_or(Noted::Vacated, Noted::Removed)
+                match self.finish(now, name) {
+                    true => Noted::Removed,
+                    false => {
+                        self.decided.push(vacated);
+                        Noted::Vacated
+                    }
+                }
             }
             Verdict::Refused { why } => {
                 // A refusal changes nothing on the switch.
@@ -99,7 +110,8 @@ impl Desired {
                     why,
                     retry: now + Limits::REFUSED_RETRY,
                 };
-                Noted::Refused(self.trouble(now, name, trouble))
+                self.trouble(now, name, What::Refused, trouble);
+                Noted::Refused
             }
             Verdict::NoRoom { why } => {
                 entry.presence = before.unwrap_or(Presence::Unknown);
@@ -110,11 +122,13 @@ impl Desired {
                 // What it has is what fits, until it says otherwise.
                 let most = self.taken().entries;
                 self.room = Some(self.room.map_or(most, |room| room.min(most)));
-                Noted::NoRoom(self.trouble(now, name, trouble))
+                self.trouble(now, name, What::NoRoom, trouble);
+                Noted::NoRoom
             }
             Verdict::ByHand(hand) => {
                 entry.presence = Presence::Unknown;
                 entry.hand = Some(hand);
+                self.decided.push(entry.decision(now, What::ByHand, &modes));
                 Noted::ByHand
             }
             Verdict::Failed(failure) => {
@@ -125,15 +139,18 @@ impl Desired {
         }
     }
 
-    /// Notes what is wrong; the control as people see it when that is news.
-    fn trouble(&mut self, now: Time, name: &AclName, trouble: Trouble) -> Option<Box<View>> {
-        let entry = self.entries.get_mut(name)?;
+    /// Notes what is wrong, and tells it when that is news.
+    fn trouble(&mut self, now: Time, name: &AclName, what: What, trouble: Trouble) {
+        let Some(entry) = self.entries.get_mut(name) else {
+            return;
+        };
         let news = entry.trouble.as_ref().is_none_or(|t| t.why() != trouble.why());
         entry.trouble = Some(trouble);
-        let news = news && entry.trouble().is_some();
-        let view = news.then(|| Box::new(entry.view(&self.modes, false)));
+        if let Some(trouble) = entry.trouble().filter(|_| news) {
+            let decision = entry.decision(now, what, &self.modes).why(trouble.why());
+            self.decided.push(decision);
+        }
         self.finish(now, name);
-        view
     }
 
     /// We have removed a control: others may fit now, and it must not come back too soon too often.
@@ -162,18 +179,22 @@ impl Desired {
         match verdict {
             Verdict::Removed => {
                 self.orphans.remove(name);
+                let about = About::Orphan(name.clone());
+                self.decided.push(Decision::new(now, What::OrphanRemoved, about));
                 Noted::OrphanRemoved
             }
             Verdict::Refused { .. } | Verdict::NoRoom { .. } => {
                 if let Some(orphan) = orphan {
                     orphan.due = now + Limits::REFUSED_RETRY;
                 }
-                Noted::Refused(None)
+                Noted::Refused
             }
             Verdict::ByHand(hand) => {
                 if let Some(orphan) = orphan {
                     orphan.hand = Some(hand);
                 }
+                let about = About::Orphan(name.clone());
+                self.decided.push(Decision::new(now, What::ByHand, about));
                 Noted::ByHand
             }
             Verdict::Installed { .. } => Noted::Confirmed,
@@ -182,15 +203,17 @@ impl Desired {
     }
 }
 
-/// A control comes to the switch: how long it will stay there at least.
-fn place(entry: &mut Entry, recent: Option<&Recent>, now: Time) {
+/// A control comes to the switch: how long it will stay there at least. True when that is twice as long as before.
+fn place(entry: &mut Entry, recent: Option<&Recent>, now: Time) -> bool {
     if entry.placed.is_some() {
-        return;
+        return false;
     }
     if let Some(recent) = recent
         && now.since(recent.removed) < Limits::AGAIN
     {
         entry.hold = recent.hold.saturating_mul(2).min(Limits::LONGEST_HOLD);
         entry.not_before = recent.placed + Limits::AGAIN;
+        return entry.hold > recent.hold;
     }
+    false
 }

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 
 use shared::AclName;
 
+use super::decision::{Decision, What};
 use super::entry::{Entry, Presence, Trouble};
 use super::{Desired, Time};
 
@@ -52,6 +53,10 @@ pub struct Budget {
 pub(super) struct Places<'a> {
     /// Controls on the switch that must leave although they are wanted.
     pub(super) leave: HashSet<&'a AclName>,
+    /// Those among them that others outdo; the rest are more than there may be.
+    pub(super) outdone: HashSet<&'a AclName>,
+    /// Wanted controls that find no place.
+    pub(super) without: Vec<&'a Entry>,
     /// Controls that have a free place.
     pub(super) enter: Vec<&'a Entry>,
     /// When more can be said, if nothing happens before.
@@ -119,7 +124,10 @@ impl Desired {
         for entry in waiting {
             match free.take(entry.entries) {
                 true => places.enter.push(entry),
-                false => rest.push(entry),
+                false => {
+                    places.without.push(entry);
+                    rest.push(entry);
+                }
             }
         }
         if !rest.is_empty() {
@@ -161,9 +169,46 @@ impl Desired {
                     return;
                 }
                 places.leave.insert(name);
+                places.outdone.insert(name);
                 freed += victim.entries;
             }
         }
+    }
+
+    /// Who finds no place, and who gives up his, as far as it was not said before.
+    pub(super) fn unsaid(&self, now: Time, places: &Places<'_>) -> Vec<Decision> {
+        let over = places.without.iter().filter(|entry| !entry.said_over);
+        let over = over.map(|entry| {
+            let why = "as many as there may be are there, and none is so much smaller that it gives way";
+            entry
+                .decision(now, What::OverBudget, &self.modes)
+                .because("budget", why)
+        });
+        let leave = places.leave.iter().filter_map(|name| self.entries.get(*name));
+        let leave = leave.filter(|entry| !entry.said_displaced).map(|entry| {
+            let (reason, why) = match places.outdone.contains(&entry.control.name) {
+                true => ("larger", "another one is worth more"),
+                false => ("budget", "there are more than there may be"),
+            };
+            entry
+                .decision(now, What::Displaced, &self.modes)
+                .because(reason, why)
+        });
+        over.chain(leave).collect()
+    }
+
+    /// Says that, once.
+    pub(super) fn say(&mut self, said: Vec<Decision>) {
+        for decision in &said {
+            let entry = decision.name().and_then(|name| self.entries.get_mut(name));
+            if let Some(entry) = entry {
+                match decision.what {
+                    What::Displaced => entry.said_displaced = true,
+                    _ => entry.said_over = true,
+                }
+            }
+        }
+        self.decided.extend(said);
     }
 
     /// Controls beyond what may be there, those of the smallest value first: from a life with a larger budget, or since

@@ -110,6 +110,7 @@ mod tests {
             current: None,
             proof: Proof::default(),
             error: None,
+            person: None,
         };
         let split = Split::of(&view);
         assert_eq!(

@@ -6,7 +6,7 @@ use shared::units::BitRate;
 use shared::wire::ServerTiming;
 
 use super::*;
-use crate::actuator::{Action, Control, Failure, Mark, Verdict};
+use crate::actuator::{Action, Control, Failure, Kind, Mark, Verdict};
 use crate::config::{Cos, Dscp, Mode};
 use crate::detect::{Clock, Evidence, Path};
 use crate::flow::FiveTuple;
@@ -68,6 +68,7 @@ pub(in crate::control) fn wish(n: u16, mbps: u64) -> Wish {
             },
             hold: None,
             about: None,
+            person: None,
         }),
     }
 }
@@ -135,6 +136,18 @@ fn carry_out(desired: &mut Desired, seconds: u64, verdict: &Verdict) -> Vec<Note
             desired.verdict(at(seconds), change, verdict)
         })
         .collect()
+}
+
+/// Controls that are over since the last call.
+fn finished(desired: &mut Desired) -> Vec<View> {
+    let decided = desired.take_decided();
+    decided.iter().filter_map(Decision::finished).cloned().collect()
+}
+
+/// What was decided since the last call.
+fn decided(desired: &mut Desired) -> Vec<&'static str> {
+    let decided = desired.take_decided().into_iter();
+    decided.map(|decision| decision.what.word()).collect()
 }
 
 fn states(desired: &Desired) -> Vec<State> {

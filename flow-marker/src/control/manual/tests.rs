@@ -22,7 +22,8 @@ fn asked(what: What) -> Asked {
         agent: "10.0.0.233".parse().unwrap(),
         what,
         ttl: Duration::from_secs(600),
-        about: "by 127.0.0.1".into(),
+        who: "127.0.0.1".into(),
+        reason: None,
     }
 }
 

@@ -1,10 +1,13 @@
 //! Two switches: one marks, one sees.
 
+use std::path::Path;
+
 use super::*;
 use crate::actuator::{Hits, Verdict};
-use crate::config::Mode;
-use crate::control::desired::Effect;
-use crate::control::switch::tests::{switch, wish};
+use crate::config::Config;
+use crate::control::desired::{Effect, Ending};
+use crate::control::switch::tests::wish;
+use crate::inventory::Roster;
 use crate::packet::{EtherType, Header};
 
 fn at(ms: u64) -> Time {
@@ -39,8 +42,12 @@ fn carry_out(switch: &Switch, now: Time) {
 
 #[test]
 fn marks_are_looked_out_for_from_the_request_until_they_go() {
-    let switch = Arc::new(switch(Mode::Act, 64));
-    let mut oversight = Oversight::new(vec![Arc::clone(&switch)], Clock::start());
+    let text =
+        "[mark]\nmode = \"act\"\nhold = \"0s\"\n[[switch]]\nagent = \"10.0.0.1\"\nacl = \"http://a\"\n";
+    let config = Config::parse(Path::new("t"), text).unwrap();
+    let switches = Arc::new(Switches::new(Roster::of(&config), &config, Arc::default()));
+    let switch = switches.get(0).unwrap();
+    let mut oversight = Oversight::new(switches, Clock::start());
     let newest = oversight.marked();
     let before = newest.load_full();
     oversight.look(at(1));
@@ -97,7 +104,7 @@ fn marks_are_looked_out_for_from_the_request_until_they_go() {
         Some((9, 0))
     );
     // It goes: nobody looks out any more, and the history has what was known.
-    switch.edit(|desired| desired.release(at(20_000), &name, wish(7).holder, at(19_000)));
+    switch.edit(|desired| desired.release(at(20_000), &name, wish(7).holder, at(19_000), Ending::Silence));
     carry_out(&switch, at(20_000));
     oversight.look(at(20_100));
     assert!(!Arc::ptr_eq(&marked, &newest.load()));

@@ -4,7 +4,7 @@ use std::time::Duration;
 use super::*;
 use crate::clock::Time;
 use crate::config::{Config, Mode};
-use crate::control::desired::{self, Wish};
+use crate::control::desired::{self, Ending, Wish};
 use crate::control::modes::Modes;
 use crate::inventory::Roster;
 
@@ -48,7 +48,15 @@ fn many_elephants_cost_no_more_than_their_number() {
         assert_eq!(switch.read(|desired| desired.views().count()), usize::from(MANY));
         for n in 0..MANY {
             let wish = wish(n);
-            switch.edit(|desired| desired.release(Time::START, &wish.control.name, wish.holder, Time::START));
+            switch.edit(|desired| {
+                desired.release(
+                    Time::START,
+                    &wish.control.name,
+                    wish.holder,
+                    Time::START,
+                    Ending::Silence,
+                );
+            });
         }
         switch.show();
         assert_eq!((m.wanted.get(), m.over_budget.get(), m.observed.get()), (0, 0, 0));

@@ -190,13 +190,13 @@ impl World {
             if self.dead_until.is_none() {
                 let noted = self.desired.verdict(self.time(), &change, verdict);
                 self.note(match noted {
-                    Noted::Installed(_) => "installed",
+                    Noted::Installed => "installed",
                     Noted::Confirmed => "confirmed",
-                    Noted::Removed(_) => "removed",
+                    Noted::Removed => "removed",
                     Noted::Vacated => "vacated",
                     Noted::OrphanRemoved => "orphan removed",
-                    Noted::Refused(_) => "refused",
-                    Noted::NoRoom(_) => "no room",
+                    Noted::Refused => "refused",
+                    Noted::NoRoom => "no room",
                     Noted::ByHand => "by hand",
                     Noted::Failed => "failed",
                 });
@@ -249,7 +249,7 @@ impl World {
     pub(super) fn end_flow(&mut self, n: u16) {
         self.flows.remove(&n);
         let now = self.time();
-        self.desired.release(now, &name(n), PORT, now);
+        self.desired.release(now, &name(n), PORT, now, Ending::Silence);
     }
 
     /// Whatever happens to a fabric.

@@ -45,7 +45,7 @@ fn world(url: &str) -> World {
     let config = Arc::new(Config::parse(Path::new("t"), &text).unwrap());
     let metrics = Arc::new(Metrics::new(1));
     let roster = Arc::new(Roster::new(&config, &metrics));
-    let switches = Arc::new(Switches::new(roster, &config));
+    let switches = Arc::new(Switches::new(roster, &config, Arc::default()));
     let switch = switches.get(0).unwrap();
     let watchman = Watchman::new(config, switches, Arc::clone(&metrics), Clock::start()).unwrap();
     let watch = watchman.watch();

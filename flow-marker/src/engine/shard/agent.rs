@@ -230,8 +230,10 @@ impl Agent {
         let found = self.records(sample.records(), view.as_mut().zip(needs));
         let damaged = found.damaged;
         let packet = found.raw.map(|raw| (raw, self.header(&raw)));
-        self.doctor
-            .observe_flow(&flow_seen((sample, place), packet.as_ref(), found.beside.recorded), now);
+        self.doctor.observe_flow(
+            &flow_seen((sample, place), packet.as_ref(), found.beside.recorded),
+            now,
+        );
         if let Some(id) = self.id {
             let elephants = &mut *around.elephants;
             let packet = (packet.as_ref(), found.beside);

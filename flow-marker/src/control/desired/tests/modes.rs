@@ -49,8 +49,8 @@ fn observing_plans_nothing_and_ends_at_once() {
     desired.want(wish(1, 100));
     assert_eq!(desired.plan(at(1)), Plan::default());
     assert_eq!(states(&desired), [State::Observed]);
-    desired.release(at(2), &name(1), PORT, at(1));
-    let finished = desired.take_finished();
+    desired.release(at(2), &name(1), PORT, at(1), Ending::Silence);
+    let finished = finished(&mut desired);
     assert_eq!(
         (finished[0].state, finished[0].times.removed),
         (State::Released, None)
@@ -101,7 +101,7 @@ fn what_a_person_wants_is_done_whatever_the_modes() {
     desired.set_modes(at(1), Modes::default());
     desired.snapshot(at(1), vec![present(2, "e")]);
     assert!(desired.plan(at(1)).changes.is_empty());
-    desired.release(at(2), &name(2), Holder::Person, at(2));
+    desired.release(at(2), &name(2), Holder::Person, at(2), Ending::Silence);
     let plan = desired.plan(at(2));
     assert!(plan.changes.len() == 1 && !plan.changes[0].is_install());
     desired.begin(at(2), &plan);
@@ -121,8 +121,8 @@ fn what_a_person_releases_goes_at_once_and_does_not_come_back_soon() {
         timing: ServerTiming::default(),
     };
     desired.verdict(at(0), &plan.changes[0], installed);
-    assert!(desired.dismiss(at(1), &name(1)));
-    assert!(!desired.dismiss(at(1), &name(1)) && !desired.dismiss(at(1), &name(7)));
+    assert!(desired.dismiss(at(1), &name(1), None));
+    assert!(!desired.dismiss(at(1), &name(1), None) && !desired.dismiss(at(1), &name(7), None));
     let plan = desired.plan(at(1));
     assert!(
         plan.changes.len() == 1 && !plan.changes[0].is_install(),

@@ -53,7 +53,7 @@ fn the_largest_get_the_places_and_a_much_larger_one_takes_the_smallests() {
     let rest = [State::Installed, State::OverBudget, State::Installed];
     assert_eq!(states(&desired), [over, rest].concat());
     // A place that becomes free anyway is enough.
-    desired.release(at(12), &name(2), PORT, at(12));
+    desired.release(at(12), &name(2), PORT, at(12), Ending::Silence);
     desired.want(wish(7, 2000));
     assert_eq!(plan(&desired, 30), ["-2"]);
 }
@@ -66,7 +66,8 @@ fn what_does_not_fit_waits_for_the_smallest_to_go() {
     let mut desired = with_one_installed();
     desired.want(wish(2, 50));
     let noted = carry_out(&mut desired, 2, &no_room);
-    assert!(matches!(&noted[..], [Noted::NoRoom(Some(view))] if view.state == State::OverBudget));
+    assert_eq!(noted, [Noted::NoRoom]);
+    assert_eq!(decided(&mut desired).last(), Some(&"no_room"));
     let view = desired.views().nth(1).unwrap();
     assert_eq!(
         (view.state, view.error.as_deref()),
@@ -183,7 +184,7 @@ fn what_is_counted_is_what_is_seen() {
         assert_eq!(tally.orphans, 1);
         match second {
             1 => drop(carry_out(&mut desired, second, &installed("\"a\""))),
-            _ => desired.release(at(second), &name(2), PORT, at(1)),
+            _ => desired.release(at(second), &name(2), PORT, at(1), Ending::Silence),
         }
     }
 }

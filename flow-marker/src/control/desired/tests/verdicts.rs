@@ -10,14 +10,16 @@ fn a_removal_that_is_refused_does_not_concern_a_flow_that_came_back() {
     // It comes back before the refusal, or after it.
     for before in [true, false] {
         let mut desired = with_one_installed();
-        desired.release(at(3), &name(1), PORT, at(2));
+        desired.release(at(3), &name(1), PORT, at(2), Ending::Silence);
         let removal = desired.plan(at(20));
         desired.begin(at(20), &removal);
         if before {
             desired.want(wish(1, 100));
         }
+        desired.take_decided();
         let noted = desired.verdict(at(21), &removal.changes[0], refusal.clone());
-        assert_eq!(matches!(noted, Noted::Refused(Some(_))), !before);
+        assert_eq!(noted, Noted::Refused);
+        assert_eq!(decided(&mut desired).contains(&"refused"), !before);
         desired.want(wish(1, 100));
         let view = desired.views().next().unwrap();
         assert_eq!((view.state, view.error), (State::Installed, None));
@@ -35,7 +37,7 @@ fn an_installation_that_is_refused_does_not_delay_a_removal() {
     carry_out(&mut desired, 1, &failed());
     let installation = desired.plan(at(2));
     desired.begin(at(2), &installation);
-    desired.release(at(3), &name(1), PORT, at(2));
+    desired.release(at(3), &name(1), PORT, at(2), Ending::Silence);
     let refusal = Verdict::Refused {
         why: "422".to_owned(),
     };
@@ -103,22 +105,22 @@ fn a_refusal_is_shown_and_tried_again_after_a_minute() {
     let refusal = Verdict::Refused {
         why: "422 refused: line 3".to_owned(),
     };
-    let noted = carry_out(&mut desired, 1, &refusal);
-    assert!(
-        matches!(&noted[..], [Noted::Refused(Some(view))] if view.error.as_deref() == Some("422 refused: line 3"))
+    assert_eq!(carry_out(&mut desired, 1, &refusal), [Noted::Refused]);
+    let decided_so_far = desired.take_decided();
+    let last = decided_so_far.last().unwrap();
+    assert_eq!(
+        (last.what, last.why.as_deref()),
+        (What::Refused, Some("422 refused: line 3"))
     );
     assert_eq!(states(&desired), [State::Refused]);
     let later = desired.plan(at(2));
     assert_eq!((later.changes, later.wake), (vec![], Some(at(61))));
-    assert_eq!(
-        carry_out(&mut desired, 61, &refusal),
-        [Noted::Refused(None)],
-        "said once"
-    );
+    assert_eq!(carry_out(&mut desired, 61, &refusal), [Noted::Refused]);
+    assert_eq!(decided(&mut desired), [""; 0], "said once");
     // It takes no place, and when its flow ends there is nothing to remove.
-    desired.release(at(62), &name(1), PORT, at(61));
+    desired.release(at(62), &name(1), PORT, at(61), Ending::Silence);
     assert!(desired.is_clean());
-    assert_eq!(desired.take_finished().len(), 1);
+    assert_eq!(finished(&mut desired).len(), 1);
 }
 
 #[test]
