@@ -9,6 +9,7 @@ use axum::extract::State;
 use serde::Serialize;
 
 use super::Api;
+use super::effect::Timing;
 use super::error::ApiError;
 use super::json::{self, Evidence, Port, Server, Times};
 use super::parameters::Parameters;
@@ -50,6 +51,8 @@ pub(super) struct Decision {
     times: Option<Times>,
     /// Where the time went at the server when it was installed.
     server: Option<Server>,
+    /// Where the time went in all.
+    timing: Option<Timing>,
 }
 
 /// `GET /decisions/json`: newest first. With `timeout` it waits until there is one.
@@ -132,5 +135,6 @@ fn shown(api: &Api, id: u64, record: &Record) -> Decision {
             _ => None,
         },
         server: decision.view().and_then(|view| view.timing).map(Server::from),
+        timing: decision.view().map(Timing::of),
     }
 }

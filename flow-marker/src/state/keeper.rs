@@ -13,7 +13,7 @@ use super::files::Files;
 use super::saved::Saved;
 use super::{STATE, learned, list_file};
 use crate::clock::Clock;
-use crate::control::desk::Desk;
+use crate::control::desk::{Desk, Kept};
 use crate::control::overrides::Overrides;
 use crate::control::pause::Pause;
 use crate::control::switches::Switches;
@@ -68,6 +68,8 @@ pub struct Writer {
     files: Files,
     sources: Sources,
     requests: mpsc::Receiver<oneshot::Sender<()>>,
+    /// What the watchman has said last.
+    kept: Option<Kept>,
     /// What the file says.
     written: Saved,
     /// Lists that are on the disk.
@@ -82,6 +84,7 @@ impl Writer {
             files,
             sources,
             requests,
+            kept: None,
             written,
             lists: HashMap::new(),
             failing: false,
@@ -117,7 +120,11 @@ impl Writer {
             switches,
             clock,
         } = &self.sources;
-        let Ok(kept) = desk.kept().await else {
+        // When it has no time, what it said last is what is known; the pause must not wait for that.
+        if let Ok(kept) = desk.kept().await {
+            self.kept = Some(kept);
+        }
+        let Some(kept) = &self.kept else {
             return;
         };
         let now = clock.now();
@@ -132,7 +139,7 @@ impl Writer {
         let members = switches.roster().iter();
         let ports = members.map(|member| learned(&member.config, &member.ports()));
         let said = (pause.read(), overrides.read());
-        let saved = Saved::new(clock, said, &kept, dismissed, ports.collect());
+        let saved = Saved::new(clock, said, kept, dismissed, ports.collect());
         let unix_ns = clock.unix_ns(now);
         let (key, list) = match self.new_list(&kept.lists) {
             Some((key, list)) => (key, Some(list)),
