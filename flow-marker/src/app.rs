@@ -79,13 +79,13 @@ impl Sockets {
 /// How long clients may take to read their last replies.
 const LAST_REPLIES: Duration = Duration::from_secs(1);
 
-/// Runs the daemon until `shutdown`; then marks are withdrawn, within five seconds in all. Reads credentials and
-/// certificates again at each `reload`.
+/// Runs the daemon until `shutdown`; then marks are withdrawn, within five seconds in all. Reads credentials,
+/// certificates and the switches of the configuration again at each `reload`.
 ///
 /// # Errors
 /// The configuration cannot be carried out (a token file is missing, say), or a part ended that never should.
 pub async fn run(config: Config, sockets: Sockets, shutdown: Shutdown, reload: Reload) -> anyhow::Result<()> {
-    let serving = Serving::new(&config, &sockets.http)?;
+    let mut serving = Serving::new(&config, &sockets.http)?;
     let clock = Clock::start();
     let metrics = Arc::new(Metrics::new(sockets.sflow.threads()));
     let roster = Arc::new(Roster::new(&config, &metrics));
@@ -99,6 +99,7 @@ pub async fn run(config: Config, sockets: Sockets, shutdown: Shutdown, reload: R
     state.recall_words(clock.now(), &switches, &pause, &overrides);
     state.recall_rests(&clock, clock.now(), &switches);
     metrics.process.paused.set(u64::from(pause.read().is_some()));
+    serving.also_reread(Arc::clone(&roster));
     let readiness = Readiness::new();
     let (listening, receiving) = (readiness.latch("http"), readiness.latch("sflow"));
 

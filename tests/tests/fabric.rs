@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
+use nix::sys::signal::Signal;
 use serde_json::Value;
 use tests::agent::{
     Agent, CounterSample, FlowSample, Packet, Playing, PortCounters, Timeline, Traffic, play,
@@ -135,19 +136,13 @@ fn a_switch_of_the_template_is_marked_and_nobody_else_is_spoken_to() {
 
     // The switch itself.
     let playing = switch(SWITCH, SWITCH, marker.sflow);
-    let rules = || {
-        let files = home.files().unwrap().into_iter();
-        files
-            .filter(|(name, _)| name.contains("fm_mark_"))
-            .collect::<Vec<_>>()
-    };
-    let files = wait::until("the elephant of the switch to be marked", PATIENCE, || {
-        Some(rules()).filter(|rules| !rules.is_empty())
+    let rules = wait::until("the elephant of the switch to be marked", PATIENCE, || {
+        Some(marks(&home)).filter(|rules| !rules.is_empty())
     });
-    let files = files.unwrap();
+    let rules = rules.unwrap();
     assert!(
-        files.len() == 1 && files[0].1.contains("-s 10.1.0.1 -d 10.2.0.1"),
-        "{files:?}"
+        rules.len() == 1 && rules[0].contains("-s 10.1.0.1 -d 10.2.0.1"),
+        "{rules:?}"
     );
     let agents = get(&marker, "/agents/json");
     assert_eq!(agents[SWITCH.to_string()]["inventory"], "template", "{agents}");
@@ -176,7 +171,10 @@ fn a_switch_of_the_template_is_marked_and_nobody_else_is_spoken_to() {
         playing.stop().unwrap();
     }
     assert!(marker.process.terminate(PATIENCE).unwrap().success());
-    assert_eq!(rules(), [], "what was made by a template is withdrawn as well");
+    assert!(
+        marks(&home).is_empty(),
+        "what was made by a template is withdrawn as well"
+    );
     let asked = [&victim, &surplus].map(|count| count.load(Ordering::Relaxed));
     assert_eq!(asked, [0, 0], "nobody but the switch was spoken to");
 }
@@ -194,4 +192,80 @@ fn no_token_of_a_template_travels_in_clear_text() {
         error.contains("4:14") && error.contains("in clear text"),
         "{error}"
     );
+}
+
+/// The rules of marks on a server.
+fn marks(home: &Home) -> Vec<String> {
+    let files = home.files().unwrap().into_iter();
+    // What is staged beside them has other names.
+    let marks = files.filter(|(name, _)| name.starts_with("50rest-fm_mark_") && name.ends_with(".rules"));
+    marks.map(|(_, text)| text).collect()
+}
+
+#[test]
+fn switches_come_go_and_change_on_sighup_and_a_bad_file_changes_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path();
+    let homes = ["one", "two"].map(|name| Home::new(&path.join(name)).unwrap());
+    let servers = homes.each_ref().map(|home| home.start("acl-server", "").unwrap());
+    let table = |agent: Ipv4Addr, server: &LocalAclServer, rest: &str| {
+        format!(
+            "[[switch]]\nagent = \"{agent}\"\nacl = \"http://{}\"\n{rest}",
+            server.address
+        )
+    };
+    let mark = "[mark]\nmode = \"act\"\nthreshold = \"100M\"\ncommit_interval = \"100ms\"\n";
+    let first = format!("{}{mark}", table(SWITCH, &servers[0], ""));
+    let marker = LocalFlowMarker::start(path, "marker", &first).unwrap();
+    let reread = |toml: &str, says: &str| {
+        fs::write(path.join("marker.toml"), toml).unwrap();
+        let before = marker.process.output().matches(says).count();
+        marker.process.signal(Signal::SIGHUP).unwrap();
+        wait::until(says, PATIENCE, || {
+            (marker.process.output().matches(says).count() > before).then_some(())
+        })
+        .unwrap();
+    };
+    let playing = [SWITCH, VICTIM].map(|agent| switch(agent, agent, marker.sflow));
+    let marked = |home: &Home, text: &str| {
+        wait::until(text, PATIENCE, || {
+            let marks = marks(home);
+            (marks.len() == 1 && marks[0].contains(text)).then_some(())
+        })
+        .unwrap();
+    };
+    marked(&homes[0], "-s 10.1.0.1");
+
+    // One goes; another comes, which has been heard all the time.
+    reread(
+        &format!("{}{mark}", table(VICTIM, &servers[1], "")),
+        "switches were read again",
+    );
+    marked(&homes[1], "-s 10.1.0.2");
+    let withdrawn = || marks(&homes[0]).is_empty().then_some(());
+    wait::until("the first switch to be clean", PATIENCE, withdrawn).unwrap();
+    let only_the_second = || {
+        let switches = get(&marker, "/switches/json");
+        let agents: Vec<_> = switches
+            .as_array()?
+            .iter()
+            .map(|switch| switch["agent"].clone())
+            .collect();
+        (agents == [VICTIM.to_string()]).then_some(())
+    };
+    wait::until("the first switch to be forgotten", PATIENCE, only_the_second).unwrap();
+
+    // A file that cannot be used.
+    reread("[[switch]]\nagent = 7\n", "nothing is changed");
+    marked(&homes[1], "-s 10.1.0.2");
+
+    // The same switch, to be marked in another way.
+    let changed = table(VICTIM, &servers[1], "interface = \"swp7\"\n");
+    reread(&format!("{changed}{mark}"), "switches were read again");
+    marked(&homes[1], "--in-interface swp7 -s 10.1.0.2");
+    for playing in playing {
+        playing.stop().unwrap();
+    }
+    assert!(marker.process.terminate(PATIENCE).unwrap().success());
+    assert_eq!(homes.each_ref().map(marks), [Vec::<String>::new(), Vec::new()]);
 }

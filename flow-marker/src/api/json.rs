@@ -306,6 +306,9 @@ pub(super) fn times(clock: &Clock, view: &View) -> Times {
 pub(super) fn switches(api: &Api) -> Vec<SwitchState> {
     let all = api.switches.all();
     let switches = all.iter().zip(api.switches.roster().iter());
+    // A retired one as long as something of ours may be on it.
+    let switches =
+        switches.filter(|(switch, _)| !(switch.retirement.requested() && switch.read(Desired::is_clean)));
     switches
         .map(|(switch, member)| switch_state(api, switch, &member.ports()))
         .collect()

@@ -41,7 +41,9 @@ pub(super) struct PauseState {
 pub(super) async fn read(State(api): State<Api>) -> Json<PauseState> {
     let paused = api.pause.read();
     let switches = api.switches.all();
-    let left = switches.iter().filter(|s| !s.read(Desired::is_silent));
+    let left = switches
+        .iter()
+        .filter(|s| !s.retirement.requested() && !s.read(Desired::is_silent));
     let waiting: Vec<_> = match paused {
         Some(_) => left.map(|switch| switch.config.agent).collect(),
         None => Vec::new(),

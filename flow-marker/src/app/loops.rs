@@ -1,8 +1,10 @@
 //! The loops of all switches; they contact nobody as long as no controller acts.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use reqwest::Url;
 use shared::life::Shutdown;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -17,11 +19,13 @@ use crate::control::switches::Switches;
 /// One loop for every switch.
 pub(super) struct Loops {
     switches: Arc<Switches>,
-    /// How many switches there are.
-    count: watch::Receiver<usize>,
+    /// Changes of the inventory.
+    changes: watch::Receiver<u64>,
     /// How many have their loop.
     started: usize,
     running: JoinSet<()>,
+    /// The end of the last loop for each server.
+    ends: HashMap<Url, Shutdown>,
     /// What the names of our ACLs begin with.
     prefix: String,
     care: Care,
@@ -37,20 +41,15 @@ impl Loops {
         clock: Clock,
         shutdown: &Shutdown,
     ) -> anyhow::Result<Self> {
-        let prefix = format!("{}_", config.id);
-        let modes = [config.mark.mode, config.capture.mode, config.drop.mode];
-        if modes.contains(&Mode::Act) {
-            // A mistake in the last switch must not leave the first one half started.
-            for switch in &config.switches {
-                AclActuator::new(switch, prefix.clone())?;
-            }
-        }
+        // A mistake in the last switch must not leave the first one half started.
+        check(config)?;
         let mut loops = Self {
-            count: switches.roster().count(),
+            changes: switches.roster().changes(),
             switches,
             started: 0,
             running: JoinSet::new(),
-            prefix,
+            ends: HashMap::new(),
+            prefix: format!("{}_", config.id),
             care: Care {
                 interval: config.mark.commit_interval,
                 ttl: config.mark.ttl,
@@ -71,15 +70,38 @@ impl Loops {
                 AclActuator::new(&target, prefix.clone()).map_err(|error| Failure::new(format!("{error:#}")))
             };
             let (switch, shutdown) = (Arc::clone(switch), self.shutdown.clone());
-            self.running
-                .spawn(reconcile::run(switch, connect, self.clock, self.care, shutdown));
+            let (clock, care) = (self.clock, self.care);
+            // When a loop has ended its half is dropped, and the next one for the same server may begin.
+            let (running, ended) = Shutdown::new();
+            let before = self.ends.insert(switch.config.acl.clone(), ended);
+            self.running.spawn(async move {
+                let (end, ending) = Shutdown::new();
+                let retirement = switch.retirement.clone();
+                let work = async {
+                    if let Some(before) = before {
+                        before.wait().await;
+                    }
+                    reconcile::run(switch, connect, clock, care, ending).await;
+                };
+                let told = async {
+                    tokio::select! {
+                        () = shutdown.wait() => {}
+                        () = retirement.wait() => {}
+                    }
+                    end.trigger();
+                };
+                tokio::join!(work, told);
+                drop(running);
+            });
         }
         self.started = all.len();
+        // Those that have ended since are forgotten.
+        while self.running.try_join_next().is_some() {}
     }
 
-    /// Starts the loops of switches as they come. Ends only when no more can come.
+    /// Starts the loops of switches as they come; those of retired ones withdraw and end. Ends only when no more can come.
     pub(super) async fn keep_up(&mut self) {
-        while self.count.changed().await.is_ok() {
+        while self.changes.changed().await.is_ok() {
             self.start_new();
         }
     }
@@ -95,4 +117,15 @@ impl Loops {
             tracing::error!("a switch's loop did not end");
         }
     }
+}
+
+/// Whether tokens and certificates of all switches can be read, if they are needed.
+pub(super) fn check(config: &Config) -> anyhow::Result<()> {
+    let modes = [config.mark.mode, config.capture.mode, config.drop.mode];
+    if modes.contains(&Mode::Act) {
+        for switch in &config.switches {
+            AclActuator::new(switch, String::new())?;
+        }
+    }
+    Ok(())
 }

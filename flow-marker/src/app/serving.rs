@@ -6,9 +6,11 @@ use anyhow::{Context as _, Result, ensure};
 use shared::serve::listener::Passed;
 use shared::serve::{Listener, Reload, Tls};
 
+use super::loops;
 use crate::api::auth::Access;
 use crate::config::Config;
 use crate::config::http::Http;
+use crate::inventory::Roster;
 
 /// The sockets of the API: those that systemd has passed, or else those that are configured.
 pub(super) async fn bind(http: &Http, passed: Vec<Passed>) -> Result<Vec<Listener>> {
@@ -34,6 +36,7 @@ pub(super) struct Serving {
     config: Config,
     pub(super) access: Arc<Access>,
     pub(super) tls: Option<Arc<Tls>>,
+    roster: Option<Arc<Roster>>,
 }
 
 impl Serving {
@@ -56,16 +59,27 @@ impl Serving {
             config: config.clone(),
             access: Arc::new(access),
             tls: tls.map(Arc::new),
+            roster: None,
         })
     }
 
-    /// Reads callers and certificates again whenever that is asked for: SIGHUP. What cannot be used changes nothing and is
-    /// logged; all other settings need a restart. Never ends by itself.
+    /// The switches are to be read again as well.
+    pub(super) fn also_reread(&mut self, roster: Arc<Roster>) {
+        self.roster = Some(roster);
+    }
+
+    /// Reads callers, certificates and switches again whenever that is asked for: SIGHUP. What cannot be used changes nothing
+    /// and is logged; all other settings need a restart. Never ends by itself.
     pub(super) async fn reread(mut self, mut reload: Reload) {
         loop {
             reload.asked().await;
-            match self.settings() {
-                Ok(candidate) => self.replace(candidate),
+            match self.fresh() {
+                Ok((candidate, fresh)) => {
+                    self.replace(candidate);
+                    if let Some(fresh) = fresh {
+                        self.follow(&fresh);
+                    }
+                }
                 Err(error) => tracing::error!(
                     error = format!("{error:#}"),
                     "settings cannot be read again; nothing is changed"
@@ -74,13 +88,36 @@ impl Serving {
         }
     }
 
-    /// The settings in force, with the callers and the files of certificates that the configuration has now.
-    fn settings(&self) -> Result<Http> {
-        let mut candidate = self.config.http.clone();
+    /// What the configuration is now, if there is one, and what becomes of the settings in force.
+    fn fresh(&self) -> Result<(Http, Option<Config>)> {
         let Some(file) = &self.config.file else {
-            return Ok(candidate);
+            return Ok((self.config.http.clone(), None));
         };
-        let fresh = Config::load(file)?.http;
+        let fresh = Config::load(file)?;
+        loops::check(&fresh)?;
+        Ok((self.settings(fresh.http.clone())?, Some(fresh)))
+    }
+
+    /// Makes the switches those of the configuration as it is now.
+    fn follow(&mut self, fresh: &Config) {
+        let Some(roster) = &self.roster else {
+            return;
+        };
+        let (retired, added) = roster.follow(&fresh.switches);
+        tracing::info!(
+            switches = fresh.switches.len(),
+            retired,
+            added,
+            "switches were read again"
+        );
+        if fresh.fabrics != self.config.fabrics {
+            tracing::warn!("[fabric] has changed, which needs a restart");
+        }
+    }
+
+    /// The settings in force, with the callers and the files of certificates of fresh ones.
+    fn settings(&self, fresh: Http) -> Result<Http> {
+        let mut candidate = self.config.http.clone();
         (candidate.token, candidate.certificate) = (fresh.token, fresh.certificate);
         candidate.tokens_file = fresh.tokens_file;
         if let (Some(tls), Some(fresh)) = (&mut candidate.tls, fresh.tls) {

@@ -13,7 +13,7 @@ use super::values::{AclUrl, Agent, Interface, Platform, Role, is_interface_name}
 use super::{Mistake, mistake};
 
 /// One switch that may be contacted.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Switch {
     /// The agent address in its datagrams.
     pub agent: IpAddr,

@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use shared::life::Shutdown;
 use tokio::sync::Notify;
 
 use crate::clock::Time;
@@ -32,6 +33,8 @@ pub struct Switch {
     pub config: Arc<config::Switch>,
     /// Its position in the inventory.
     pub index: usize,
+    /// Its end as a switch of the inventory.
+    pub retirement: Shutdown,
     /// Its metrics.
     pub metrics: Arc<metrics::Control>,
     desired: Mutex<Desired>,
@@ -46,6 +49,7 @@ impl Switch {
         Self {
             config: Arc::clone(&member.config),
             index: member.id.index(),
+            retirement: member.retirement(),
             metrics: Arc::clone(&member.done),
             desired: Mutex::new(Desired::new(limits, modes)),
             contact: Mutex::default(),

@@ -59,14 +59,15 @@ impl Switches {
         state
     }
 
-    /// All of them, in order of their places in the roster.
+    /// All of them, retired ones too, in order of their places in the roster.
     pub fn all(&self) -> Arc<[Arc<Switch>]> {
         Arc::clone(&self.lock().list)
     }
 
-    /// The switch in this place of the roster.
+    /// The switch in this place of the roster, unless it is retired: nothing can be wanted of it any more.
     pub fn get(&self, index: usize) -> Option<Arc<Switch>> {
-        self.lock().list.get(index).cloned()
+        let switch = self.lock().list.get(index).cloned()?;
+        (!switch.retirement.requested()).then_some(switch)
     }
 
     /// Changes what the controllers may do, on all of them and on those to come.

@@ -163,6 +163,11 @@ impl Elephants {
         Ok(member)
     }
 
+    /// Who is a switch of the inventory, when that has changed since it was asked last.
+    pub(super) fn changed_inventory(&mut self) -> Option<&Inventory> {
+        self.inventory.has_changed().then_some(&self.inventory)
+    }
+
     /// Judges ports by this topology from now on. `heard`: the switches whose datagrams come here.
     pub(super) fn follow(&mut self, topology: &Arc<Topology>, heard: impl Iterator<Item = AgentId>) {
         if self.edges.follow(topology) {

@@ -3,6 +3,8 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use tokio::sync::watch;
+
 use super::ports::Switch;
 use super::roster::{Member, NotAdmitted, Roster};
 use crate::flow::AgentId;
@@ -13,6 +15,7 @@ use crate::flow::AgentId;
 pub struct Inventory {
     roster: Arc<Roster>,
     switches: Vec<Switch>,
+    changes: watch::Receiver<u64>,
 }
 
 impl Inventory {
@@ -21,6 +24,7 @@ impl Inventory {
         let switches = roster.iter().map(|member| member.switch());
         Self {
             switches: switches.collect(),
+            changes: roster.changes(),
             roster,
         }
     }
@@ -48,6 +52,20 @@ impl Inventory {
     /// A switch, to learn about its ports.
     pub fn switch_mut(&mut self, id: AgentId) -> Option<&mut Switch> {
         self.switches.get_mut(id.index())
+    }
+
+    /// Whether switches have come or gone since it was asked last.
+    pub fn has_changed(&mut self) -> bool {
+        let has_changed = self.changes.has_changed().unwrap_or_default();
+        if has_changed {
+            self.changes.mark_unchanged();
+        }
+        has_changed
+    }
+
+    /// Whether an agent is a switch of the inventory.
+    pub fn knows(&self, agent: IpAddr) -> bool {
+        self.roster.find(agent).is_some()
     }
 
     /// What ports are must be judged anew, of all switches.

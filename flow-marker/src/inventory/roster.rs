@@ -1,7 +1,8 @@
 //! All switches, for everybody: threads that receive, controllers, loops and readers.
 //!
 //! The roster grows while the daemon runs, and nobody on it ever changes place: an [`AgentId`] means the same switch for as
-//! long as the process lives. Reading takes no lock; adding is rare.
+//! long as the process lives. Who is not wanted any more is retired, and keeps his place; who comes again, or is contacted in
+//! another way, has a new one. Reading takes no lock; changes are rare.
 //!
 //! It grows by templates. The agent address in a datagram is its sender's to choose, so an agent becomes a member only when
 //! its datagram comes from where the agent sends from, and there are only so many members of each template.
@@ -12,6 +13,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use arc_swap::ArcSwap;
+use shared::life::{Shutdown, ShutdownTrigger};
 use tokio::sync::watch;
 
 use super::edge::Policy;
@@ -34,6 +36,8 @@ pub struct Member {
     /// It is here by a template.
     pub by_template: bool,
     ports: Mutex<Arc<PortList>>,
+    retire: ShutdownTrigger,
+    retirement: Shutdown,
 }
 
 /// Why an agent that a template allows for is no switch of the inventory.
@@ -74,6 +78,16 @@ impl Member {
         Arc::clone(&self.ports.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// Whether it is no switch of the inventory any more.
+    pub fn is_retired(&self) -> bool {
+        self.retirement.requested()
+    }
+
+    /// Its end as a switch of the inventory.
+    pub fn retirement(&self) -> Shutdown {
+        self.retirement.clone()
+    }
+
     /// The name of a port, as far as it was shown.
     pub fn port_name(&self, if_index: u32) -> Option<Arc<str>> {
         let ports = self.ports();
@@ -92,7 +106,7 @@ struct Members {
 #[derive(Debug)]
 pub struct Roster {
     members: ArcSwap<Members>,
-    /// Held by whoever adds a switch once it runs.
+    /// Held by whoever changes it once it runs.
     adding: Mutex<()>,
     /// The templates, with how many switches are here by each.
     templates: Vec<(Fabric, AtomicUsize)>,
@@ -101,7 +115,7 @@ pub struct Roster {
     /// What was known of ports before this start.
     remembered: OnceLock<HashMap<IpAddr, Vec<PortFacts>>>,
     metrics: Arc<Metrics>,
-    grown: watch::Sender<usize>,
+    changes: watch::Sender<u64>,
 }
 
 impl Roster {
@@ -115,7 +129,7 @@ impl Roster {
             policy: Policy::new(&config.mark),
             remembered: OnceLock::new(),
             metrics: Arc::clone(metrics),
-            grown: watch::Sender::new(0),
+            changes: watch::Sender::new(0),
         };
         for switch in &config.switches {
             roster.add(switch.clone(), false);
@@ -157,7 +171,10 @@ impl Roster {
             return Err(NotAdmitted::Full);
         }
         let switch = template.switch(agent).ok_or(NotAdmitted::Server)?;
-        if self.iter().any(|member| member.config.acl == switch.acl) {
+        if self
+            .iter()
+            .any(|member| member.config.acl == switch.acl && !member.is_retired())
+        {
             return Err(NotAdmitted::Server);
         }
         taken.fetch_add(1, Ordering::Relaxed);
@@ -187,6 +204,53 @@ impl Roster {
         ports
     }
 
+    /// Makes the switches that the configuration names those that it names now: retires those that are gone, adds those that
+    /// have come, and does both for those that have changed. Templates stay as they are, and so do the switches that came by
+    /// them, but for those that the configuration names now. How many were retired and added.
+    pub fn follow(&self, switches: &[config::Switch]) -> (usize, usize) {
+        let _one_at_a_time = self.adding.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_there = |switch: &&config::Switch| {
+            self.find(switch.agent)
+                .is_some_and(|there| !there.by_template && *there.config == **switch)
+        };
+        let (same, new): (Vec<_>, Vec<_>) = switches.iter().partition(is_there);
+        let stays = |member: &Member| match member.by_template {
+            false => same.iter().any(|switch| switch.agent == member.config.agent),
+            true => {
+                let mut new = new.iter();
+                !new.any(|switch| switch.agent == member.config.agent || switch.acl == member.config.acl)
+            }
+        };
+        let mut retired = 0;
+        for member in self
+            .iter()
+            .filter(|member| !member.is_retired() && !stays(member))
+        {
+            self.remove(&member);
+            retired += 1;
+        }
+        for switch in &new {
+            self.add((*switch).clone(), false);
+        }
+        self.changes.send_modify(|changes| *changes += 1);
+        (retired, new.len())
+    }
+
+    /// Retires a switch.
+    fn remove(&self, member: &Member) {
+        let agent = member.config.agent.to_canonical();
+        let mut members = Members::clone(&self.members.load());
+        members.by_agent.remove(&agent);
+        self.members.store(Arc::new(members));
+        if member.by_template {
+            let mut templates = self.templates.iter();
+            if let Some((_, taken)) = templates.find(|(template, _)| template.allows(agent)) {
+                taken.fetch_sub(1, Ordering::Relaxed);
+            }
+        }
+        member.retire.trigger();
+    }
+
     /// Adds a switch of an agent address that is not there yet.
     fn add(&self, config: config::Switch, by_template: bool) -> Arc<Member> {
         let before = self.members.load();
@@ -194,6 +258,7 @@ impl Roster {
         let mut members = Members::clone(&before);
         let ports = self.ports(&config);
         let (received, done) = self.metrics.add_agent(agent);
+        let (retire, retirement) = Shutdown::new();
         let member = Arc::new(Member {
             id: AgentId(u32::try_from(members.list.len()).unwrap_or(u32::MAX)),
             ports: Mutex::new(Arc::new(ports.ports())),
@@ -201,12 +266,13 @@ impl Roster {
             received,
             done,
             by_template,
+            retire,
+            retirement,
         });
         members.by_agent.insert(agent, member.id);
         members.list.push(Arc::clone(&member));
-        let count = members.list.len();
         self.members.store(Arc::new(members));
-        self.grown.send_replace(count);
+        self.changes.send_modify(|changes| *changes += 1);
         member
     }
 
@@ -220,15 +286,15 @@ impl Roster {
         self.members.load().list.get(index).cloned()
     }
 
-    /// All switches that are on it now, in order of their places.
+    /// All switches that are on it now, retired ones too, in order of their places.
     pub fn iter(&self) -> impl Iterator<Item = Arc<Member>> + use<> {
         let members = self.members.load_full();
         (0..).map_while(move |index| members.list.get(index).cloned())
     }
 
-    /// How many there are, to be told when it becomes more.
-    pub fn count(&self) -> watch::Receiver<usize> {
-        self.grown.subscribe()
+    /// Counts its changes.
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
     }
 }
 
@@ -262,8 +328,8 @@ mod tests {
     #[test]
     fn nobody_changes_place_when_it_grows() {
         let (roster, metrics) = roster(FABRIC);
-        let mut count = roster.count();
-        assert_eq!(*count.borrow_and_update(), 2);
+        let mut changes = roster.changes();
+        assert_eq!(*changes.borrow_and_update(), 2);
         let first = roster.find(address("::ffff:10.0.0.1")).unwrap();
         assert_eq!((first.id, first.by_template), (AgentId(0), false));
         assert!(roster.find(address("10.0.0.2")).is_none());
@@ -272,7 +338,7 @@ mod tests {
             .meet(address("10.0.0.2"), address("10.0.0.2"))
             .unwrap()
             .unwrap();
-        assert!(count.has_changed().unwrap());
+        assert!(changes.has_changed().unwrap());
         assert_eq!((new.id, new.by_template), (AgentId(2), true));
         assert_eq!(new.config.acl.as_str(), "https://10.0.0.2/");
         let again = roster.meet(address("10.0.0.2"), address("192.0.2.66")).unwrap();
@@ -309,6 +375,56 @@ mod tests {
         let nine = roster.find(address("10.0.0.9")).unwrap();
         assert!(nine.config.may_send_from(address("192.0.2.9")));
         assert!(!nine.config.may_send_from(address("10.0.0.8")));
+    }
+
+    #[test]
+    fn who_goes_is_retired_and_who_changes_or_comes_again_has_a_new_place() {
+        let (roster, metrics) = roster(FABRIC);
+        let eight = address("10.0.0.8");
+        roster.meet(eight, eight).unwrap();
+        let follow = |text: &str| {
+            let config = Config::parse(Path::new("t"), text).unwrap();
+            roster.follow(&config.switches)
+        };
+        let shown = || {
+            let members = roster.iter();
+            let shown = members.map(|member| (member.config.agent.to_string(), member.is_retired()));
+            shown.collect::<Vec<_>>()
+        };
+        let one = |agent: &str, acl: &str| format!("[[switch]]\nagent = \"{agent}\"\nacl = \"{acl}\"\n");
+        let (first, second) = (
+            one("10.0.0.1", "http://a"),
+            one("192.0.2.200", "https://10.0.0.200"),
+        );
+        assert_eq!(
+            follow(&format!("{second}{first}")),
+            (0, 0),
+            "the order means nothing"
+        );
+        assert_eq!(follow(&first), (1, 0));
+        assert!(roster.find(address("192.0.2.200")).is_none());
+        assert_eq!(follow(&format!("{first}{second}")), (0, 1));
+        assert_eq!(follow(&format!("{first}platform = \"linux\"\n{second}")), (1, 1));
+        // What came by a template stays until the configuration names it.
+        assert_eq!(follow(&one("10.0.0.8", "http://c")), (3, 1));
+        let member = |agent: &str, retired| (agent.to_owned(), retired);
+        let expected = [
+            member("10.0.0.1", true),
+            member("192.0.2.200", true),
+            member("10.0.0.8", true),
+            member("192.0.2.200", true),
+            member("10.0.0.1", true),
+            member("10.0.0.8", false),
+        ];
+        assert_eq!(shown(), expected);
+        assert_eq!(roster.find(eight).unwrap().config.acl.as_str(), "http://c/");
+        assert_eq!(metrics.agents().len(), 3, "no label stands twice");
+        for agent in ["10.0.0.9", "10.0.0.10"].map(address) {
+            assert!(
+                roster.meet(agent, agent).is_ok(),
+                "its place in the template is free again"
+            );
+        }
     }
 
     #[test]

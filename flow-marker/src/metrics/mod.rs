@@ -59,11 +59,16 @@ impl Metrics {
         self.agents.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Metrics for one more agent of the inventory: of what it sends, and of what is done on it.
+    /// Metrics for an agent of the inventory: of what it sends, and of what is done on it. They are the same when it comes
+    /// again.
     pub fn add_agent(&self, address: IpAddr) -> (Arc<Agent>, Arc<Control>) {
+        let mut known = self.known();
+        if let Some((_, agent, control)) = known.iter().find(|(there, ..)| *there == address) {
+            return (Arc::clone(agent), Arc::clone(control));
+        }
         let new = (Arc::<Agent>::default(), Arc::<Control>::default());
         let (agent, control) = new.clone();
-        self.known().push((address, agent, control));
+        known.push((address, agent, control));
         new
     }
 

@@ -185,7 +185,7 @@ impl Store {
         }
     }
 
-    /// The same, where agents share what is in the pool, but for those that [`Self::exempt`] names.
+    /// The same, where agents share what is in the pool, but for those that [`Self::set_exempt`] names.
     pub fn shared(limits: Limits, pool: Pool) -> Self {
         Self {
             pool: Some((pool, HashSet::new())),
@@ -193,10 +193,14 @@ impl Store {
         }
     }
 
-    /// An agent of which nothing is known yet has room of its own, as one of the inventory.
-    pub fn exempt(&mut self, agent: IpAddr) {
+    /// Whether an agent of which nothing is known yet has room of its own, as those of the inventory have.
+    pub fn set_exempt(&mut self, agent: IpAddr, is_exempt: bool) {
         if let Some((_, exempt)) = &mut self.pool {
-            exempt.insert(agent);
+            if is_exempt {
+                exempt.insert(agent);
+            } else {
+                exempt.remove(&agent);
+            }
         }
     }
 

@@ -117,7 +117,7 @@ fn agents_outside_of_the_inventory_share_what_there_is() {
     let switch = IpAddr::from([10, 0, 0, 200]);
     let shared = pool();
     let mut stores = [(); 2].map(|()| Store::shared(Limits::default(), shared.clone()));
-    stores[1].exempt(switch);
+    stores[1].set_exempt(switch, true);
     // 450 values, of 225 data sources; the last 25 have none.
     assert_eq!(fill(&mut stores[0], 0..5), 450);
     assert!(stores[0].tally().refused_sources > 0 && stores[0].tally().refused_values > 0);

@@ -237,9 +237,7 @@ impl Shard {
         let counters = Arc::clone(member.map_or(&self.other, |member| &member.received));
         let lags = member.map_or_else(Lags::default, |member| self.elephants.lags(member.id));
         let is_member = member.is_some();
-        if is_member {
-            self.metrics.exempt(address);
-        }
+        self.metrics.set_exempt(address, is_member);
         let data_sources = &self.data_sources;
         let new = || Agent::new(address, (standing, lags), (counters, data_sources), now);
         let mut forgotten = Vec::new();
@@ -251,6 +249,27 @@ impl Shard {
         }
         for agent in forgotten {
             self.forget(now, &agent);
+        }
+    }
+
+    /// Forgets agents that have become switches of the inventory since they were met, or are none any more; the next
+    /// datagram of each is met as its first.
+    fn forget_changed(&mut self, now: Time) {
+        let Some(inventory) = self.elephants.changed_inventory() else {
+            return;
+        };
+        let agents = self.agents.iter();
+        let changed = agents.filter(|(address, _, agent)| match agent.standing() {
+            Ok(Some(member)) => member.is_retired(),
+            Ok(None) => inventory.knows(*address),
+            // Met with every datagram.
+            Err(_) => false,
+        });
+        let changed: Vec<_> = changed.map(|(address, ..)| address).collect();
+        for address in changed {
+            if let Some(agent) = self.agents.remove(address) {
+                self.forget(now, &agent);
+            }
         }
     }
 
@@ -332,6 +351,7 @@ impl Shard {
         let outlet = &mut self.outlet;
         self.elephants.tick(now, &mut |notice| outlet.elephant(notice));
         self.metrics.sweep(now);
+        self.forget_changed(now);
         let mut forgotten = Vec::new();
         self.agents.tick(now, |_, agent| forgotten.push(agent));
         for agent in forgotten {
