@@ -1,22 +1,22 @@
 //! Detection and what it needs to know of ports, for the switches of the inventory.
 
-use std::collections::hash_map::Entry;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use shared::units::BitRate;
 
 use super::edges::Edges;
-use super::hold::{Hold, Holding};
+use super::heard::AgentState;
+use super::hold::Hold;
 use super::topology::Topology;
+use super::weight::{scaled, weight};
 use crate::attack::Entering;
 use crate::clock::Time;
-use crate::config::{Config, Interface, Profile, Role, Threshold, is_interface_name};
-use crate::detect::{Clock, Detector, Effective, Event, Observation, Outcome, Segment};
+use crate::config::{Config, Profile, Role, Threshold, is_interface_name};
+use crate::detect::{Clock, Detector, Event, Observation, Outcome, Segment};
 use crate::flow::{AgentId, Direction, Fingerprint, FiveTuple, FlowHasher, FlowKey, Lags};
 use crate::inventory::{Inventory, Member, NotAdmitted, Port, Roster, Switch, TooManyPorts};
-use crate::keyed::Keyed;
 use crate::lookout::{Lookout, Sampled};
 use crate::marked::Exit;
 use crate::metrics;
@@ -66,62 +66,9 @@ struct Staged {
     samples: Vec<Observation>,
 }
 
-/// What is kept for each agent besides its ports.
-#[derive(Debug)]
-struct AgentState {
-    member: Arc<Member>,
-    /// What its samples stand for, by what takes them.
-    sampling: HashMap<DataSource, Effective, Keyed>,
-    holding: Holding,
-}
-
-impl AgentState {
-    fn new(member: Arc<Member>) -> Self {
-        Self {
-            member,
-            sampling: HashMap::with_hasher(Keyed::random()),
-            holding: Holding::default(),
-        }
-    }
-
-    /// Rules name the port, so a flow can only be marked where its name is known.
-    fn needs_port_name(&self) -> bool {
-        self.member.config.interface == Interface::Ingress
-    }
-}
-
-/// Data sources of one agent whose losses are made up for: the ports of a large chassis.
-const SOURCES: usize = 4800;
-
 /// Most samples that are staged: enough misses to keep a core's memory system busy (10 to 16 at a time), few enough that
 /// the first is still in the first cache when its turn comes (4 lines of 64 bytes each: 16 KiB).
 const BATCH: usize = 64;
-
-/// The longest IPv6 packet without jumbo payload (40 + 65 535 bytes), as segmentation offload hands them to a virtual
-/// switch, and 64 bytes of link layer. A longer frame is a damaged or forged number.
-const MAX_FRAME: u32 = 40 + 65_535 + 64;
-
-/// The most that one sample may stand for, as time at line rate. Agents that sample so coarsely that a whole port makes
-/// fewer than one sample in ten seconds find no elephants anyway; a number beyond it is damaged or forged, and would
-/// make an elephant of one packet.
-const MAX_LINE_SECONDS: u64 = 10;
-
-/// Where a port's speed is not known, it is not faster than the fastest Ethernet there is (IEEE 802.3dj).
-const FASTEST_PORT: BitRate = BitRate::from_bits_per_second(1_600_000_000_000);
-
-/// Whether one sample of a port of this speed can stand for so many bytes.
-fn is_plausible(weight: u64, speed: Option<BitRate>) -> bool {
-    let speed = speed.unwrap_or(FASTEST_PORT).bits_per_second();
-    weight.saturating_mul(8) <= speed.saturating_mul(MAX_LINE_SECONDS)
-}
-
-/// Bytes that a sample of a port stands for; `None` where that cannot be.
-fn weight(sample: &FlowSample<'_>, raw: &RawHeader<'_>, port: Option<&Port>) -> Option<u64> {
-    let weight = u64::from(sample.sampling_rate) * u64::from(raw.frame_length);
-    let possible =
-        weight > 0 && raw.frame_length <= MAX_FRAME && is_plausible(weight, port.and_then(|port| port.speed));
-    possible.then_some(weight)
-}
 
 impl Elephants {
     /// Detection for a configuration, with a table for so many flows and a list of so many elephants. What becomes known
@@ -235,10 +182,8 @@ impl Elephants {
         sample: (&FlowSample<'_>, Direction),
         (packet, beside): (Option<&(RawHeader<'_>, Header)>, Beside),
     ) -> bool {
-        if let Some(state) = self.agents.get_mut(agent.index()) {
-            state.holding.observe(now, beside.recorded);
-        }
-        let factor = self.factor(now, agent, sample.0);
+        let state = self.agents.get_mut(agent.index());
+        let factor = state.map_or(1.0, |state| state.sampled(now, sample.0, beside.recorded));
         let seen = self.observation(agent, metrics, sample, packet);
         if self.lookout.is_some() {
             self.look(now, agent, (sample.0, factor), (packet, beside), seen.as_ref());
@@ -252,21 +197,6 @@ impl Elephants {
             self.staged.samples.push(seen);
         }
         self.staged.samples.len() >= BATCH
-    }
-
-    /// By how much more a sample stands for than its sampling rate says. Every sample of the agent counts, whether it is
-    /// looked at or not: pools and numbers are those of the data source.
-    fn factor(&mut self, now: Time, agent: AgentId, sample: &FlowSample<'_>) -> f64 {
-        let Some(state) = self.agents.get_mut(agent.index()) else {
-            return 1.0;
-        };
-        let has_room = state.sampling.len() < SOURCES;
-        let sampling = match state.sampling.entry(sample.source) {
-            Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(new) if has_room => new.insert(Effective::default()),
-            Entry::Vacant(_) => return 1.0,
-        };
-        sampling.observe(now, sample.sequence, sample.sampling_rate, sample.sample_pool)
     }
 
     /// Shows a sampled packet to the lookout, wherever it goes; `entering`: what detection has read of it, if it enters the
@@ -477,16 +407,6 @@ impl Elephants {
     }
 }
 
-/// A weight times a factor.
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "neither is negative; saturates"
-)]
-fn scaled(weight: u64, factor: f64) -> u64 {
-    (weight as f64 * factor) as u64
-}
-
 fn notice(inventory: &Inventory, agents: &[AgentState], event: &Event) -> Notice {
     let mut notice = Notice {
         event: event.clone(),
@@ -499,22 +419,7 @@ fn notice(inventory: &Inventory, agents: &[AgentState], event: &Event) -> Notice
             .switch(agent)
             .and_then(|switch| switch.port(elephant.port));
         notice.port_name = port.and_then(|port| port.name.clone());
-        notice.hold = agents.get(agent.index()).and_then(|state| state.holding.hold());
+        notice.hold = agents.get(agent.index()).and_then(AgentState::hold);
     }
     notice
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn one_sample_stands_for_ten_seconds_of_its_port_at_most() {
-        let gigabit = Some("1G".parse().unwrap());
-        assert!(is_plausible(1_250_000_000, gigabit));
-        assert!(!is_plausible(1_250_000_001, gigabit));
-        assert!(is_plausible(150_000_000 * 9, None), "400G at 1:100 000, 9 kB");
-        assert!(!is_plausible(u64::from(u32::MAX) * 1500, None));
-        assert!(!is_plausible(u64::MAX, Some(BitRate::from_bits_per_second(1))));
-    }
 }
