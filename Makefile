@@ -32,7 +32,7 @@ bench-engine: ## flow-marker's engine in memory: nanoseconds a sample by stage, 
 bench-soak: ## flow-marker's engine under ten minutes of random agents, sources, keys, counters and names: memory and its bound
 	@cargo run --quiet --release --package tests --bin soak-bench -- $(ARGS)
 
-bench-loop: ## From first packet to first marked packet in the lab, by parts (as root)
+bench-loop: ## The loop in the lab for each profile: time to the mark by parts, and mice through a bottleneck; 15 minutes (as root)
 	@scripts/install-deps
 	@cargo build --workspace --bins --release
 	@cargo run --quiet --release --package tests --bin loop-bench -- $(ARGS)
