@@ -227,7 +227,7 @@ fn sequence_numbers_of_datagrams_that_jump_and_wrap_mark_nothing() {
     // As the agents of an attacker count, or one whose memory is damaged.
     let steps: [fn(u32) -> u32; 4] = [
         |number| number.wrapping_mul(0x9E37_79B9),
-        |number| u32::MAX - 5 + number % 11,
+        |number| (u32::MAX - 5).wrapping_add(number % 11),
         |number| u32::MAX - number,
         |number| number << 24,
     ];
