@@ -28,6 +28,7 @@ use crate::inventory::Roster;
 use crate::lookout::Lookout;
 use crate::metrics::Metrics;
 use crate::state::{Sources, State};
+use crate::webhook;
 
 /// The API's sockets, callers and certificates.
 mod serving;
@@ -149,6 +150,7 @@ pub async fn run(config: Config, sockets: Sockets, shutdown: Shutdown, reload: R
         (elephants, lookout)
     });
     tokio::spawn(logs.run());
+    let webhooks = webhook::start(&config, &engine, &metrics, clock, first_id)?;
     drop(events);
     let seats = seats.into_iter().zip(metrics.threads().iter().map(Arc::clone));
     let inventory = config.switches.iter().map(|switch| switch.agent);
@@ -225,6 +227,7 @@ pub async fn run(config: Config, sockets: Sockets, shutdown: Shutdown, reload: R
     if let Some(writer) = writer {
         writer.abort();
     }
+    drop(webhooks);
     let cut = server.stop(LAST_REPLIES).await;
     if cut > 0 {
         tracing::debug!(cut, "some clients did not read their last reply");

@@ -15,6 +15,9 @@ pub mod api;
 /// What survives the end of the process.
 pub mod state;
 
+/// Tells others what happens, by HTTP.
+pub mod webhook;
+
 /// From detected flows to the desired state of every switch, and from there to the switches.
 pub mod control;
 
@@ -74,6 +77,9 @@ mod prefixes;
 
 /// A hash for keys that senders choose.
 mod keyed;
+
+/// Moments as text.
+mod utc;
 
 /// Instants as numbers; the one place that reads a clock.
 pub mod clock;

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::PathBuf;
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use reqwest::header::{
@@ -59,6 +60,26 @@ impl Token {
     /// Wraps the text of a token, without surrounding white space.
     pub fn new(text: &str) -> Self {
         Self(text.trim().to_owned())
+    }
+
+    /// Reads the file of a token.
+    ///
+    /// # Errors
+    /// It cannot be read, is empty, or is far longer than any token.
+    pub fn read(path: &Path) -> io::Result<Self> {
+        /// More than any header may have.
+        const LONGEST: u64 = 16 << 10;
+        let unusable = |why| io::Error::new(io::ErrorKind::InvalidData, why);
+        let mut text = String::new();
+        let file = std::fs::File::open(path)?;
+        if file.take(LONGEST + 1).read_to_string(&mut text)? as u64 > LONGEST {
+            return Err(unusable("the file is too long for a token"));
+        }
+        // Nothing after `Bearer` would look to the server like a wrong token, and to people like a mistake at the server.
+        match text.trim() {
+            "" => Err(unusable("the file is empty")),
+            token => Ok(Self::new(token)),
+        }
     }
 }
 
@@ -355,7 +376,7 @@ impl AclClient {
     async fn send(&self, request: RequestBuilder, limit: Duration) -> Result<Reply, ClientError> {
         let failed = |error: reqwest::Error| match error.is_timeout() && !error.is_connect() {
             true => ClientError::Timeout(limit),
-            false => ClientError::Unreachable(root_cause(&error)),
+            false => ClientError::Unreachable(why(error)),
         };
         let mut response = request.timeout(limit).send().await.map_err(failed)?;
         let mut body = Vec::new();
@@ -402,6 +423,11 @@ impl Reply {
     fn json<T: serde::de::DeserializeOwned>(&self) -> Result<T, ClientError> {
         serde_json::from_slice(&self.body).map_err(|e| ClientError::Protocol(e.to_string()))
     }
+}
+
+/// Why a request has failed, without its URL, which may hold a secret.
+pub fn why(error: reqwest::Error) -> String {
+    root_cause(&error.without_url())
 }
 
 /// The innermost cause says what happened ("Connection refused"); the outer ones only repeat the URL.

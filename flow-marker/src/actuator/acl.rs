@@ -30,12 +30,9 @@ impl AclActuator {
         config.ca_file.clone_from(&switch.ca_file);
         config.cleartext_token = switch.cleartext_token;
         if let Some(path) = &switch.token_file {
-            let token = std::fs::read_to_string(path)
-                .map_err(anyhow::Error::from)
-                .and_then(|text| token(&text));
-            let token =
-                token.with_context(|| format!("switch {}: `token_file` {}", switch.agent, path.display()))?;
-            config.token = Some(token);
+            let token = Token::read(path);
+            let context = || format!("switch {}: `token_file` {}", switch.agent, path.display());
+            config.token = Some(token.with_context(context)?);
         }
         let client = AclClient::new(config).with_context(|| format!("switch {}", switch.agent))?;
         Ok(Self {
@@ -44,13 +41,6 @@ impl AclActuator {
             prefix,
         })
     }
-}
-
-/// The token that a file holds.
-fn token(text: &str) -> anyhow::Result<Token> {
-    // Nothing after `Bearer` would look to the server like a wrong token, and to people like a mistake at the server.
-    anyhow::ensure!(!text.trim().is_empty(), "the file is empty");
-    Ok(Token::new(text))
 }
 
 impl Actuator for AclActuator {

@@ -32,8 +32,7 @@ impl Whom {
     pub(super) fn get(&self, path: &str, parameters: &[(&str, &str)]) -> anyhow::Result<String> {
         let mut config = ClientConfig::new(self.url.clone());
         if let Some(path) = &self.token_file {
-            let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
-            config.token = Some(Token::new(text.trim()));
+            config.token = Some(Token::read(path).with_context(|| path.display().to_string())?);
         }
         config.ca_file.clone_from(&self.ca_file);
         // On this machine nobody is on the way.

@@ -1,6 +1,7 @@
 //! `flow-marker check`: what a configuration would do.
 
 use std::io::Write;
+use std::sync::Arc;
 
 use shared::units::TimeSpan;
 
@@ -10,6 +11,7 @@ use crate::config::{Config, Edge, Fabric, Interface, Mode, Role, Switch, Thresho
 use crate::flow::FiveTuple;
 use crate::inventory::Policy;
 use crate::packet::IpProtocol;
+use crate::webhook::Hook;
 
 /// Prints what would be done; contacts nobody.
 ///
@@ -67,6 +69,13 @@ pub(super) fn check(config: &Config, out: &mut dyn Write) -> anyhow::Result<()> 
     }
     for fabric in &config.fabrics {
         one_template(config, fabric, out)?;
+    }
+    for webhook in &config.webhooks {
+        // Reads token and certificates, as `run` would.
+        Hook::new(webhook, &config.id, Arc::default())?;
+        let (name, host) = (&webhook.name, webhook.url.host_str().unwrap_or_default());
+        let kinds: Vec<_> = webhook.events.iter().map(|kind| kind.word()).collect();
+        writeln!(out, "\nwebhook {name}: tells {host} of {}", kinds.join(", "))?;
     }
     if config.switches.is_empty() && config.fabrics.is_empty() {
         writeln!(

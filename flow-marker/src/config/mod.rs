@@ -11,6 +11,7 @@ mod sflow;
 mod fabric;
 mod switch;
 mod values;
+mod webhook;
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -30,6 +31,7 @@ pub use sflow::Sflow;
 pub use switch::{Edge, Port, Switch};
 use values::{CommitInterval, Id, Lease, MaxRules, Optional};
 pub use values::{Cos, Dscp, Interface, Mode, Platform, Profile, Role, Threshold, is_interface_name};
+pub use webhook::{EventKind, Format, Webhook};
 
 /// Where the configuration is unless `--config` says otherwise.
 pub const DEFAULT_PATH: &str = "/etc/flow-marker/flow-marker.toml";
@@ -49,6 +51,8 @@ pub struct Config {
     pub capture: Capture,
     /// Which attacks are dropped.
     pub drop: Drops,
+    /// Who is told what happens.
+    pub webhooks: Vec<Webhook>,
     /// Where the API is served, and to whom.
     pub http: Http,
     /// Where this was read from, to be read again on SIGHUP.
@@ -115,6 +119,8 @@ struct File {
     capture: capture::Table,
     #[serde(default)]
     drop: drops::Table,
+    #[serde(default)]
+    webhook: Vec<webhook::Table>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -206,6 +212,7 @@ fn check(file: File) -> Result<Config, Mistake> {
         mark: mark(file.mark)?,
         drop: file.drop.check(&capture.local)?,
         capture,
+        webhooks: webhook::check(file.webhook)?,
         http: file.http,
         file: None,
         state_dir: file.state_dir,

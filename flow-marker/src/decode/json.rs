@@ -4,7 +4,6 @@ use std::io::{self, Write};
 
 use super::packet;
 use super::shown::{Shown, full};
-use super::time::Utc;
 use super::vocabulary::{as_path_ends, kind};
 use super::writer::Json;
 use crate::pcap::UdpPayload;
@@ -14,6 +13,7 @@ use crate::sflow::{
     FlowRecord, FlowSample, FlowValue, Interface, MetricValue, Records, RtFlow, RtMetric, Sample,
     SampleFormat, Typed, Value,
 };
+use crate::utc::Utc;
 
 /// Writes one line.
 pub(super) fn write(

@@ -8,7 +8,6 @@ mod packet;
 mod vocabulary;
 mod writer;
 mod shown;
-mod time;
 
 use std::fs::File;
 use std::io::{BufReader, Write};

@@ -5,13 +5,13 @@ use std::io::{self, Write};
 use std::net::SocketAddr;
 
 use super::shown::Shown;
-use super::time::Utc;
 use crate::packet::{Header, Ip, IpProtocol, Layer, Stop, TcpFlags, Transport};
 use crate::pcap::UdpPayload;
 use crate::sflow::{
     CounterRecord, CounterSample, Datagram, DecodeError, DiscardSample, Entries, Entry, FlowRecord,
     FlowSample, Interface, RawHeader, Records, Sample, Typed, Value,
 };
+use crate::utc::Utc;
 
 /// Writes a datagram.
 pub(super) fn write(

@@ -56,6 +56,11 @@ metrics! {
         captures_not_switch: Counter = "captures_refused_total" ["reason=\"switch_full\""] "Sightings that became no capture, by reason.";
         captures_not_total: Counter = "captures_refused_total" ["reason=\"all_full\""] "Sightings that became no capture, by reason.";
         captures_not_resting: Counter = "captures_refused_total" ["reason=\"resting\""] "Sightings that became no capture, by reason.";
+        webhook_delivered: Counter = "webhook_events_total" ["result=\"delivered\""] "Events for webhooks, by what became of them.";
+        webhook_refused: Counter = "webhook_events_total" ["result=\"refused\""] "Events for webhooks, by what became of them.";
+        webhook_dropped: Counter = "webhook_events_total" ["result=\"dropped\""] "Events for webhooks, by what became of them.";
+        webhook_failures: Counter = "webhook_failures_total" [] "Requests to webhooks that failed and are tried again.";
+        webhook_waiting: Gauge = "webhook_events_waiting" [] "Events that wait to be delivered to webhooks.";
         drops_started: Counter = "drops_started_total" [] "Drops that have begun.";
         drops_full: Counter = "drops_refused_total" [] "Attacks that are not dropped since their switch has as many drops as it may have, once a second for each.";
         drops_unruled: Counter = "drops_unruled_total" [] "Attacks that no rule stops without doing their work: SYN floods from many sources.";

@@ -23,7 +23,7 @@ pub use number::{Counter, Fact, Gauge};
 type Known = (IpAddr, Arc<Agent>, Arc<Control>);
 
 /// All metrics. Cheap to share; counting takes no lock.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Metrics {
     /// Metrics of the process.
     pub process: Process,

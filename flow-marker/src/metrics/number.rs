@@ -60,6 +60,16 @@ impl Gauge {
         self.set(self.get().wrapping_add(to).wrapping_sub(from));
     }
 
+    /// Adds `n`.
+    pub fn add(&self, n: u64) {
+        self.0.fetch_add(n, Ordering::Relaxed);
+    }
+
+    /// Takes `n` away, which was added before.
+    pub fn sub(&self, n: u64) {
+        self.0.fetch_sub(n, Ordering::Relaxed);
+    }
+
     /// Replaces the value by a length.
     pub fn set_len(&self, len: usize) {
         self.set(len as u64);

@@ -1,11 +1,11 @@
-//! Times of a capture as people read them, in UTC.
+//! Moments as people and other machines read them, in UTC.
 
 use std::fmt;
 use std::time::Duration;
 
 /// A moment since 1970-01-01 UTC; displayed as `2026-11-20T09:17:14`.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Utc(pub(super) Duration);
+pub(crate) struct Utc(pub(crate) Duration);
 
 impl fmt::Display for Utc {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
