@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::Deserialize;
+use shared::config::{ConfigError, optional_file};
 use shared::serve::Credentials;
 use shared::serve::settings::{LimitSettings, OutOfRange, TlsSettings};
 use shared::units::TimeSpan;
@@ -59,6 +60,7 @@ pub struct Config {
     /// Credentials may go over the network unencrypted.
     pub insecure_http: bool,
     /// A file of `[[token]]` entries.
+    #[serde(deserialize_with = "optional_file")]
     pub tokens_file: Option<PathBuf>,
     /// Certificate and key.
     pub tls: Option<TlsSettings>,
@@ -153,7 +155,33 @@ pub enum Conflict {
     ToolTimeout,
 }
 
+impl Conflict {
+    /// The section and the key that it is about.
+    fn place(&self) -> (&'static str, &'static str) {
+        match self {
+            Self::PolicyDirNotNamed { .. } => ("", "policy_dir"),
+            Self::OpenByAccident(_) | Self::InTheClear(_) => ("", "listen"),
+            Self::NoAuthority => ("certificate", ""),
+            Self::OutOfRange(limit) => ("limits", limit.key),
+            Self::Relative { key, .. } if matches!(*key, "certificate" | "key" | "client_ca") => ("tls", key),
+            Self::Relative { key, .. } => ("", key),
+            Self::ToolTimeout => ("", "tool_timeout"),
+        }
+    }
+}
+
 impl Config {
+    /// Refuses what [`Self::validate`] refuses, with its place in the file where it is there.
+    ///
+    /// # Errors
+    /// The first [`Conflict`] found.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        self.validate().map_err(|conflict| {
+            let (section, key) = conflict.place();
+            ConfigError::about(self.file.as_deref(), section, key, conflict.to_string())
+        })
+    }
+
     /// The tool's arguments with `{policy_dir}` replaced.
     pub fn tool_arguments(&self) -> Vec<String> {
         self.split_arguments(&self.tool_args)

@@ -1,11 +1,20 @@
 //! TOML files. A key that nobody reads is a mistake that nobody sees, so it is an error with file, line and key.
 
+/// What is wrong and what was probably meant.
+mod explain;
+/// Files by their path, or as credentials of systemd.
+mod credential;
+
 use std::fmt;
 use std::marker::PhantomData;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
+
+pub use credential::{FileName, file, optional_file};
+use explain::{Place, explain};
 
 /// Why a configuration file cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -30,6 +39,9 @@ pub enum ConfigError {
         /// What is wrong there and what would be right.
         message: String,
     },
+    /// The settings are wrong together, and the file does not say what they are about: a flag may.
+    #[error("{0}")]
+    Elsewhere(String),
 }
 
 impl ConfigError {
@@ -44,6 +56,36 @@ impl ConfigError {
             message,
         }
     }
+
+    /// A mistake that shows only when settings are seen together: it is at the value of `key` in `section`, which is empty
+    /// for keys above all sections. Without a key it is at the section's heading.
+    pub fn about(path: Option<&Path>, section: &str, key: &str, message: String) -> Self {
+        let text = path.map(|path| (path, std::fs::read_to_string(path).unwrap_or_default()));
+        let found = text.and_then(|(path, text)| Some((path, find(&text, section, key)?, text)));
+        match found {
+            Some((path, start, text)) => Self::at(path, &text, start, message),
+            None => Self::Elsewhere(message),
+        }
+    }
+}
+
+/// Where in `text` the value of `key` in `section` is, or the section's heading; in bytes.
+fn find(text: &str, section: &str, key: &str) -> Option<usize> {
+    let (mut start, mut present) = (0, "");
+    for line in text.split_inclusive('\n') {
+        if let Some(heading) = line.strip_prefix('[') {
+            present = heading.split(']').next()?.trim_start_matches('[').trim();
+            if key.is_empty() && present == section {
+                return Some(start);
+            }
+        } else if let Some((name, value)) = line.split_once('=')
+            && (present, name.trim()) == (section, key)
+        {
+            return Some(start + line.len() - value.trim_start().len());
+        }
+        start += line.len();
+    }
+    None
 }
 
 /// Reads `path` into a `T`, whose structs should say `#[serde(deny_unknown_fields)]`.
@@ -77,26 +119,36 @@ pub fn load_or_default<T: DeserializeOwned + Default>(path: &Path) -> Result<T, 
 /// The text is no TOML or does not fit `T`.
 pub fn parse<T: DeserializeOwned>(path: &Path, text: &str) -> Result<T, ConfigError> {
     toml::from_str(text).map_err(|error| {
-        let start = error.span().unwrap_or_default().start;
-        let line_start = text
-            .get(..start)
-            .and_then(|before| before.rfind('\n'))
-            .map_or(0, |newline| newline + 1);
-        let message = error.message();
-        // The message of an unknown key names it; others ("invalid type") do not say whose value it is.
-        let message = match key_at(text, line_start) {
-            Some(key) if !message.contains(&format!("`{key}`")) => format!("`{key}`: {message}"),
-            _ => message.to_owned(),
-        };
-        ConfigError::at(path, text, start, message)
+        let span = error.span().unwrap_or_default();
+        let message = explain(error.message(), place(text, &span));
+        ConfigError::at(path, text, span.start, message)
     })
 }
 
-/// The key that the line beginning at byte `start` assigns, if it does.
-fn key_at(text: &str, start: usize) -> Option<&str> {
-    let line = text.get(start..)?.lines().next()?;
-    let key = line.split_once('=')?.0.trim();
-    (!key.is_empty() && !key.starts_with(['#', '['])).then_some(key)
+/// Whose value the mistake at `span` is about, or which section's.
+fn place<'a>(text: &'a str, span: &Range<usize>) -> Place<'a> {
+    let before = text.get(..span.start).unwrap_or_default();
+    let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+    let line = text.get(line_start..).and_then(|rest| rest.lines().next());
+    let line = line.unwrap_or_default().trim();
+    let is_key = !line.starts_with(['#', '[', '"', '{', ']']);
+    let mut above = before.lines().rev();
+    Place {
+        key: match is_key.then(|| line.split_once('=')).flatten() {
+            Some((key, _)) => Some(key.trim()),
+            // Inside a list that began above.
+            None if !line.starts_with('[') => above.find_map(|line| {
+                let (key, value) = line.split_once('=')?;
+                value.trim_start().starts_with('[').then(|| key.trim())
+            }),
+            None => None,
+        },
+        section: line.starts_with('[').then(|| {
+            let name = line.split(']').next().unwrap_or_default();
+            name.trim_start_matches('[').trim()
+        }),
+        written: text.get(span.clone()).unwrap_or_default(),
+    }
 }
 
 /// The reason why a key of the contract is refused; see [`Unbuilt`].
@@ -132,92 +184,4 @@ impl<'de, R: Reason> Deserialize<'de> for Unbuilt<R> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::units::BitRate;
-
-    struct Leases;
-    impl Reason for Leases {
-        const WHY: &'static str = "leases of ACLs";
-    }
-
-    #[derive(Debug, Deserialize, Default)]
-    #[serde(deny_unknown_fields)]
-    struct Inner {
-        #[serde(default)]
-        threshold: Option<BitRate>,
-        #[expect(dead_code, reason = "only its refusal is tested")]
-        #[serde(default)]
-        ttl: Option<Unbuilt<Leases>>,
-    }
-
-    #[derive(Debug, Deserialize, Default)]
-    #[serde(deny_unknown_fields)]
-    struct Outer {
-        #[serde(default)]
-        mark: Inner,
-    }
-
-    fn error(text: &str) -> String {
-        parse::<Outer>(Path::new("/etc/x.toml"), text)
-            .unwrap_err()
-            .to_string()
-    }
-
-    #[test]
-    fn unknown_keys_name_file_line_and_key() {
-        let error = error("# first\n[mark]\nthreshhold = \"1G\"\n");
-        assert!(error.starts_with("/etc/x.toml:3:1: "), "{error}");
-        assert!(
-            error.contains("`threshhold`") && error.contains("`threshold`"),
-            "{error}"
-        );
-    }
-
-    #[test]
-    fn wrong_values_name_their_key() {
-        let error = error("[mark]\nthreshold = \"fast\"\n");
-        assert!(
-            error.starts_with("/etc/x.toml:2:13: `threshold`: \"fast\" is not a rate"),
-            "{error}"
-        );
-        assert!(
-            error_of_type().contains("`threshold`: invalid type"),
-            "{}",
-            error_of_type()
-        );
-    }
-
-    fn error_of_type() -> String {
-        error("[mark]\nthreshold = 7\n")
-    }
-
-    #[test]
-    fn unbuilt_keys_say_why() {
-        let error = error("[mark]\nttl = \"60s\"\n");
-        assert!(
-            error.contains(":2:") && error.contains("`ttl`") && error.contains("leases of ACLs"),
-            "{error}"
-        );
-    }
-
-    #[test]
-    fn broken_toml_has_a_position() {
-        assert!(
-            error("[mark]\nthreshold = = 1\n").starts_with("/etc/x.toml:2:13: "),
-            "{}",
-            error("[mark]\nthreshold = = 1\n")
-        );
-    }
-
-    #[test]
-    fn an_absent_file_is_the_default_and_an_unreadable_one_is_not() {
-        let directory = tempfile::tempdir().unwrap();
-        let loaded: Outer = load_or_default(&directory.path().join("none.toml")).unwrap();
-        assert_eq!(loaded.mark.threshold, None);
-        assert!(matches!(
-            load_or_default::<Outer>(directory.path()),
-            Err(ConfigError::Read { .. })
-        ));
-    }
-}
+mod tests;

@@ -3,17 +3,43 @@
 //! Prefixes are decimal (`100M` is 100 000 000 bits per second), because link speeds are.
 
 use std::fmt;
+use std::marker::PhantomData;
 use std::str::FromStr;
 use std::time::Duration;
 
+use serde::de::Visitor;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Why a text is not a quantity.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{found:?} is not {expected}")]
+#[error("{found:?} is not {expected}{}", did_you_mean(suggestion.as_deref()))]
 pub struct UnitError {
     found: String,
-    expected: &'static str,
+    expected: String,
+    suggestion: Option<String>,
+}
+
+fn did_you_mean(suggestion: Option<&str>) -> String {
+    suggestion.map_or_else(String::new, |suggestion| {
+        format!("; did you mean {suggestion:?}?")
+    })
+}
+
+impl UnitError {
+    fn new(found: &str, expected: &str, suggestion: Option<impl fmt::Display>) -> Self {
+        Self {
+            found: found.to_owned(),
+            expected: expected.to_owned(),
+            suggestion: suggestion.map(|suggestion| suggestion.to_string()),
+        }
+    }
+
+    /// The same mistake where something else would have been right, too.
+    #[must_use]
+    pub fn or(mut self, expected: &str) -> Self {
+        self.expected = format!("{}, or {expected}", self.expected);
+        self
+    }
 }
 
 /// Splits `1.5G` into its number and its unit.
@@ -35,6 +61,37 @@ impl BitRate {
     const EXPECTED: &'static str = "a rate in bits per second such as \"100M\", \"1.5G\" or \"10G\"";
     /// 10 Pbit/s: far above any port, far below what would overflow a product with a percentage.
     const MAX: f64 = 1e16;
+
+    /// The rate that a text in other units means: `100 Mbit`, `10 Gbps`, `12.5 MB/s`.
+    fn meant(text: &str) -> Option<Self> {
+        let (number, unit) = split(text)?;
+        let lower = unit.to_lowercase();
+        let in_bytes = unit.ends_with('B') || unit.ends_with("B/s") || lower.contains("byte");
+        let prefix = lower.chars().next().filter(|c| "kmgt".contains(*c));
+        let rest = lower.trim_start_matches(['k', 'm', 'g', 't']);
+        let known = [
+            "", "b", "bit", "bits", "bps", "b/s", "bit/s", "bits/s", "byte", "bytes", "byte/s", "bytes/s",
+        ];
+        let exponent = match prefix {
+            Some('k') => 1e3,
+            Some('m') => 1e6,
+            Some('g') => 1e9,
+            Some('t') => 1e12,
+            _ => 1.0,
+        };
+        let rate = number * exponent * if in_bytes { 8.0 } else { 1.0 };
+        known.contains(&rest).then(|| Self::rounded(rate)).flatten()
+    }
+
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "checked against MAX"
+    )]
+    fn rounded(rate: f64) -> Option<Self> {
+        let rate = rate.round();
+        (1.0..=Self::MAX).contains(&rate).then_some(Self(rate as u64))
+    }
 
     /// A rate of `bits_per_second`.
     pub const fn from_bits_per_second(bits_per_second: u64) -> Self {
@@ -67,10 +124,7 @@ impl FromStr for BitRate {
     type Err = UnitError;
 
     fn from_str(text: &str) -> Result<Self, UnitError> {
-        let error = || UnitError {
-            found: text.to_owned(),
-            expected: Self::EXPECTED,
-        };
+        let error = || UnitError::new(text, Self::EXPECTED, Self::meant(text));
         let (number, unit) = split(text).ok_or_else(error)?;
         let factor = match unit {
             "" | "bit/s" | "bps" => 1.0,
@@ -80,16 +134,7 @@ impl FromStr for BitRate {
             "T" => 1e12,
             _ => return Err(error()),
         };
-        let rate = (number * factor).round();
-        if !(1.0..=Self::MAX).contains(&rate) {
-            return Err(error());
-        }
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "checked against MAX"
-        )]
-        Ok(Self(rate as u64))
+        Self::rounded(number * factor).ok_or_else(error)
     }
 }
 
@@ -122,30 +167,45 @@ impl TimeSpan {
     const EXPECTED: &'static str = "a time span such as \"250ms\", \"10s\", \"5m\" or \"1h\"";
     /// 30 days: longer spans in a configuration are typing errors.
     const MAX_SECONDS: f64 = 30.0 * 86_400.0;
-}
 
-impl FromStr for TimeSpan {
-    type Err = UnitError;
-
-    fn from_str(text: &str) -> Result<Self, UnitError> {
-        let error = || UnitError {
-            found: text.to_owned(),
-            expected: Self::EXPECTED,
-        };
-        let (number, unit) = split(text).ok_or_else(error)?;
+    fn of(number: f64, unit: &str) -> Option<Self> {
         let factor = match unit {
             "ms" => 1e-3,
             "s" => 1.0,
             "m" | "min" => 60.0,
             "h" => 3600.0,
             "d" => 86_400.0,
-            _ => return Err(error()),
+            _ => return None,
         };
         let seconds = number * factor;
-        if !(0.0..=Self::MAX_SECONDS).contains(&seconds) {
-            return Err(error());
-        }
-        Ok(Self(Duration::from_secs_f64(seconds)))
+        let fits = (0.0..=Self::MAX_SECONDS).contains(&seconds);
+        fits.then(|| Self(Duration::from_secs_f64(seconds)))
+    }
+
+    /// The span that a text in other units means: `10 seconds`, `5 Min`, or `10` alone.
+    fn meant(text: &str) -> Option<Self> {
+        let (number, unit) = split(text)?;
+        let unit = unit.to_lowercase();
+        let unit = match unit.strip_suffix('s').unwrap_or(&unit) {
+            "m" if unit == "ms" => "ms",
+            "msec" | "millisecond" => "ms",
+            "" | "sec" | "second" => "s",
+            "minute" => "m",
+            "hr" | "hour" => "h",
+            "day" => "d",
+            other => other,
+        };
+        Self::of(number, unit)
+    }
+}
+
+impl FromStr for TimeSpan {
+    type Err = UnitError;
+
+    fn from_str(text: &str) -> Result<Self, UnitError> {
+        let error = || UnitError::new(text, Self::EXPECTED, Self::meant(text));
+        let (number, unit) = split(text).ok_or_else(error)?;
+        Self::of(number, unit).ok_or_else(error)
     }
 }
 
@@ -178,10 +238,12 @@ impl FromStr for Percent {
     type Err = UnitError;
 
     fn from_str(text: &str) -> Result<Self, UnitError> {
-        let error = || UnitError {
-            found: text.to_owned(),
-            expected: Self::EXPECTED,
+        let meant = |(number, unit): (f64, &str)| {
+            let words = ["", "percent", "per cent", "pct"];
+            let fits = number > 0.0 && number <= 100.0 && words.contains(&unit.to_lowercase().as_str());
+            fits.then(|| Self(number / 100.0))
         };
+        let error = || UnitError::new(text, Self::EXPECTED, split(text).and_then(meant));
         let (number, unit) = split(text).ok_or_else(error)?;
         if unit != "%" || number <= 0.0 || number > 100.0 {
             return Err(error());
@@ -196,8 +258,23 @@ impl fmt::Display for Percent {
     }
 }
 
+/// Reads a unit from a text.
+struct Text<T>(PhantomData<T>);
+
 macro_rules! as_text {
     ($($unit:ty),*) => {$(
+        impl Visitor<'_> for Text<$unit> {
+            type Value = $unit;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(<$unit>::EXPECTED)
+            }
+
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<$unit, E> {
+                text.parse().map_err(E::custom)
+            }
+        }
+
         impl Serialize for $unit {
             fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 serializer.collect_str(self)
@@ -206,7 +283,7 @@ macro_rules! as_text {
 
         impl<'de> Deserialize<'de> for $unit {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+                deserializer.deserialize_str(Text::<Self>(PhantomData))
             }
         }
     )*};
@@ -232,6 +309,43 @@ mod tests {
         ] {
             assert!(text.parse::<BitRate>().is_err(), "{text:?}");
         }
+    }
+
+    #[test]
+    fn other_units_are_guessed() {
+        let meant = |error: Option<UnitError>| error.and_then(|error| error.suggestion);
+        let rate = |text: &str| meant(text.parse::<BitRate>().err());
+        for (text, suggestion) in [
+            ("100 Mbit", Some("100M")),
+            ("100 Mbit/s", Some("100M")),
+            ("10 Gbps", Some("10G")),
+            ("10g", Some("10G")),
+            ("1.5gbit", Some("1.5G")),
+            ("12.5 MB/s", Some("100M")),
+            ("1 MByte/s", Some("8M")),
+            ("10 Gi", None),
+            ("fast", None),
+            ("0 Mbit", None),
+        ] {
+            assert_eq!(rate(text).as_deref(), suggestion, "{text}");
+        }
+        let span = |text: &str| meant(text.parse::<TimeSpan>().err());
+        for (text, suggestion) in [
+            ("10", Some("10s")),
+            ("10 seconds", Some("10s")),
+            ("5 minutes", Some("5m")),
+            ("5 Mins", Some("5m")),
+            ("2 hours", Some("2h")),
+            ("200 msec", Some("200ms")),
+            ("10 years", None),
+            ("60 days", None),
+        ] {
+            assert_eq!(span(text).as_deref(), suggestion, "{text}");
+        }
+        let share = |text: &str| meant(text.parse::<Percent>().err());
+        assert_eq!(share("10 percent").as_deref(), Some("10%"));
+        assert_eq!(share("10").as_deref(), Some("10%"));
+        assert_eq!(share("110 percent"), None);
     }
 
     #[test]

@@ -4,7 +4,7 @@
 
 use std::fs;
 use std::io::{Read as _, Write as _};
-use std::net::{IpAddr, SocketAddr, TcpStream};
+use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::time::Duration;
 
@@ -303,6 +303,23 @@ fn the_description_is_the_same_from_the_daemon_and_from_the_command() {
     assert!(served["paths"]["/threshold/{name}/json"]["put"].is_object());
 }
 
+/// The body of the first request that comes.
+fn posted(listener: &TcpListener) -> Value {
+    let mut stream = listener.accept().unwrap().0;
+    let (mut request, mut part) = (Vec::new(), [0; 4096]);
+    loop {
+        let length = stream.read(&mut part).unwrap();
+        request.extend_from_slice(&part[..length]);
+        let text = String::from_utf8_lossy(&request);
+        if let Some((_, body)) = text.split_once("\r\n\r\n")
+            && let Ok(body) = serde_json::from_str(body)
+        {
+            stream.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").unwrap();
+            return body;
+        }
+    }
+}
+
 /// Two TCP flows that go on for minutes through port 1 of one agent, and its counters.
 fn traffic(agent: IpAddr) -> impl Iterator<Item = (Duration, Vec<u8>)> + Send + 'static {
     let flow = |n: u8, seed| {
@@ -323,9 +340,15 @@ fn traffic(agent: IpAddr) -> impl Iterator<Item = (Duration, Vec<u8>)> + Send + 
 fn a_script_written_for_sflow_rt_runs() {
     let directory = tempfile::tempdir().unwrap();
     let agent: IpAddr = [10, 0, 0, 1].into();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let hook = listener.local_addr().unwrap();
+    let told = std::thread::spawn(move || posted(&listener));
     let marker = start(
         directory.path(),
-        &format!("[[switch]]\nagent = \"{agent}\"\nacl = \"http://192.0.2.1\"\n"),
+        &format!(
+            "[[switch]]\nagent = \"{agent}\"\nacl = \"http://192.0.2.1\"\n\
+             [[webhook]]\nname = \"a\"\nurl = \"http://{hook}/\"\nformat = \"json\"\n"
+        ),
     );
     let playing = play(traffic(agent), [127, 0, 0, 1].into(), marker.sflow).unwrap();
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("clients/sflow_rt_style.py");
@@ -353,6 +376,27 @@ fn a_script_written_for_sflow_rt_runs() {
         (&json!("elephant"), &json!("10.0.0.1"), &json!("1"))
     );
     assert!(event["value"].as_f64().unwrap() >= 1000.0);
+    // A webhook is told of the same events, the oldest first.
+    let told = &told.join().unwrap()["events"][0];
+    let events = found["events"].as_array().unwrap();
+    let same = events
+        .iter()
+        .find(|event| event["eventID"] == told["eventID"])
+        .unwrap();
+    assert_eq!(
+        (
+            &told["threshold"],
+            &told["flow"],
+            &told["value"],
+            &told["timestamp"]
+        ),
+        (
+            &same["thresholdID"],
+            &same["flowKey"],
+            &same["value"],
+            &same["timestamp"]
+        )
+    );
     let pair = &found["pair"];
     assert!(
         pair[0].as_str().unwrap().starts_with("10.1.0.") && pair[2] == "internal",

@@ -193,7 +193,7 @@ impl Command {
             Self::CheckConfig(args) => args
                 .settings()
                 .map_err(anyhow::Error::from)
-                .and_then(|config| Ok(config.validate()?))
+                .and_then(|config| Ok(config.check()?))
                 .map(|()| ExitCode::SUCCESS),
             Self::Token(args) => token::run(args, out, err).map(|()| ExitCode::SUCCESS),
             Self::Openapi => out

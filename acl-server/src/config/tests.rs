@@ -235,3 +235,133 @@ fn limits_and_names_have_a_range() {
     assert_eq!(parse("").protect.len(), 2);
     assert_eq!(parse("rules = \"lenient\"").rules, Mode::Lenient);
 }
+
+#[test]
+fn the_example_has_every_setting() {
+    let example = include_str!("../../../systemd/acl-server.toml");
+    let (mut heading, mut shown) = ("", Vec::new());
+    for line in example.lines().map(|line| line.trim_start_matches(['#', ' '])) {
+        if line.starts_with('[') && line.ends_with(']') {
+            heading = line;
+            shown.push(("", line.trim_matches(['[', ']'])));
+        } else if let Some((key, _)) = line.split_once(" = ") {
+            shown.push((heading, key));
+        }
+    }
+    let mut missing = Vec::new();
+    for heading in ["", "[tls]", "[limits]", "[[token]]", "[[certificate]]"] {
+        let text = format!("{heading}\nzzzzzzzzzzzz = 1\n");
+        // A key that nobody means is answered with all that there are.
+        let error = shared::config::parse::<Config>(Path::new("t"), &text).unwrap_err();
+        let error = error.to_string();
+        let (_, keys) = error.rsplit_once("what can be said here: ").unwrap();
+        let keys = keys.split(", ").filter(|key| !shown.contains(&(heading, *key)));
+        missing.extend(keys.map(|key| format!("{heading} {key}")));
+    }
+    assert_eq!(
+        missing,
+        ["[[certificate]] prefixes", "[[certificate]] actions"],
+        "they are as in [[token]]"
+    );
+}
+
+#[test]
+fn every_mistake_is_explained_with_its_place_and_what_was_probably_meant() {
+    let token = "[[token]]\nname = \"a\"\nscopes = [\"read\"]\n";
+    for (text, expected) in [
+        (
+            "lisen = \"127.0.0.1:80\"",
+            "1:1: unknown key `lisen`; did you mean `listen`?",
+        ),
+        (
+            "tool-args = \"-i\"",
+            "1:1: unknown key `tool-args`; did you mean `tool_args`?",
+        ),
+        (
+            "[limit]\nmax_connections = 9",
+            "1:2: unknown key `limit`; did you mean `limits`?",
+        ),
+        (
+            "rules = \"strickt\"",
+            "1:9: `rules`: \"strickt\" is neither \"strict\" nor \"lenient\"; did you mean \"strict\"?",
+        ),
+        (
+            "tool_timeout = \"1 minute\"",
+            "1:16: `tool_timeout`: \"1 minute\" is not a time span such as \"250ms\", \"10s\", \"5m\" or \"1h\"; did you \
+             mean \"1m\"?",
+        ),
+        (
+            "tool_timeout = 60",
+            "1:16: `tool_timeout`: 60 is not a time span such as \"250ms\", \"10s\", \"5m\" or \"1h\"",
+        ),
+        (
+            "listen = \"0.0.0.0\"",
+            "1:10: `listen`: \"0.0.0.0\" is no address with a port such as \"127.0.0.1:8080\" or \"[::1]:8080\"",
+        ),
+        (
+            "entries_limit = \"1000\"",
+            "1:17: `entries_limit`: \"1000\" is a text; write 1000, without quotes",
+        ),
+        (
+            "entries_limit = -1",
+            "1:17: `entries_limit`: -1 is not a whole number of at least 0",
+        ),
+        (
+            "no_auth = \"yes\"",
+            "1:11: `no_auth`: \"yes\" is a text; write true, without quotes",
+        ),
+        (
+            "protect = \"eth0\"",
+            "1:11: `protect`: \"eth0\" is no list; write [\"eth0\"]",
+        ),
+        (
+            "[token]\nname = \"a\"",
+            "1:1: there may be several of it: write [[token]], in two pairs of brackets",
+        ),
+        (token, "1:1: `sha256` is missing"),
+        ("[tls]\nkey = \"/k\"", "1:1: `certificate` is missing"),
+        (
+            "tokens_file = \"credential:../key\"",
+            "1:15: `tokens_file`: \"credential:../key\" names no credential; write \"credential:NAME\"",
+        ),
+    ] {
+        let error = shared::config::parse::<Config>(Path::new("acl.toml"), text).unwrap_err();
+        assert_eq!(error.to_string(), format!("acl.toml:{expected}"), "{text}");
+    }
+}
+
+#[test]
+fn what_is_wrong_together_has_its_place_too() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    for (text, place) in [
+        (
+            "listen = \"0.0.0.0:80\"\n",
+            ":1:10: listening on 0.0.0.0:80 would",
+        ),
+        (
+            "tool_args = \"-i\"\npolicy_dir = \"/p\"\n",
+            ":2:14: policy_dir is /p, but",
+        ),
+        (
+            "[limits]\nmax_connections = 1\n",
+            ":2:19: max_connections must be from 8",
+        ),
+        (
+            "[tls]\ncertificate = \"/c\"\nkey = \"k.pem\"\n",
+            ":3:7: key must be an absolute path, not k.pem",
+        ),
+        (
+            "tool_timeout = \"1ms\"\n",
+            ":1:16: tool_timeout must be at least 1s",
+        ),
+    ] {
+        std::fs::write(file.path(), text).unwrap();
+        let mut config: Config = shared::config::load(file.path()).unwrap();
+        config.file = Some(file.path().to_owned());
+        let error = config.check().unwrap_err().to_string();
+        assert!(
+            error.starts_with(&format!("{}{place}", file.path().display())),
+            "{error}"
+        );
+    }
+}

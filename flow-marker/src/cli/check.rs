@@ -18,7 +18,7 @@ use crate::webhook::Hook;
 /// # Errors
 /// A token or certificate cannot be read, or `out` cannot be written to.
 pub(super) fn check(config: &Config, out: &mut dyn Write) -> anyhow::Result<()> {
-    config.http.validate()?;
+    config.http.check(config.file.as_deref())?;
     config.http.credentials()?;
     let mark = &config.mark;
     match mark.mode {

@@ -14,6 +14,7 @@ use reqwest::Url;
 use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
 use serde::de::{MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
+use shared::config::FileName;
 use toml::Spanned;
 
 use super::switch::{Switch, no_certificate};
@@ -104,8 +105,8 @@ struct Table {
     acl: Spanned<String>,
     #[serde(default)]
     max_switches: MaxSwitches,
-    token_file: Option<Spanned<String>>,
-    ca_file: Option<Spanned<PathBuf>>,
+    token_file: Option<Spanned<FileName>>,
+    ca_file: Option<Spanned<FileName>>,
     #[serde(default)]
     platform: Platform,
     #[serde(default)]
@@ -202,8 +203,8 @@ fn one(table: Table) -> Result<Fabric, Mistake> {
         agents: table.agents.into_inner(),
         acl: table.acl.into_inner(),
         max_switches: table.max_switches.0,
-        token_file: table.token_file.map(Spanned::into_inner),
-        ca_file: table.ca_file.map(Spanned::into_inner),
+        token_file: table.token_file.map(|file| file.into_inner().into_text()),
+        ca_file: table.ca_file.map(|file| file.into_inner().0),
         platform: table.platform,
         interface: table.interface,
         aliases: aliases
@@ -324,7 +325,7 @@ mod tests {
             (
                 format!("{HEAD}acl = \"https://{{agent}}\"\ncleartext_token = true\n"),
                 "t:4:1",
-                "unknown field `cleartext_token`",
+                "unknown key `cleartext_token`",
             ),
             (
                 format!("{HEAD}acl = \"https://{{agent}}\"\nmax_switches = 0\n"),

@@ -2,9 +2,10 @@
 //! settings.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
+use shared::config::{ConfigError, optional_file};
 use shared::serve::Credentials;
 use shared::serve::credentials::{TableError, TokenName};
 use shared::serve::settings::{self, Exposed, LimitSettings, Openness, OutOfRange, TlsSettings};
@@ -24,6 +25,7 @@ pub struct Http {
     /// Credentials may go over the network unencrypted.
     pub insecure_http: bool,
     /// A file of `[[token]]` entries.
+    #[serde(deserialize_with = "optional_file")]
     pub tokens_file: Option<PathBuf>,
     /// Certificate and key.
     pub tls: Option<TlsSettings>,
@@ -186,7 +188,31 @@ pub enum Conflict {
     },
 }
 
+impl Conflict {
+    /// The section and the key that it is about.
+    fn place(&self) -> (&'static str, &'static str) {
+        match self {
+            Self::OpenByAccident(_) | Self::InTheClear(_) => ("http", "listen"),
+            Self::NoAuthority => ("http.certificate", ""),
+            Self::OutOfRange(limit) => ("http.limits", limit.key),
+            Self::Relative { key, .. } if matches!(*key, "socket" | "tokens_file") => ("http", key),
+            Self::Relative { key, .. } => ("http.tls", key),
+        }
+    }
+}
+
 impl Http {
+    /// Refuses what [`Self::validate`] refuses, with its place in the file where it is there.
+    ///
+    /// # Errors
+    /// The first [`Conflict`] found.
+    pub fn check(&self, file: Option<&Path>) -> Result<(), ConfigError> {
+        self.validate().map_err(|conflict| {
+            let (section, key) = conflict.place();
+            ConfigError::about(file, section, key, conflict.to_string())
+        })
+    }
+
     /// The TCP addresses to listen on, each with whether it is encrypted.
     pub fn endpoints(&self) -> Vec<(SocketAddr, bool)> {
         settings::endpoints(self.listen, self.tls.as_ref())
@@ -293,8 +319,6 @@ fn table<'a>(
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use super::super::Config;
     use super::*;
 

@@ -253,4 +253,6 @@ fn mark(table: MarkTable) -> Result<Mark, Mistake> {
 }
 
 #[cfg(test)]
+mod mistakes;
+#[cfg(test)]
 mod tests;

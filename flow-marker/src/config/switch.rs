@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use reqwest::Url;
 use serde::Deserialize;
+use shared::config::FileName;
 use shared::units::BitRate;
 use toml::Spanned;
 
@@ -84,8 +85,8 @@ impl Switch {
 pub(super) struct Table {
     agent: Spanned<Agent>,
     acl: Spanned<AclUrl>,
-    token_file: Option<Spanned<PathBuf>>,
-    ca_file: Option<Spanned<PathBuf>>,
+    token_file: Option<Spanned<FileName>>,
+    ca_file: Option<Spanned<FileName>>,
     cleartext_token: Option<Spanned<bool>>,
     source: Option<Vec<Agent>>,
     #[serde(default)]
@@ -150,8 +151,8 @@ fn one(table: Table, agent: IpAddr) -> Result<Switch, Mistake> {
     Ok(Switch {
         agent,
         acl,
-        token_file: table.token_file.map(Spanned::into_inner),
-        ca_file: table.ca_file.map(Spanned::into_inner),
+        token_file: table.token_file.map(|file| file.into_inner().0),
+        ca_file: table.ca_file.map(|file| file.into_inner().0),
         cleartext_token,
         source: source.map(|sources| sources.into_iter().map(|source| source.0).collect()),
         platform: table.platform,

@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use super::*;
 
 fn parse(text: &str) -> Result<Config, String> {
@@ -119,7 +121,7 @@ fn mistakes_name_their_line() {
         ),
         (
             "[mark]\ncos = \"of\"\n".to_owned(),
-            "/etc/fm.toml:2:7: `cos`: invalid value",
+            "/etc/fm.toml:2:7: `cos`: \"of\" is not a number, or \"off\"",
         ),
         (
             "[mark]\ndscp = \"off\"\ncos = \"off\"\n".to_owned(),
@@ -143,7 +145,7 @@ fn mistakes_name_their_line() {
         ),
         (
             SWITCH.replace("agent =", "agnet ="),
-            "/etc/fm.toml:2:1: unknown field `agnet`",
+            "/etc/fm.toml:2:1: unknown key `agnet`; did you mean `agent`?",
         ),
     ] {
         let error = error(&text);
@@ -162,12 +164,15 @@ fn what_cannot_be_meant_is_refused() {
         ),
         (
             "[mark]\nmax_rules = \"64\"\n".to_owned(),
-            "expected a whole number",
+            "\"64\" is a text; write 64, without quotes",
         ),
-        ("[mark]\ndscp = 1.5\n".to_owned(), "expected a number, or \"off\""),
+        (
+            "[mark]\ndscp = 1.5\n".to_owned(),
+            "1.5 is not a number, or \"off\"",
+        ),
         (
             "[mark]\nonly_dscp = \"x\"\n".to_owned(),
-            "expected a whole number",
+            "\"x\" is not a whole number",
         ),
         (
             "[mark]\ncommit_interval = \"0s\"\n".to_owned(),
@@ -316,13 +321,130 @@ fn the_packaged_example_is_right_where_it_is_commented_out() {
     let (switch, default) = (&config.switches[0], parse("").unwrap());
     assert!(config.switches[1].ca_file.is_some());
     assert!(switch.ports.contains_key(&3) && switch.cleartext_token && switch.token_file.is_some());
-    // Settings with a default show it; one has none.
-    let mark = Mark {
-        exclude: Vec::new(),
-        ..config.mark
+    assert_eq!((config.fabrics.len(), config.webhooks.len()), (1, 1));
+    assert_eq!(config.capture.blacklists.len(), 2);
+}
+
+/// Sections and settings of the example, commented out or not: the section, the key, and the line without what makes it a
+/// comment.
+fn settings_of_the_example() -> Vec<(String, String, String)> {
+    let (mut section, mut settings) = (String::new(), Vec::new());
+    for line in EXAMPLE.lines() {
+        let line = line.trim_start_matches(['#', ' ']);
+        if let Some(heading) = line.strip_prefix('[') {
+            section = heading
+                .split(']')
+                .next()
+                .unwrap()
+                .trim_start_matches('[')
+                .to_owned();
+        } else if let Some((key, _)) = line.split_once(" = ")
+            && !key.contains(' ')
+        {
+            settings.push((section.clone(), key.to_owned(), line.to_owned()));
+        }
+    }
+    settings
+}
+
+#[test]
+fn the_packaged_example_has_every_setting() {
+    let shown: BTreeSet<_> = settings_of_the_example()
+        .into_iter()
+        .map(|(section, key, _)| (section, key))
+        .collect();
+    let mut missing = Vec::new();
+    for (section, heading) in [
+        ("", ""),
+        ("switch", "[[switch]]"),
+        (
+            "switch.ports.3",
+            "[[switch]]\nagent = \"10.0.0.1\"\nacl = \"http://a\"\n[switch.ports.3]",
+        ),
+        ("fabric", "[fabric]"),
+        ("sflow", "[sflow]"),
+        ("mark", "[mark]"),
+        ("capture", "[capture]"),
+        ("capture.blacklist", "[[capture.blacklist]]"),
+        ("drop", "[drop]"),
+        ("webhook", "[[webhook]]"),
+        ("http", "[http]"),
+        ("http.limits", "[http.limits]"),
+        ("http.tls", "[http.tls]"),
+        ("http.certificate", "[[http.certificate]]"),
+    ] {
+        // A key that nobody means is answered with all that there are.
+        let error = error(&format!("{heading}\nzzzzzzzzzzzz = 1\n"));
+        let (_, keys) = error
+            .rsplit_once("what can be said here: ")
+            .unwrap_or_else(|| panic!("{error}"));
+        for key in keys.split(", ") {
+            let is_section = EXAMPLE.lines().any(|line| {
+                let line = line.trim_start_matches(['#', ' ', '[']);
+                let name = if section.is_empty() {
+                    key.to_owned()
+                } else {
+                    format!("{section}.{key}")
+                };
+                line.strip_prefix(&name)
+                    .is_some_and(|rest| rest.starts_with([']', '.']))
+            });
+            if !is_section && !shown.contains(&(section.to_owned(), key.to_owned())) {
+                missing.push(format!("[{section}] {key}"));
+            }
+        }
+    }
+    // A file of their own is for them.
+    assert_eq!(missing, ["[http] token"]);
+}
+
+#[test]
+fn the_packaged_example_shows_every_default() {
+    let default = format!("{:?}", parse("").unwrap());
+    let differs = |section: &str, line: &str| {
+        let heading = if section.is_empty() {
+            String::new()
+        } else {
+            format!("[{section}]\n")
+        };
+        let config = parse(&format!("{heading}{line}\n")).unwrap();
+        format!("{config:?}") != default
     };
-    assert_eq!(format!("{mark:?}"), format!("{:?}", default.mark));
-    assert_eq!(config.id, default.id);
+    let examples = settings_of_the_example()
+        .into_iter()
+        .filter(|(section, key, line)| {
+            // Of each of these there may be several, so that nothing is there by default.
+            let several = [
+                "switch",
+                "fabric",
+                "webhook",
+                "capture.blacklist",
+                "http.tls",
+                "http.certificate",
+            ];
+            !several.iter().any(|name| section.starts_with(name))
+            && differs(section, line)
+            // As many as there are cores.
+            && key != "threads"
+        });
+    let examples: Vec<_> = examples
+        .map(|(section, key, _)| format!("[{section}] {key}"))
+        .collect();
+    assert_eq!(
+        examples,
+        [
+            "[sflow] agents",
+            "[mark] exclude",
+            "[capture] analyzer",
+            "[capture] local",
+            "[capture] exclude",
+            "[drop] local",
+            "[drop] exclude",
+            "[http] socket",
+            "[http] tokens_file",
+        ],
+        "settings that have no default"
+    );
 }
 
 #[test]

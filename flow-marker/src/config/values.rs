@@ -8,7 +8,7 @@ use ipnet::IpNet;
 use reqwest::Url;
 use serde::de::{Error, Visitor};
 use serde::{Deserialize, Deserializer};
-use shared::units::{BitRate, Percent, TimeSpan};
+use shared::units::{BitRate, Percent, TimeSpan, UnitError};
 
 /// What the names of our ACLs start with.
 #[derive(Debug, Clone, Deserialize)]
@@ -163,27 +163,37 @@ impl Default for Threshold {
 
 impl<'de> Deserialize<'de> for Threshold {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        let share = text.trim_end().ends_with('%');
-        let read = if share {
-            text.parse().map(Self::Share)
-        } else {
-            text.parse().map(Self::Rate)
-        };
-        read.map_err(|e| {
-            let or = if share { "a rate" } else { "a share" };
-            D::Error::custom(format_args!(
-                "{e}, nor {or} such as {}",
-                if share { "\"100M\"" } else { "\"10%\"" }
-            ))
-        })
+        struct Text;
+        impl Visitor<'_> for Text {
+            type Value = Threshold;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a rate such as \"100M\", or a share such as \"10%\"")
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<Threshold, E> {
+                let read = match text.contains('%') || text.contains("cent") {
+                    true => text
+                        .parse()
+                        .map(Threshold::Share)
+                        .map_err(|error: UnitError| error.or("a rate such as \"100M\"")),
+                    false => text
+                        .parse()
+                        .map(Threshold::Rate)
+                        .map_err(|error: UnitError| error.or("a share such as \"10%\"")),
+                };
+                read.map_err(E::custom)
+            }
+        }
+        deserializer.deserialize_str(Text)
     }
 }
 
 /// How the rate of a flow is estimated.
 ///
 /// What each costs and misses is in `docs/DETECTION.md`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Profile {
     /// TCP sequence numbers: 0.32 s at the threshold. Sees elephants first, and now and then a large mouse.
     Fast,
@@ -196,21 +206,6 @@ pub enum Profile {
     Average,
 }
 
-impl<'de> Deserialize<'de> for Profile {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        match String::deserialize(deserializer)?.as_str() {
-            "average" => Ok(Self::Average),
-            "fast" => Ok(Self::Fast),
-            "balanced" => Ok(Self::Balanced),
-            "strict" => Ok(Self::Strict),
-            other => Err(D::Error::custom(format_args!(
-                "{other:?} is no profile; \"fast\", \"balanced\", \"strict\" and \"average\" are"
-            ))),
-        }
-    }
-}
-
-/// A small number with a limit.
 /// A whole number. TOML has no other kind, so what people read need not name one of ours.
 pub(super) fn whole_number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
     struct Whole;

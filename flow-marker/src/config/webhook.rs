@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use reqwest::Url;
 use serde::{Deserialize, Deserializer};
+use shared::config::FileName;
 use shared::units::TimeSpan;
 use toml::Spanned;
 
@@ -71,8 +72,8 @@ pub(super) struct Table {
     format: Format,
     #[serde(default = "all")]
     events: Spanned<Vec<EventKind>>,
-    token_file: Option<Spanned<PathBuf>>,
-    ca_file: Option<Spanned<PathBuf>>,
+    token_file: Option<Spanned<FileName>>,
+    ca_file: Option<Spanned<FileName>>,
     #[serde(default)]
     timeout: Timeout,
 }
@@ -161,8 +162,8 @@ fn webhook(table: Table) -> Result<Webhook, Mistake> {
         url,
         format: table.format,
         events: table.events.into_inner(),
-        token_file: table.token_file.map(Spanned::into_inner),
-        ca_file: table.ca_file.map(Spanned::into_inner),
+        token_file: table.token_file.map(|file| file.into_inner().0),
+        ca_file: table.ca_file.map(|file| file.into_inner().0),
         timeout: table.timeout.0,
     })
 }

@@ -9,6 +9,7 @@ use serde::Deserialize;
 
 use super::limits::Limits;
 use super::tls::TlsFiles;
+use crate::config::{file, optional_file};
 use crate::units::TimeSpan;
 
 /// Section `[tls]`.
@@ -18,10 +19,13 @@ pub struct TlsSettings {
     /// An address for TLS alone. Without it, `listen` is encrypted; with it, `listen` is not.
     pub listen: Option<SocketAddr>,
     /// The certificate and the intermediate ones, in PEM.
+    #[serde(deserialize_with = "file")]
     pub certificate: PathBuf,
     /// Its key, in PEM.
+    #[serde(deserialize_with = "file")]
     pub key: PathBuf,
     /// Authorities of client certificates, in PEM.
+    #[serde(default, deserialize_with = "optional_file")]
     pub client_ca: Option<PathBuf>,
 }
 
