@@ -449,3 +449,29 @@ fn a_script_written_for_sflow_rt_runs() {
         (&json!([204, 204, 204]), &json!(404))
     );
 }
+
+#[test]
+fn secrets_may_be_credentials_of_systemd() {
+    let directory = tempfile::tempdir().unwrap();
+    token(directory.path(), "a", &["read"]);
+    let config = directory.path().join("fm.toml");
+    fs::write(&config, "[http]\ntokens_file = \"credential:tokens.toml\"\n").unwrap();
+    let check = |credentials: Option<&Path>| {
+        let mut command = process::command(binaries::binary("flow-marker").unwrap());
+        command.arg("check").arg("--config").arg(&config);
+        command.env_remove("CREDENTIALS_DIRECTORY");
+        if let Some(credentials) = credentials {
+            command.env("CREDENTIALS_DIRECTORY", credentials);
+        }
+        process::run(command).map_err(|error| error.to_string())
+    };
+    check(Some(directory.path())).unwrap();
+    let error = check(None).unwrap_err();
+    let place = format!("{}:2:15: `tokens_file`: ", config.display());
+    assert!(
+        error.contains(&place) && error.contains("LoadCredential=tokens.toml:FILE"),
+        "{error}"
+    );
+    let error = check(Some("/nonexistent".as_ref())).unwrap_err();
+    assert!(error.contains("/nonexistent/tokens.toml"), "{error}");
+}

@@ -318,7 +318,7 @@ fn the_packaged_example_is_right_where_it_is_commented_out() {
         .map(|line| setting(line).unwrap_or_else(|| line.to_owned()))
         .collect();
     let config = parse(&all.join("\n")).unwrap();
-    let (switch, default) = (&config.switches[0], parse("").unwrap());
+    let switch = &config.switches[0];
     assert!(config.switches[1].ca_file.is_some());
     assert!(switch.ports.contains_key(&3) && switch.cleartext_token && switch.token_file.is_some());
     assert_eq!((config.fabrics.len(), config.webhooks.len()), (1, 1));
