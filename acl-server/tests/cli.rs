@@ -1,4 +1,4 @@
-//! The subcommands of the built `acl-server`, and what `acl-server-docs` makes: exit statuses and texts.
+//! The subcommands of the built `acl-server`: exit statuses and texts.
 
 #![expect(clippy::expect_used, reason = "what goes wrong in a helper is a failed test")]
 
@@ -40,13 +40,6 @@ fn acl_server(args: &[&str], directory: &Path, input: &str) -> Output {
         directory,
         input.as_bytes(),
     )
-}
-
-fn docs(args: &[&str]) -> String {
-    let output = run(env!("CARGO_BIN_EXE_acl-server-docs"), args, Path::new("/"), b"");
-    assert!(output.status.success(), "{output:?}");
-    assert!(output.stderr.is_empty(), "{output:?}");
-    text(&output.stdout)
 }
 
 fn text(bytes: &[u8]) -> String {
@@ -211,73 +204,4 @@ fn closed_output_ends_it_without_a_word() {
         "{err}"
     );
     assert!(!err.contains("panicked"), "{err}");
-}
-
-#[test]
-fn completions_are_scripts_that_the_shells_can_read() {
-    for (shell, program) in [("bash", Some("bash")), ("zsh", None), ("fish", None)] {
-        let script = docs(&["completions", shell]);
-        for word in ["check-config", "token", "policy-dir", "tool-timeout"] {
-            assert!(script.contains(word), "{shell}: {word}");
-        }
-        let here = |name: &str| command(name).arg("--version").output().is_ok();
-        let Some(program) = program.or_else(|| here(shell).then_some(shell)) else {
-            eprintln!("{shell} is not installed: its script is looked at, not parsed");
-            continue;
-        };
-        let parsed = run(program, &["-n"], Path::new("/"), script.as_bytes());
-        assert!(parsed.status.success(), "{shell}: {parsed:?}");
-    }
-    let completed = "complete -p acl-server >/dev/null; COMP_WORDS=(acl-server check-); COMP_CWORD=1; \
-                     _acl__server acl-server check- acl-server; printf '%s\\n' \"${COMPREPLY[@]}\"";
-    let script = docs(&["completions", "bash"]) + "\n" + completed;
-    let output = run("bash", &["-s"], Path::new("/"), script.as_bytes());
-    assert_eq!(text(&output.stdout), "check-config\n", "{output:?}");
-}
-
-#[test]
-fn the_manual_pages_are_roff_without_a_warning() {
-    for (args, title) in [
-        (&["man"][..], "acl-server"),
-        (&["man", "check"], "acl-server-check"),
-        (&["man", "check-config"], "acl-server-check-config"),
-        (&["man", "token"], "acl-server-token"),
-    ] {
-        let page = docs(args);
-        let first = page.lines().find(|line| line.starts_with(".TH ")).expect(".TH");
-        assert!(
-            first.starts_with(&format!(".TH {title} 8 \" \" \"acl-server ")),
-            "{first}"
-        );
-        for section in ["NAME", "SYNOPSIS", "DESCRIPTION", "OPTIONS", "EXAMPLES"] {
-            assert!(page.contains(&format!(".SH {section}\n")), "{args:?}: {section}");
-        }
-        let groff = ["-man", "-Tutf8", "-ww", "-z"];
-        if command("groff").arg("--version").output().is_ok() {
-            let rendered = run("groff", &groff, Path::new("/"), page.as_bytes());
-            assert!(
-                rendered.status.success() && rendered.stderr.is_empty(),
-                "{args:?}: {rendered:?}"
-            );
-        }
-    }
-}
-
-#[test]
-fn a_package_gets_everything_in_its_place() {
-    let directory = tempfile::tempdir().expect("a directory");
-    let share = directory.path().display().to_string();
-    assert_eq!(docs(&["all", &share]), "");
-    for path in [
-        "bash-completion/completions/acl-server",
-        "zsh/vendor-completions/_acl-server",
-        "fish/vendor_completions.d/acl-server.fish",
-        "man/man8/acl-server.8",
-        "man/man8/acl-server-check.8",
-        "man/man8/acl-server-check-config.8",
-        "man/man8/acl-server-token.8",
-    ] {
-        let length = fs::metadata(directory.path().join(path)).map_or(0, |file| file.len());
-        assert!(length > 100, "{path}: {length} bytes");
-    }
 }

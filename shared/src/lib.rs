@@ -6,6 +6,9 @@ pub mod client;
 /// Sockets, connections, TLS and credentials of an API that others call.
 #[cfg(feature = "serve")]
 pub mod serve;
+/// Manual pages and shell completions, made from command lines.
+#[cfg(feature = "manual")]
+pub mod manual;
 /// TOML files whose unknown keys are errors that name file, line and key.
 pub mod config;
 /// Where log records go: the journal, JSON lines, or text for people.

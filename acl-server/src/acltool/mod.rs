@@ -31,7 +31,7 @@ mod terminal;
 use std::ffi::OsString;
 use std::io::Write;
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 
 use cli::{Action, Args, Which};
 use compile::{Compiled, compile};
@@ -44,6 +44,11 @@ use source::Defaults;
 use terminal::Terminal;
 
 use crate::rules::{Family, parse_file};
+
+/// The command line, for what is made from it.
+pub fn command() -> clap::Command {
+    Args::command()
+}
 
 /// Runs the tool with these arguments (the first is the program's name) and returns its exit status.
 pub fn run(args: impl IntoIterator<Item = OsString>, out: &mut dyn Write, err: &mut dyn Write) -> u8 {
