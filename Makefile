@@ -1,6 +1,6 @@
 # `make` lists what there is to make.
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint fuzz bench bench-acl bench-engine bench-soak bench-loop bench-udp static lab clean
+.PHONY: help demo test check lint fuzz bench bench-acl bench-engine bench-soak bench-loop bench-udp static deb lab clean
 
 help: ## This list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 17
@@ -44,6 +44,9 @@ bench-udp: ## flow-marker: samples per CPU-second over UDP, beside sfcapd and sf
 
 static: ## Static programs for switches and collectors, with their sizes, in target/static
 	@scripts/static
+
+deb: ## Debian packages of the static programs, in target/deb
+	@scripts/deb $(ARGS)
 
 lab: ## A lab to look around in, until Ctrl-C (as root)
 	@scripts/install-deps
