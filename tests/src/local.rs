@@ -121,10 +121,17 @@ impl Home {
     /// # Errors
     /// The file holds something else.
     pub fn runs(&self) -> Result<Vec<serde_json::Value>> {
-        let text = fs::read_to_string(self.record()).unwrap_or_default();
+        let text = self.recorded();
         text.lines()
             .map(|line| serde_json::from_str(line).with_context(|| line.to_owned()))
             .collect()
+    }
+
+    /// The lines that the recording tool has written to their ends; it may be about to write the next.
+    fn recorded(&self) -> String {
+        let mut text = fs::read_to_string(self.record()).unwrap_or_default();
+        text.truncate(text.rfind('\n').map_or(0, |end| end + 1));
+        text
     }
 
     /// The rule files, by name.
@@ -184,7 +191,7 @@ impl LocalSwitch {
     /// # Errors
     /// The record holds something else.
     pub fn rules(&self) -> Result<Vec<String>> {
-        let record = fs::read_to_string(self.home.record()).unwrap_or_default();
+        let record = self.home.recorded();
         let Some(last) = record.lines().last() else {
             return Ok(Vec::new());
         };
