@@ -267,6 +267,7 @@ mod tests {
             );
             assert!(status.error.is_some());
         }
+        assert_eq!(lists.fetched(at(3601), 1, Ok(Fetched::Same)), Outcome::Same);
         // It is tried again sooner than it would have been, with what was good.
         assert!(lists.next_due().unwrap() < at(3601 + 600));
         assert_eq!(lists.due(at(9000)).unwrap().validators.etag.as_deref(), Some("1"));
