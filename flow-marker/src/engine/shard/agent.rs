@@ -4,23 +4,24 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use super::defined::{AllDefined, Surroundings};
+use super::noted::{count_stop, flow_seen, port_counters};
 use super::sources::{AgentSources, Sources};
 use crate::clock::Time;
-use crate::engine::doctor::{AgentDoctor, CountersSeen, FlowSeen, HeaderSeen, Told};
+use crate::engine::doctor::{AgentDoctor, CountersSeen};
 use crate::engine::elephants::{Beside, Elephants};
 use crate::engine::metric::{Origin, Seen, Store};
 use crate::engine::outlet::Outlet;
 use crate::engine::threshold::Thresholds;
 use crate::flow::language::Needs;
-use crate::flow::{self, AgentId, Direction, Lags, View, direction};
+use crate::flow::{self, AgentId, Lags, View, direction};
 use crate::ingest::loss::{Arrival, Kind, Loss};
 use crate::ingest::places::{Places, Share};
 use crate::inventory::{Member, NotAdmitted};
 use crate::metrics;
-use crate::packet::{Header, Layer, Stop};
+use crate::packet::Header;
 use crate::sflow::{
-    CounterRecord, CounterSample, Datagram, DecodeError, DiscardSample, FlowRecord, FlowSample,
-    GenericInterface, Interface, RawHeader, Sample,
+    CounterRecord, CounterSample, Datagram, DecodeError, DiscardSample, FlowRecord, FlowSample, Interface,
+    RawHeader, Sample,
 };
 
 /// Data sources of one agent whose samples are accounted for, kind by kind: 4,800 ports in two kinds of samples.
@@ -405,84 +406,10 @@ impl Agent {
     }
 }
 
-/// What the doctor wants to know of the counters of a port.
-fn port_counters<'a>(counters: &GenericInterface, name: Option<&'a str>) -> CountersSeen<'a> {
-    let frames = |parts: [u32; 3]| Some(parts.into_iter().fold(0, u32::wrapping_add));
-    CountersSeen {
-        if_index: counters.if_index,
-        speed: Some(counters.speed_bps),
-        is_up: Some(counters.is_up()),
-        frames_in: frames([counters.in_unicast, counters.in_multicast, counters.in_broadcast]),
-        frames_out: frames([
-            counters.out_unicast,
-            counters.out_multicast,
-            counters.out_broadcast,
-        ]),
-        name,
-    }
-}
-
 /// What samples are to be read for at this moment; `None`: nobody looks at them.
 fn needs(now: Time, around: &Around<'_>) -> Option<Needs> {
     if around.seen.is_due(now) {
         return Some(flow::Seen::NEEDS);
     }
     (!around.defined.is_empty()).then(|| around.defined.needs())
-}
-
-/// What the doctor wants to know of a sample.
-fn flow_seen(
-    (sample, direction): (&FlowSample<'_>, Direction),
-    packet: Option<&(RawHeader<'_>, Header)>,
-    recorded: Option<u64>,
-) -> FlowSeen {
-    let header = match packet {
-        None => HeaderSeen::Missing,
-        Some((_, header)) if matches!(header.stop, Stop::Cut(_)) && header.transport.is_none() => {
-            HeaderSeen::CutBeforePorts
-        }
-        Some(_) => HeaderSeen::Whole,
-    };
-    FlowSeen {
-        source: sample.source,
-        sequence: sample.sequence,
-        sampling_rate: sample.sampling_rate,
-        sample_pool: sample.sample_pool,
-        drops: sample.drops,
-        input: sample.input,
-        direction,
-        frame_bytes: packet.map(|(raw, _)| raw.frame_length),
-        header_bytes: packet.map_or(0, |(raw, _)| u32::try_from(raw.header.len()).unwrap_or(u32::MAX)),
-        header,
-        told: packet.map_or(Told::Nothing, |(raw, header)| told(raw, header, recorded)),
-    }
-}
-
-fn told(raw: &RawHeader<'_>, header: &Header, recorded: Option<u64>) -> Told {
-    let Some(tcp) = header
-        .transport
-        .as_ref()
-        .filter(|transport| transport.tcp.is_some())
-    else {
-        return Told::Nothing;
-    };
-    let timestamps = || tcp.tcp_view(raw.header).and_then(|tcp| tcp.timestamps());
-    if recorded.is_some() || timestamps().is_some() {
-        Told::Timed
-    } else {
-        Told::Untimed
-    }
-}
-
-fn count_stop(metrics: &metrics::Agent, stop: Stop) {
-    match stop {
-        Stop::Complete => &metrics.header_complete,
-        Stop::Cut(Layer::Link | Layer::Vlan) => &metrics.header_cut_link,
-        Stop::Cut(Layer::Network | Layer::Extension) => &metrics.header_cut_network,
-        Stop::Cut(Layer::Transport) => &metrics.header_cut_transport,
-        Stop::Unsupported(_) => &metrics.header_unsupported,
-        Stop::Malformed(_) => &metrics.header_malformed,
-        Stop::Fragment => &metrics.header_fragment,
-    }
-    .bump();
 }

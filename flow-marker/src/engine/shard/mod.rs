@@ -3,6 +3,7 @@
 
 mod answers;
 mod agent;
+mod noted;
 mod defined;
 mod sources;
 
