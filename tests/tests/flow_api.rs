@@ -309,7 +309,7 @@ fn posted(listener: &TcpListener) -> Value {
     let (mut request, mut part) = (Vec::new(), [0; 4096]);
     loop {
         let length = stream.read(&mut part).unwrap();
-        request.extend_from_slice(&part[..length]);
+        request.extend(part.iter().take(length));
         let text = String::from_utf8_lossy(&request);
         if let Some((_, body)) = text.split_once("\r\n\r\n")
             && let Ok(body) = serde_json::from_str(body)

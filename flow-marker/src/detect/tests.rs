@@ -1,5 +1,7 @@
 //! In virtual time, with many seeds.
 
+use std::time::Duration;
+
 use super::fired::silence;
 use super::*;
 use crate::flow::{AgentId, FiveTuple};

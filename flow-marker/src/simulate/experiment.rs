@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::agent::Agent;
 use super::collector::Collector;
 use super::contender::{Contender, Method};
-use super::mix::{ELEPHANT, Mix};
+use super::fill::{ELEPHANT, fill};
+use super::mix::Mix;
 use super::port::{CROWD, Port};
 use super::random::Random;
 use super::setup::Setup;
@@ -44,7 +45,7 @@ fn find_one(setup: &Setup, methods: &[Method], share: f64, mut random: Random) -
         port.add_crowd(setup.background * link, (link, setup.frame), 0.0);
     }
     if let Some(mix) = setup.beside {
-        mix.fill(&mut port, setup, &mut random);
+        fill(mix, &mut port, setup, &mut random);
     }
     // Several do not begin together.
     let starts: Vec<f64> = std::iter::once(start)
@@ -123,7 +124,7 @@ pub(super) fn false_marks(setup: &Setup, methods: &[Method], mix: Mix, hours: f6
 /// One run: how many marks each method made.
 fn mark_wrongly(setup: &Setup, methods: &[Method], mix: Mix, mut random: Random) -> Vec<u64> {
     let mut port = Port::new(setup.sending.rate, Random::new(random.next(), 1));
-    mix.fill(&mut port, setup, &mut random);
+    fill(mix, &mut port, setup, &mut random);
     let size = mix.flows();
     let contenders = methods
         .iter()
