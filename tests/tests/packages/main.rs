@@ -8,6 +8,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -60,7 +61,7 @@ const FLOW_MARKER: Package = Package {
     conffile: "/etc/flow-marker/flow-marker.toml",
     modes: &[
         "644 root:root /etc/flow-marker/flow-marker.toml",
-        "750 flow-marker:flow-marker /var/lib/flow-marker",
+        "700 flow-marker:flow-marker /var/lib/flow-marker",
         "755 root:root /usr/bin/flow-marker",
     ],
     units: &["flow-marker.service", "flow-marker.socket"],
@@ -105,6 +106,79 @@ fn lab_packages_are_installed_work_are_upgraded_and_go_without_a_trace() {
     assert!(gone.is_empty(), "{gone:?}");
 }
 
+/// What stands for systemd where it does not run: it writes down what it is asked for, and finds everything enabled.
+const SYSTEMCTL: &str = "#!/bin/sh
+echo \"$*\" >>/var/log/systemctl
+case $* in *is-enabled*) echo enabled ;; esac
+";
+
+/// What systemd was asked to do with services since the last time.
+fn asked(chroot: &Chroot) -> Vec<String> {
+    let log = chroot.read("/var/log/systemctl");
+    fs::write(chroot.path("/var/log/systemctl"), "").unwrap();
+    let acts = log.lines().map(|line| {
+        let words = line.split(' ').filter(|word| !word.starts_with('-'));
+        words.collect::<Vec<_>>().join(" ")
+    });
+    let acts = acts.filter(|act| {
+        ["start ", "stop ", "restart ", "try-restart "]
+            .iter()
+            .any(|verb| act.starts_with(verb))
+    });
+    acts.collect()
+}
+
+#[test]
+fn lab_packages_have_systemd_start_restart_and_stop_the_services() {
+    let directory = tempfile::tempdir().unwrap();
+    let (old, new) = (
+        build(&directory.path().join("old"), "1.0-1"),
+        build(&directory.path().join("new"), "2.0-1"),
+    );
+    let chroot = Chroot::new().unwrap_or_else(|error| panic!("{error:#}"));
+    fs::create_dir_all(chroot.path("/run/systemd/system")).unwrap();
+    // Where dpkg's scripts look for it.
+    let systemctl = chroot.path("/usr/bin/systemctl");
+    fs::write(&systemctl, SYSTEMCTL).unwrap();
+    fs::set_permissions(&systemctl, fs::Permissions::from_mode(0o755)).unwrap();
+
+    let said = install(&chroot, &only(&old, "acl-server", "1.0-1"));
+    assert!(
+        said.contains("acl-server is not started: /usr/cumulus/bin/cl-acltool"),
+        "{said}"
+    );
+    assert_eq!(asked(&chroot), [""; 0], "there is no tool that it could run");
+    chroot.run(&[
+        "cp",
+        "/usr/share/doc/acl-server/examples/linux.toml",
+        ACL_SERVER.conffile,
+    ]);
+    let said = install(&chroot, &only(&new, "acl-server", "2.0-1"));
+    assert!(!said.contains("not started"), "{said}");
+    let acts = ["restart acl-server.service", "try-restart acl-server@*.service"];
+    assert_eq!(asked(&chroot), acts);
+    chroot.run(&["apt-get", "purge", "-y", "acl-server"]);
+    let acts = [
+        "stop acl-server.socket acl-server.service",
+        "stop acl-server@*.service",
+    ];
+    assert_eq!(asked(&chroot), acts);
+
+    // A switch: what stands for its tool is there from the beginning.
+    fs::create_dir_all(chroot.path("/usr/cumulus/bin")).unwrap();
+    chroot.run(&["cp", "/bin/true", "/usr/cumulus/bin/cl-acltool"]);
+    let said = install(&chroot, &only(&old, "acl-server", "1.0-1"));
+    assert!(!said.contains("not started"), "{said}");
+    assert_eq!(asked(&chroot), ["start acl-server.service"]);
+
+    install(&chroot, &only(&old, "flow-marker", "1.0-1"));
+    assert_eq!(asked(&chroot), ["start flow-marker.service"]);
+    install(&chroot, &only(&new, "flow-marker", "2.0-1"));
+    assert_eq!(asked(&chroot), ["restart flow-marker.service"]);
+    chroot.run(&["apt-get", "remove", "-y", "flow-marker"]);
+    assert_eq!(asked(&chroot), ["stop flow-marker.socket flow-marker.service"]);
+}
+
 /// Builds both packages of the programs of this build, and returns where they are.
 fn build(output: &Path, version: &str) -> PathBuf {
     for program in ["acl-server-docs", "flow-marker-docs"] {
@@ -113,6 +187,8 @@ fn build(output: &Path, version: &str) -> PathBuf {
     let mut deb = process::command(Path::new(env!("CARGO_MANIFEST_DIR")).join("../scripts/deb"));
     deb.arg("--from").arg(binaries::directory().unwrap());
     deb.args(["--version", version, "--output"]).arg(output);
+    // Also where there is no commit whose time it could be.
+    deb.env("SOURCE_DATE_EPOCH", "1700000000");
     process::run(deb).unwrap_or_else(|error| panic!("{error:#}"));
     output.to_owned()
 }
