@@ -134,7 +134,7 @@ fn a_port_that_does_not_trust_the_mark_is_found_whenever_it_begins_to() {
 }
 
 #[test]
-fn a_mark_that_one_packet_in_two_has_is_hardly_ever_called_none() {
+fn a_mark_that_four_packets_in_five_have_is_hardly_ever_called_none() {
     let mut random = 12345_u64;
     let mut scene = Scene::new();
     let mut wrong = 0;
