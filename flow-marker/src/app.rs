@@ -92,7 +92,7 @@ pub async fn run(config: Config, sockets: Sockets, shutdown: Shutdown, reload: R
     let roster = Arc::new(Roster::new(&config, &metrics));
     let first_id = clock.unix_ns(clock.now()) / 1_000_000_000;
     let journal = Arc::new(Journal::new(first_id, config.mark.max_rules));
-    let switches = Arc::new(Switches::new(Arc::clone(&roster), &config, journal));
+    let switches = Arc::new(Switches::new(Arc::clone(&roster), &config, Arc::clone(&journal)));
     let state = State::open(&config);
     let overrides = Overrides::new(switches::modes(&config));
     let (pause, overrides) = (Arc::<Pause>::default(), Arc::new(overrides));
@@ -150,7 +150,7 @@ pub async fn run(config: Config, sockets: Sockets, shutdown: Shutdown, reload: R
         (elephants, lookout)
     });
     tokio::spawn(logs.run());
-    let webhooks = webhook::start(&config, &engine, &metrics, clock, first_id)?;
+    let webhooks = webhook::start(&config, (&engine, &journal), &metrics, clock, first_id)?;
     drop(events);
     let seats = seats.into_iter().zip(metrics.threads().iter().map(Arc::clone));
     let inventory = config.switches.iter().map(|switch| switch.agent);

@@ -347,7 +347,7 @@ fn a_script_written_for_sflow_rt_runs() {
         directory.path(),
         &format!(
             "[[switch]]\nagent = \"{agent}\"\nacl = \"http://192.0.2.1\"\n\
-             [[webhook]]\nname = \"a\"\nurl = \"http://{hook}/\"\nformat = \"json\"\n"
+             [[webhook]]\nname = \"a\"\nurl = \"http://{hook}/\"\nformat = \"json\"\nevents = [\"threshold\"]\n"
         ),
     );
     let playing = play(traffic(agent), [127, 0, 0, 1].into(), marker.sflow).unwrap();

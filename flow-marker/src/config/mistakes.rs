@@ -92,10 +92,6 @@ fn every_mistake_is_explained_with_its_place_and_what_was_probably_meant() {
             "1:1: there may be several of it: write [[switch]], in two pairs of brackets",
         ),
         (
-            "[[mark]]\nmode = \"act\"\n".to_owned(),
-            "1:1: there is only one of it: write [mark], in one pair of brackets",
-        ),
-        (
             "mark = \"act\"\n".to_owned(),
             "1:8: `mark`: \"act\" is no section; write [mark] on a line of its own, and what belongs to it below",
         ),
@@ -109,7 +105,7 @@ fn every_mistake_is_explained_with_its_place_and_what_was_probably_meant() {
         ),
         (
             "[mark]\nudp = true\nudp = false\n".to_owned(),
-            "3:1: duplicate key",
+            "3:1: `udp`: duplicate key",
         ),
     ] {
         let error = Config::parse(Path::new("fm.toml"), &text)

@@ -433,6 +433,7 @@ fn the_packaged_example_shows_every_default() {
     assert_eq!(
         examples,
         [
+            "[] state_dir",
             "[sflow] agents",
             "[mark] exclude",
             "[capture] analyzer",

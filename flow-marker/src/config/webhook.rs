@@ -41,23 +41,63 @@ pub enum Format {
     Json,
 }
 
-/// What can happen.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum EventKind {
-    /// A metric has passed a threshold, as in `/events/json`.
-    Threshold,
-}
+/// What can happen, by its word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EventKind(&'static str);
 
 impl EventKind {
-    /// All kinds.
-    pub const ALL: [Self; 1] = [Self::Threshold];
+    /// A metric has passed a threshold, as in `/events/json`.
+    pub const THRESHOLD: Self = Self("threshold");
+
+    /// All words: that one, and those of the decisions in `/decisions/json`.
+    pub const WORDS: &[&str] = &[
+        "threshold",
+        "wanted",
+        "would_have",
+        "prolonged",
+        "guarded",
+        "installed",
+        "refused",
+        "no_room",
+        "over_budget",
+        "displaced",
+        "hold_doubled",
+        "released",
+        "removed",
+        "vacated",
+        "dismissed",
+        "orphan_adopted",
+        "orphan_removed",
+        "mark_arrives",
+        "no_effect",
+        "changed_by_hand",
+        "pause_begun",
+        "pause_ended",
+        "mode_changed",
+        "list_loaded",
+        "list_failed",
+        "unreachable",
+        "reachable",
+    ];
+
+    /// The kind with this word.
+    pub fn of(word: &str) -> Option<Self> {
+        Self::WORDS
+            .iter()
+            .find(|known| **known == word)
+            .map(|known| Self(known))
+    }
 
     /// Its word in settings and events.
     pub const fn word(self) -> &'static str {
-        match self {
-            Self::Threshold => "threshold",
-        }
+        self.0
+    }
+}
+
+impl<'de> Deserialize<'de> for EventKind {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let word = String::deserialize(deserializer)?;
+        Self::of(&word).ok_or_else(|| serde::de::Error::unknown_variant(&word, Self::WORDS))
     }
 }
 
@@ -70,16 +110,11 @@ pub(super) struct Table {
     name: Spanned<String>,
     url: Spanned<String>,
     format: Format,
-    #[serde(default = "all")]
     events: Spanned<Vec<EventKind>>,
     token_file: Option<Spanned<FileName>>,
     ca_file: Option<Spanned<FileName>>,
     #[serde(default)]
     timeout: Timeout,
-}
-
-fn all() -> Spanned<Vec<EventKind>> {
-    Spanned::new(0..0, EventKind::ALL.to_vec())
 }
 
 /// For one request.
@@ -182,7 +217,12 @@ mod tests {
     use super::*;
 
     fn parse(keys: &str) -> Result<Webhook, String> {
-        let text = format!("[[webhook]]\nname = \"ops\"\n{keys}\n");
+        let events = if keys.contains("events") {
+            ""
+        } else {
+            "events = [\"threshold\"]"
+        };
+        let text = format!("[[webhook]]\nname = \"ops\"\n{keys}\n{events}\n");
         let mut config = Config::parse(Path::new("t"), &text).map_err(|error| error.to_string())?;
         Ok(config.webhooks.remove(0))
     }
@@ -192,7 +232,7 @@ mod tests {
         let webhook = parse("url = \"https://hooks.example/T0/s3cret\"\nformat = \"json\"").unwrap();
         assert_eq!(
             (webhook.format, &webhook.events[..], webhook.timeout),
-            (Format::Json, &EventKind::ALL[..], Duration::from_secs(10))
+            (Format::Json, &[EventKind::THRESHOLD][..], Duration::from_secs(10))
         );
         let webhook = parse(
             "url = \"https://alerts.example/api/v2/alerts\"\nformat = \"alertmanager\"\nevents = [\"threshold\"]\n\
@@ -235,8 +275,13 @@ mod tests {
                 "t:5:11: `timeout`: 2m is not 100ms to 1m",
             ),
             (
-                "url = \"http://a/\"\nformat = \"json\"\n[[webhook]]\nname = \"ops\"\nurl = \"http://a/\"\nformat = \"json\"",
-                "t:6:8: `name`: two webhooks",
+                "url = \"http://a/\"\nformat = \"json\"\nevents = [\"threshold\"]\n[[webhook]]\nname = \"ops\"\n\
+                 url = \"http://a/\"\nformat = \"json\"\nevents = [\"no_room\"]",
+                "t:7:8: `name`: two webhooks",
+            ),
+            (
+                "url = \"http://a/\"\nformat = \"json\"\nevents = [\"unreachabel\"]",
+                "t:5:10: `events`: \"unreachabel\" is none of \"threshold\", \"wanted\", ",
             ),
         ] {
             let error = parse(keys).unwrap_err();

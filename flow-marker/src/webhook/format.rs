@@ -37,6 +37,7 @@ fn alert(id: &str, event: &Event) -> Value {
         ("alertname", alert_name(event.kind.word())),
         ("source", "flow-marker".to_owned()),
         ("id", id.to_owned()),
+        ("severity", severity(event).to_owned()),
     ]
     .into_iter()
     .chain(event.labels.iter().cloned())
@@ -58,6 +59,10 @@ fn alert(id: &str, event: &Event) -> Value {
     })
 }
 
+const fn severity(event: &Event) -> &'static str {
+    if event.is_grave { "warning" } else { "info" }
+}
+
 /// `FlowMarkerThreshold` of `threshold`.
 fn alert_name(word: &str) -> String {
     let mut name = "FlowMarker".to_owned();
@@ -73,6 +78,7 @@ fn plain(event: &Event) -> Value {
     let mut object = Map::new();
     object.insert("eventID".to_owned(), event.id.into());
     object.insert("kind".to_owned(), event.kind.word().into());
+    object.insert("severity".to_owned(), severity(event).into());
     object.insert("timestamp".to_owned(), event.at_ms.into());
     object.insert("time".to_owned(), time(event.at_ms).into());
     object.insert("summary".to_owned(), event.summary.as_str().into());

@@ -1,9 +1,9 @@
 //! Tells others what happens, by HTTP: Alertmanager, or whoever takes JSON.
 //!
-//! Events are read from the engine's log, which waits for nobody, into a bounded queue for each webhook; when that is
+//! Events are read from the logs of the engine and of decisions, which wait for nobody, into a bounded queue for each webhook; when that is
 //! full, the oldest go and are counted. One request at a time tells the oldest of the queue, in order. What fails is tried
 //! again with growing delays until it succeeds, so that a server may hear of an event twice (it has taken it, and its
-//! answer was lost), each time with the same id. What a server refuses because of its content is counted and left.
+//! answer was lost), each time with the same kind and id. What a server refuses because of its content is counted and left.
 
 mod event;
 mod format;
@@ -16,13 +16,15 @@ use anyhow::Context as _;
 use reqwest::header::CONTENT_TYPE;
 use shared::backoff::Backoff;
 use shared::client::{ClientConfig, Token, http_client, why};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 
 use crate::clock::Clock;
 use crate::config::{Config, Webhook};
+use crate::control::journal::{Journal, Question, Record};
 use crate::engine::Engine;
-use crate::engine::event::Query;
+use crate::engine::event::{Answer, Query};
+use crate::engine::threshold::Fired;
 use crate::metrics::{Metrics, Process};
 use event::Event;
 use queue::Queue;
@@ -175,54 +177,98 @@ impl Hook {
     }
 }
 
-/// Reads the engine's log into the queues until the engine ends; the first event that is told is the one after `seen`.
-async fn read(engine: Engine, hooks: Vec<Arc<Hook>>, clock: Clock, mut seen: u64) {
-    let mut changed = engine.events_changed();
-    loop {
-        let query = Query {
-            name: None,
-            after: Some(i64::try_from(seen).unwrap_or(i64::MAX)),
-            max: Some(READ),
-        };
-        let answer = engine.events(&query);
-        for hook in &hooks {
-            hook.counts().webhook_dropped.add(answer.missed);
+/// Events of a log that follow the id that was seen last, the oldest first, and what has fallen out of it in between.
+struct Following {
+    events: Vec<Event>,
+    missed: u64,
+    newest: Option<u64>,
+}
+
+impl Following {
+    fn new<T>(answer: &Answer<T>, event: impl Fn(u64, &T) -> Option<Event>) -> Self {
+        let entries = answer.entries.iter().rev();
+        Self {
+            events: entries.filter_map(|(id, entry)| event(*id, entry)).collect(),
+            missed: answer.missed,
+            newest: answer.entries.first().map(|(id, _)| *id),
         }
-        let Some(newest) = answer.entries.first().map(|(id, _)| *id) else {
-            if changed.changed().await.is_err() {
-                return;
-            }
-            continue;
-        };
-        for (id, fired) in answer.entries.into_iter().rev() {
-            let event = Arc::new(Event::fired(&clock, id, &fired));
-            hooks.iter().for_each(|hook| hook.offer(&event));
-        }
-        seen = newest;
     }
 }
 
-/// Starts to tell what happens from now on; ends when the result is dropped. `first_event` is the id of the first event.
+/// Reads a log into the queues, from what follows `seen`, until the log ends.
+async fn read(
+    hooks: Arc<[Arc<Hook>]>,
+    mut changed: watch::Receiver<u64>,
+    mut seen: u64,
+    log: impl Fn(i64) -> Following,
+) {
+    loop {
+        let following = log(i64::try_from(seen).unwrap_or(i64::MAX));
+        for hook in &*hooks {
+            hook.counts().webhook_dropped.add(following.missed);
+        }
+        for event in following.events.into_iter().map(Arc::new) {
+            hooks.iter().for_each(|hook| hook.offer(&event));
+        }
+        match following.newest {
+            Some(newest) => seen = newest,
+            None if changed.changed().await.is_err() => return,
+            None => {}
+        }
+    }
+}
+
+/// Passed thresholds.
+fn thresholds(engine: &Engine, clock: &Clock, after: i64) -> Following {
+    let query = Query {
+        name: None,
+        after: Some(after),
+        max: Some(READ),
+    };
+    let event = |id, fired: &Fired| Some(Event::fired(clock, id, fired));
+    Following::new(&engine.events(&query), event)
+}
+
+/// Decisions.
+fn decisions(journal: &Journal, clock: &Clock, after: i64) -> Following {
+    let question = Question {
+        after: Some(after),
+        max: READ,
+        ..Question::default()
+    };
+    let event = |id, record: &Record| Event::decided(clock, id, record);
+    Following::new(&journal.ask(&question), event)
+}
+
+/// Starts to tell what happens from now on; ends when the result is dropped. `first` is the id of the first event and of the
+/// first decision.
 ///
 /// # Errors
 /// A token or certificates cannot be used.
 pub fn start(
     config: &Config,
-    engine: &Engine,
+    (engine, journal): (&Engine, &Arc<Journal>),
     metrics: &Arc<Metrics>,
     clock: Clock,
-    first_event: u64,
+    first: u64,
 ) -> anyhow::Result<JoinSet<()>> {
     let mut tasks = JoinSet::new();
     let mut hooks = Vec::with_capacity(config.webhooks.len());
     for webhook in &config.webhooks {
         hooks.push(Arc::new(Hook::new(webhook, &config.id, Arc::clone(metrics))?));
     }
-    for (hook, seed) in hooks.iter().map(Arc::clone).zip(first_event..) {
+    let hooks: Arc<[_]> = hooks.into();
+    for (hook, seed) in hooks.iter().map(Arc::clone).zip(first..) {
         tasks.spawn(async move { hook.deliver(RETRY, seed).await });
     }
     if !hooks.is_empty() {
-        tasks.spawn(read(engine.clone(), hooks, clock, first_event.saturating_sub(1)));
+        let (engine, journal) = (engine.clone(), Arc::clone(journal));
+        let seen = first.saturating_sub(1);
+        let (fired, decided) = (engine.events_changed(), journal.changed());
+        let log = move |after| thresholds(&engine, &clock, after);
+        tasks.spawn(read(Arc::clone(&hooks), fired, seen, log));
+        let log = move |after| decisions(&journal, &clock, after);
+        tasks.spawn(read(hooks, decided, seen, log));
     }
     Ok(tasks)
 }

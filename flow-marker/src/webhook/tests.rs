@@ -14,6 +14,9 @@ use tokio::net::TcpListener;
 
 use super::*;
 use crate::clock::Time;
+use crate::config::EventKind;
+use crate::control::desired::{About, Decision, What};
+use crate::control::journal::Place;
 use crate::engine::metric::SourceName;
 use crate::engine::threshold::Fired;
 
@@ -38,7 +41,9 @@ pub(super) fn event(id: u64) -> Arc<Event> {
 }
 
 fn hook(url: &str, format: &str, more: &str) -> Arc<Hook> {
-    let text = format!("[[webhook]]\nname = \"a\"\nurl = \"{url}\"\nformat = \"{format}\"\n{more}\n");
+    let text = format!(
+        "[[webhook]]\nname = \"a\"\nurl = \"{url}\"\nformat = \"{format}\"\nevents = [\"threshold\", \"no_room\"]\n{more}\n"
+    );
     let config = Config::parse(Path::new("t"), &text).unwrap();
     let metrics = Arc::new(Metrics::new(0));
     Arc::new(Hook::new(&config.webhooks[0], "fm", metrics).unwrap())
@@ -196,8 +201,8 @@ async fn alertmanager_is_told_as_its_api_says() {
         body[0],
         json!({
             "labels": {
-                "alertname": "FlowMarkerThreshold", "source": "flow-marker", "id": "fm", "threshold": "elephant",
-                "metric": "pair", "agent": "10.0.0.1", "data_source": "4", "flow": "a,b"
+                "alertname": "FlowMarkerThreshold", "source": "flow-marker", "id": "fm", "severity": "warning",
+                "threshold": "elephant", "metric": "pair", "agent": "10.0.0.1", "data_source": "4", "flow": "a,b"
             },
             "annotations": {
                 "summary": "pair is 150000.5, elephant is 125000: a,b at 4 of 10.0.0.1",
@@ -233,7 +238,7 @@ async fn plain_json_says_everything() {
     assert_eq!(
         body,
         json!({"source": "flow-marker", "id": "fm", "events": [{
-            "eventID": 7, "kind": "threshold", "threshold": "elephant", "metric": "pair", "agent": "10.0.0.1",
+            "eventID": 7, "kind": "threshold", "severity": "warning", "threshold": "elephant", "metric": "pair", "agent": "10.0.0.1",
             "data_source": "4", "flow": "10.0.0.1,10.0.0.2", "value": 150_000.5, "limit": 125_000.0,
             "summary": "pair is 150000.5, elephant is 125000: 10.0.0.1,10.0.0.2 at 4 of 10.0.0.1"
         }]})
@@ -242,8 +247,7 @@ async fn plain_json_says_everything() {
 
 #[test]
 fn a_token_that_cannot_be_read_is_told_with_its_webhook() {
-    let text =
-        "[[webhook]]\nname = \"a\"\nurl = \"https://h/\"\nformat = \"json\"\ntoken_file = \"/nonexistent\"\n";
+    let text = "[[webhook]]\nname = \"a\"\nurl = \"https://h/\"\nformat = \"json\"\nevents = [\"threshold\"]\ntoken_file = \"/nonexistent\"\n";
     let config = Config::parse(Path::new("t"), text).unwrap();
     let error = Hook::new(&config.webhooks[0], "fm", Arc::new(Metrics::new(0))).unwrap_err();
     let error = format!("{error:#}");
@@ -251,4 +255,51 @@ fn a_token_that_cannot_be_read_is_told_with_its_webhook() {
         error.starts_with("webhook \"a\": `token_file` /nonexistent: "),
         "{error}"
     );
+}
+
+#[test]
+fn every_decision_has_a_word_in_the_settings() {
+    let words = What::ALL.iter().map(|what| what.word());
+    let words: Vec<_> = ["threshold"].into_iter().chain(words).collect();
+    assert_eq!(EventKind::WORDS, words);
+}
+
+#[tokio::test]
+async fn decisions_are_told_as_they_are_made() {
+    let (listener, address) = bind("127.0.0.1:0").await;
+    let hook = hook(&format!("http://{address}/hook"), "json", "");
+    let server = serve(listener, &[]).await;
+    let delivering = Arc::clone(&hook);
+    let delivering = tokio::spawn(async move { delivering.deliver(SOON, 1).await });
+    let (journal, clock) = (Arc::new(Journal::new(100, 64)), Clock::start());
+    let (known, changed) = (Arc::clone(&journal), journal.changed());
+    let log = move |after| decisions(&known, &clock, after);
+    let reading = tokio::spawn(read(Arc::from([Arc::clone(&hook)]), changed, 99, log));
+    let place = Place {
+        index: 0,
+        agent: [10, 0, 0, 1].into(),
+    };
+    let decision =
+        |what| Decision::new(Time::START, what, About::Switch).because("full", "the table is full");
+    // Of these only one is asked for.
+    journal.record(Some(place), [decision(What::Reachable), decision(What::NoRoom)]);
+    until(|| hook.metrics.process.webhook_delivered.get() == 1).await;
+    journal.record(Some(place), [decision(What::NoRoom)]);
+    until(|| hook.metrics.process.webhook_delivered.get() == 2).await;
+    assert_eq!(ids(&server), [101, 102]);
+    let accepted = server.accepted.lock().unwrap();
+    let mut told = accepted[0].1["events"][0].clone();
+    told.as_object_mut()
+        .unwrap()
+        .retain(|key, _| !key.starts_with("time"));
+    assert_eq!(
+        told,
+        json!({
+            "eventID": 101, "kind": "no_room", "severity": "warning", "switch": "10.0.0.1", "control": "", "controller": "",
+            "subject": "", "reason": "full", "why": "the table is full", "who": "controller",
+            "summary": "switch has no room for the control; tried again in a minute: 10.0.0.1: the table is full"
+        })
+    );
+    reading.abort();
+    delivering.abort();
 }

@@ -113,9 +113,6 @@ fn unfit(found: &str, expected: &str, place: Place<'_>) -> String {
             format!("there may be several of it: write [[{name}]], in two pairs of brackets")
         }
         (_, "a sequence") => format!("{what} is no list; write [{what}]"),
-        (_, expected) if expected.starts_with("struct ") && found == "sequence" => {
-            format!("there is only one of it: write [{name}], in one pair of brackets")
-        }
         (_, expected) if expected.starts_with("struct ") => {
             format!("{what} is no section; write [{name}] on a line of its own, and what belongs to it below")
         }
