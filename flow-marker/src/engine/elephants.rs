@@ -172,21 +172,23 @@ impl Elephants {
     }
 
     /// Takes a flow sample of a switch and the header in it. Every one ends in exactly one of the `flow_…` counters; those
-    /// that count wait for [`Self::flush`]. `true` when it is time for that.
+    /// that count wait for [`Self::flush`]. `true` when it is time for that. `factor`: by how much more the sample stands for
+    /// than its sampling rate says.
     #[inline]
     pub(super) fn stage(
         &mut self,
         now: Time,
         agent: AgentId,
         metrics: &metrics::Agent,
-        sample: (&FlowSample<'_>, Direction),
+        (sample, direction, factor): (&FlowSample<'_>, Direction, f64),
         (packet, beside): (Option<&(RawHeader<'_>, Header)>, Beside),
     ) -> bool {
-        let state = self.agents.get_mut(agent.index());
-        let factor = state.map_or(1.0, |state| state.sampled(now, sample.0, beside.recorded));
-        let seen = self.observation(agent, metrics, sample, packet);
+        if let Some(state) = self.agents.get_mut(agent.index()) {
+            state.holding.observe(now, beside.recorded);
+        }
+        let seen = self.observation(agent, metrics, (sample, direction), packet);
         if self.lookout.is_some() {
-            self.look(now, agent, (sample.0, factor), (packet, beside), seen.as_ref());
+            self.look(now, agent, (sample, factor), (packet, beside), seen.as_ref());
         }
         if let Some(mut seen) = seen {
             seen.weight = scaled(seen.weight, factor);
@@ -419,7 +421,7 @@ fn notice(inventory: &Inventory, agents: &[AgentState], event: &Event) -> Notice
             .switch(agent)
             .and_then(|switch| switch.port(elephant.port));
         notice.port_name = port.and_then(|port| port.name.clone());
-        notice.hold = agents.get(agent.index()).and_then(AgentState::hold);
+        notice.hold = agents.get(agent.index()).and_then(|state| state.holding.hold());
     }
     notice
 }

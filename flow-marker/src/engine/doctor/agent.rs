@@ -87,27 +87,30 @@ impl AgentDoctor {
         }
     }
 
-    /// Takes a flow sample.
-    pub fn observe_flow(&mut self, seen: &FlowSeen, now: Time) {
+    /// Takes a flow sample, and returns by how much more it stands for than its sampling rate says. Every sample of the agent
+    /// counts, whether it is looked at or not: pools and numbers are those of the data source.
+    pub fn observe_flow(&mut self, seen: &FlowSeen, now: Time) -> f64 {
         self.first.get_or_insert(now);
         self.flow_samples += 1;
         let Some(sampler) = self.samplers.entry(seen.source, &mut self.share) else {
             self.refused += 1;
-            return;
+            return 1.0;
         };
         let changed = sampler.observe(seen, now);
+        let factor = sampler.factor(seen, now);
         // A sample belongs to the port that samples; where that is no interface, to the port that the packet came in by.
         let Some(if_index) = seen.source.if_index().or_else(|| seen.input.if_index()) else {
-            return;
+            return factor;
         };
         let Some(port) = self.ports.entry(if_index, &mut self.share) else {
             self.refused += 1;
-            return;
+            return factor;
         };
         if changed {
             port.restart();
         }
         port.sampled(matches!(seen.direction, Direction::Ingress(_)));
+        factor
     }
 
     /// Takes what a counter sample says of a port.

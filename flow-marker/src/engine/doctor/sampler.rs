@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::clock::Time;
+use crate::detect::Effective;
 use crate::flow::Direction;
 use crate::sflow::{DataSource, Interface};
 
@@ -112,6 +113,8 @@ pub(super) struct Sampler {
     /// The rate before it changed, and when that was.
     pub(super) changed: Option<(u32, Time)>,
     pub(super) changes: u64,
+    /// What its samples stand for.
+    effective: Effective,
 }
 
 /// A span is judged after a minute and 50 samples, which are enough for 28 % of accuracy (196·√(1/50)).
@@ -119,6 +122,12 @@ const LONG: Duration = Duration::from_secs(60);
 const MANY: u64 = 50;
 
 impl Sampler {
+    /// By how much more a sample, which is the newest, stands for than its sampling rate says.
+    pub(super) fn factor(&mut self, seen: &FlowSeen, now: Time) -> f64 {
+        self.effective
+            .observe(now, seen.sequence, seen.sampling_rate, seen.sample_pool)
+    }
+
     /// Takes a sample; true when the sampling rate has changed.
     pub(super) fn observe(&mut self, seen: &FlowSeen, now: Time) -> bool {
         let changed = seen.sampling_rate != self.rate && self.now.since.is_some();

@@ -231,14 +231,12 @@ impl Agent {
         let found = self.records(sample.records(), view.as_mut().zip(needs));
         let damaged = found.damaged;
         let packet = found.raw.map(|raw| (raw, self.header(&raw)));
-        self.doctor.observe_flow(
-            &flow_seen((sample, place), packet.as_ref(), found.beside.recorded),
-            now,
-        );
+        let seen = flow_seen((sample, place), packet.as_ref(), found.beside.recorded);
+        let factor = self.doctor.observe_flow(&seen, now);
         if let Some(id) = self.id {
             let elephants = &mut *around.elephants;
             let packet = (packet.as_ref(), found.beside);
-            if elephants.stage(now, id, &self.counts, (sample, place), packet) {
+            if elephants.stage(now, id, &self.counts, (sample, place, factor), packet) {
                 let outlet = &mut *around.outlet;
                 elephants.flush(now, &mut |notice| outlet.elephant(notice));
             }
