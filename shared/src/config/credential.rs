@@ -66,10 +66,10 @@ pub fn file<'de, D: Deserializer<'de>>(deserializer: D) -> Result<PathBuf, D::Er
     FileName::deserialize(deserializer).map(|file| file.0)
 }
 
-/// As [`file`], for a setting that may be left out.
+/// As [`file()`], for a setting that may be left out.
 ///
 /// # Errors
-/// As [`file`].
+/// As [`file()`].
 pub fn optional_file<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<PathBuf>, D::Error> {
     file(deserializer).map(Some)
 }
