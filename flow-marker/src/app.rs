@@ -149,6 +149,11 @@ pub async fn run(config: Config, sockets: Sockets, shutdown: Shutdown, reload: R
         );
         (elephants, lookout)
     });
+    for (name, members) in &config.groups {
+        engine
+            .set_group(name, members.clone())
+            .with_context(|| format!("[group.{name}]"))?;
+    }
     tokio::spawn(logs.run());
     let webhooks = webhook::start(&config, (&engine, &journal), &metrics, clock, first_id)?;
     drop(events);

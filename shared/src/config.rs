@@ -5,13 +5,10 @@ mod explain;
 /// Files by their path, or as credentials of systemd.
 mod credential;
 
-use std::fmt;
-use std::marker::PhantomData;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Deserializer};
 
 pub use credential::{FileName, file, optional_file};
 use explain::{Place, explain};
@@ -148,38 +145,6 @@ fn place<'a>(text: &'a str, span: &Range<usize>) -> Place<'a> {
             name.trim_start_matches('[').trim()
         }),
         written: text.get(span.clone()).unwrap_or_default(),
-    }
-}
-
-/// The reason why a key of the contract is refused; see [`Unbuilt`].
-pub trait Reason {
-    /// What does not exist yet, as the end of the sentence "is not built into this version: …".
-    const WHY: &'static str;
-}
-
-/// A key that the contract knows and this version cannot honour: reading one is always an error that says why.
-///
-/// Ignoring it would let a setting that protects something look as if it were in force.
-pub struct Unbuilt<R>(PhantomData<R>);
-
-impl<R> fmt::Debug for Unbuilt<R> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Unbuilt")
-    }
-}
-
-impl<R> Clone for Unbuilt<R> {
-    fn clone(&self) -> Self {
-        Self(PhantomData)
-    }
-}
-
-impl<'de, R: Reason> Deserialize<'de> for Unbuilt<R> {
-    fn deserialize<D: Deserializer<'de>>(_: D) -> Result<Self, D::Error> {
-        Err(serde::de::Error::custom(format_args!(
-            "known, but not built into this version: {}",
-            R::WHY
-        )))
     }
 }
 

@@ -7,7 +7,7 @@ use shared::units::TimeSpan;
 
 use crate::actuator::acl::AclActuator;
 use crate::actuator::{Action, Control, Mark, rule};
-use crate::config::{Config, Edge, Fabric, Interface, Mode, Role, Switch, Threshold};
+use crate::config::{Config, Edge, Fabric, Interface, Mode, Profile, Role, Switch, Threshold};
 use crate::flow::FiveTuple;
 use crate::inventory::Policy;
 use crate::packet::IpProtocol;
@@ -32,7 +32,7 @@ pub(super) fn check(config: &Config, out: &mut dyn Write) -> anyhow::Result<()> 
     if matches!(mark.threshold, Threshold::Share(_)) {
         write!(out, ", at most {}bit/s", mark.threshold_max)?;
     }
-    writeln!(out, "; exponential average over 1 s")?;
+    writeln!(out, "; {}", evidence(mark.profile))?;
     writeln!(
         out,
         "at most {} rules on a switch, named {}_mark_…, each for at least {}; gone {} after the end of flow-marker; changed at most every {} after a burst of three; only flows with DSCP {}{}",
@@ -45,8 +45,7 @@ pub(super) fn check(config: &Config, out: &mut dyn Write) -> anyhow::Result<()> 
         if mark.udp { ", TCP and UDP" } else { ", TCP only" },
     )?;
     if !mark.exclude.is_empty() {
-        let list: Vec<_> = mark.exclude.iter().map(ToString::to_string).collect();
-        writeln!(out, "never from or to {}", list.join(", "))?;
+        writeln!(out, "never from or to {}", mark.exclude)?;
     }
     if !mark.edge_speeds.is_empty() {
         let list: Vec<_> = mark
@@ -84,6 +83,16 @@ pub(super) fn check(config: &Config, out: &mut dyn Write) -> anyhow::Result<()> 
         )?;
     }
     Ok(())
+}
+
+/// What makes an elephant, in words.
+const fn evidence(profile: Profile) -> &'static str {
+    match profile {
+        Profile::Fast => "profile fast: 0.32 s at that rate, by TCP sequence numbers",
+        Profile::Balanced => "profile balanced: 0.72 s at that rate, by TCP sequence numbers",
+        Profile::Strict => "profile strict: 1 s at that rate, by TCP sequence numbers",
+        Profile::Average => "profile average: an exponential average over 1 s",
+    }
 }
 
 /// How many switches are marked on.

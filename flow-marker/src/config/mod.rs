@@ -7,6 +7,7 @@
 pub mod http;
 mod capture;
 mod drops;
+mod exclude;
 mod sflow;
 mod fabric;
 mod switch;
@@ -17,7 +18,6 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use ipnet::IpNet;
 use serde::Deserialize;
 use shared::config::ConfigError;
 use shared::units::{BitRate, TimeSpan};
@@ -25,6 +25,7 @@ use toml::Spanned;
 
 pub use capture::{Blacklist, Capture, Origin};
 pub use drops::Drops;
+pub use exclude::{Exclude, Groups};
 pub use fabric::Fabric;
 use http::Http;
 pub use sflow::Sflow;
@@ -45,6 +46,8 @@ pub struct Config {
     pub switches: Vec<Switch>,
     /// Templates for many switches; the first that allows for an agent decides.
     pub fabrics: Vec<Fabric>,
+    /// Names of address ranges.
+    pub groups: Groups,
     /// How elephants are found and marked.
     pub mark: Mark,
     /// Whose traffic is copied to analyzers.
@@ -94,8 +97,8 @@ pub struct Mark {
     pub udp: bool,
     /// Only flows that carry this DSCP are marked.
     pub only_dscp: Dscp,
-    /// Flows from or to these prefixes are never marked.
-    pub exclude: Vec<IpNet>,
+    /// What is never marked.
+    pub exclude: Exclude,
 }
 
 /// The file as it is written, before the checks that need more than one key.
@@ -121,6 +124,8 @@ struct File {
     drop: drops::Table,
     #[serde(default)]
     webhook: Vec<webhook::Table>,
+    #[serde(default)]
+    group: exclude::GroupTables,
 }
 
 #[derive(Debug, Deserialize)]
@@ -140,7 +145,7 @@ struct MarkTable {
     commit_interval: CommitInterval,
     udp: bool,
     only_dscp: Spanned<Dscp>,
-    exclude: Vec<values::Prefix>,
+    exclude: Vec<Spanned<exclude::Entry>>,
 }
 
 impl Default for MarkTable {
@@ -205,11 +210,13 @@ fn mistake<T>(at: &Spanned<T>, message: impl Into<String>) -> Mistake {
 
 fn check(file: File) -> Result<Config, Mistake> {
     let capture = file.capture.check()?;
+    let groups = exclude::groups(file.group);
     Ok(Config {
         id: file.id.0,
         switches: switch::all(file.switch)?,
         fabrics: file.fabric.check()?,
-        mark: mark(file.mark)?,
+        mark: mark(file.mark, &groups)?,
+        groups,
         drop: file.drop.check(&capture.local)?,
         capture,
         webhooks: webhook::check(file.webhook)?,
@@ -220,7 +227,7 @@ fn check(file: File) -> Result<Config, Mistake> {
     })
 }
 
-fn mark(table: MarkTable) -> Result<Mark, Mistake> {
+fn mark(table: MarkTable, groups: &Groups) -> Result<Mark, Mistake> {
     let (dscp, cos) = (table.dscp.0, table.cos.get_ref().0);
     if dscp.is_none() && cos.is_none() {
         let message = "`cos`: with `dscp = \"off\"` and `cos = \"off\"` a mark would set nothing";
@@ -248,7 +255,7 @@ fn mark(table: MarkTable) -> Result<Mark, Mistake> {
         commit_interval: table.commit_interval.0.0,
         udp: table.udp,
         only_dscp,
-        exclude: table.exclude.into_iter().map(|e| e.0).collect(),
+        exclude: exclude::exclude(table.exclude, groups)?,
     })
 }
 

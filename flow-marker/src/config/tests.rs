@@ -56,7 +56,7 @@ fn the_contracts_example_is_understood() {
         }
     );
     assert_eq!((config.mark.dscp, config.mark.cos), (Dscp::new(12), None));
-    assert_eq!(config.mark.exclude[1].to_string(), "192.0.2.1/32");
+    assert_eq!(config.mark.exclude.to_string(), "10.0.0.0/8, 192.0.2.1/32");
 }
 
 #[test]
@@ -73,13 +73,30 @@ fn thresholds_follow_the_port_and_its_cap() {
 }
 
 #[test]
-fn parts_that_do_not_exist_are_refused_with_the_reason() {
-    let error = error("[mark]\nexclude = [\"group:storage\"]\n");
-    assert!(
-        error.starts_with("/etc/fm.toml:") && error.contains("not built into this version"),
-        "{error}"
+fn what_is_excluded_is_said_by_prefixes_ports_and_groups() {
+    let text = "[group.storage]\nsan = [\"10.8.0.0/16\"]\nbackup = [\"10.9.1.0/24\", \"2001:db8::/32\"]\n\
+                [mark]\nexclude = [\"192.0.2.1\", \"port:22\", \"udp:4789\", \"group:storage:backup\", \"group:storage\"]\n";
+    let config = parse(text).unwrap();
+    assert_eq!(
+        config.mark.exclude.to_string(),
+        "192.0.2.1/32, 10.9.1.0/24, 2001:db8::/32, 10.9.1.0/24, 2001:db8::/32, 10.8.0.0/16, port:22, udp:4789"
     );
-    assert!(error.contains("groups"), "{error}");
+    assert_eq!(config.groups["storage"]["san"], ["10.8.0.0/16".parse().unwrap()]);
+    for (entry, expected) in [
+        ("group:nas", "there is no [group.nas]"),
+        ("group:storage:x", "[group.storage] has no `x`"),
+        ("port:0", "has no port from 1 to 65535"),
+        ("tcp:ssh", "has no port from 1 to 65535"),
+        ("storage", "is neither a prefix such as"),
+    ] {
+        let error = error(&format!(
+            "[group.storage]\nsan = [\"10.8.0.0/16\"]\n[mark]\nexclude = [\"{entry}\"]\n"
+        ));
+        assert!(
+            error.starts_with("/etc/fm.toml:4:12: ") && error.contains(expected),
+            "{error}"
+        );
+    }
 }
 
 #[test]
@@ -418,6 +435,7 @@ fn the_packaged_example_shows_every_default() {
                 "switch",
                 "fabric",
                 "webhook",
+                "group",
                 "capture.blacklist",
                 "http.tls",
                 "http.certificate",

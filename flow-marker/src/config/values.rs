@@ -421,19 +421,24 @@ pub(super) struct Prefix(pub(super) IpNet);
 impl<'de> Deserialize<'de> for Prefix {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
+        Self::parse(&text).map_err(D::Error::custom)
+    }
+}
+
+impl Prefix {
+    /// Reads one; what is wrong with it.
+    pub(super) fn parse(text: &str) -> Result<Self, String> {
         let address = || text.parse().ok().map(|address: IpAddr| IpNet::from(address));
-        let net: IpNet = text.parse().ok().or_else(address).ok_or_else(|| {
-            D::Error::custom(format_args!(
-                "{text:?} is not a prefix such as \"10.0.0.0/8\" or \"2001:db8::/32\" (ports and groups are not built into this version)"
-            ))
-        })?;
+        let net: Option<IpNet> = text.parse().ok().or_else(address);
+        let net = net
+            .ok_or_else(|| format!("{text:?} is not a prefix such as \"10.0.0.0/8\" or \"2001:db8::/32\""))?;
         if net != net.trunc() {
             // One host or its whole network? They differ in what is protected.
-            return Err(D::Error::custom(format_args!(
+            return Err(format!(
                 "{text:?} has an address beyond its length; write \"{}\" or \"{}\"",
                 net.trunc(),
                 net.addr()
-            )));
+            ));
         }
         Ok(Self(net))
     }

@@ -19,7 +19,7 @@ pub enum Guarded {
     Bgp,
     /// BFD (UDP ports 3784, 3785, 4784; RFC 5881 §4, RFC 5883 §5).
     Bfd,
-    /// From or to a prefix of `exclude`.
+    /// From or to a prefix or port of `exclude`.
     Excluded,
 }
 
@@ -32,7 +32,7 @@ impl Guarded {
             Self::Roce => "it is RoCE",
             Self::Bgp => "it is BGP",
             Self::Bfd => "it is BFD",
-            Self::Excluded => "it is from or to a prefix of `exclude`",
+            Self::Excluded => "it is from or to a prefix, port or group of `exclude`",
         }
     }
 
@@ -75,13 +75,16 @@ pub fn guard(config: &Mark, elephant: &Elephant) -> Option<Guarded> {
 /// Why a flow must not be marked whoever wants it; `None` when it may.
 pub(super) fn untouchable(config: &Mark, flow: &FiveTuple) -> Option<Guarded> {
     let port = |ports: &[u16]| ports.contains(&flow.source_port) || ports.contains(&flow.destination_port);
-    let inside = |address| config.exclude.iter().any(|net| net.contains(address));
+    let ends = [
+        (flow.source, flow.source_port),
+        (flow.destination, flow.destination_port),
+    ];
     // Protocols first: they are never marked, while the other reasons depend on configuration.
     match flow.protocol {
         IpProtocol::UDP if port(&[4791]) => Some(Guarded::Roce),
         IpProtocol::UDP if port(&[3784, 3785, 4784]) => Some(Guarded::Bfd),
         IpProtocol::TCP if port(&[179]) => Some(Guarded::Bgp),
-        _ if inside(&flow.source) || inside(&flow.destination) => Some(Guarded::Excluded),
+        protocol if config.exclude.covers(protocol.0, ends) => Some(Guarded::Excluded),
         _ => None,
     }
 }
@@ -148,6 +151,37 @@ mod tests {
             ("", elephant(tcp, 4791, 3784), None),
             (
                 "exclude = [\"10.0.0.0/8\"]",
+                elephant(tcp, 1, 2),
+                Some(Guarded::Excluded),
+            ),
+            (
+                "exclude = [\"port:443\"]",
+                elephant(tcp, 40_000, 443),
+                Some(Guarded::Excluded),
+            ),
+            (
+                "exclude = [\"tcp:443\"]",
+                elephant(tcp, 443, 40_000),
+                Some(Guarded::Excluded),
+            ),
+            ("exclude = [\"udp:443\"]", elephant(tcp, 40_000, 443), None),
+            (
+                "udp = true\nexclude = [\"udp:443\"]",
+                elephant(udp, 40_000, 443),
+                Some(Guarded::Excluded),
+            ),
+            (
+                "exclude = [\"group:storage:san\"]\n[group.storage]\nsan = [\"10.1.0.0/16\"]\nbackup = [\"10.2.0.0/16\"]",
+                elephant(tcp, 1, 2),
+                Some(Guarded::Excluded),
+            ),
+            (
+                "exclude = [\"group:storage:backup\"]\n[group.storage]\nsan = [\"10.1.0.0/16\"]\nbackup = [\"10.2.0.0/16\"]",
+                elephant(tcp, 1, 2),
+                None,
+            ),
+            (
+                "exclude = [\"group:storage\"]\n[group.storage]\nsan = [\"10.1.0.0/16\"]",
                 elephant(tcp, 1, 2),
                 Some(Guarded::Excluded),
             ),

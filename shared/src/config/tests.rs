@@ -1,19 +1,13 @@
+use serde::Deserialize;
+
 use super::*;
 use crate::units::BitRate;
-
-struct Leases;
-impl Reason for Leases {
-    const WHY: &'static str = "leases of ACLs";
-}
 
 #[derive(Debug, Deserialize, Default)]
 #[serde(deny_unknown_fields)]
 struct Inner {
     #[serde(default)]
     threshold: Option<BitRate>,
-    #[expect(dead_code, reason = "only its refusal is tested")]
-    #[serde(default)]
-    ttl: Option<Unbuilt<Leases>>,
 }
 
 #[derive(Debug, Deserialize, Default)]
@@ -55,15 +49,6 @@ fn wrong_values_name_their_key() {
 
 fn error_of_type() -> String {
     error("[mark]\nthreshold = 7\n")
-}
-
-#[test]
-fn unbuilt_keys_say_why() {
-    let error = error("[mark]\nttl = \"60s\"\n");
-    assert!(
-        error.contains(":2:") && error.contains("`ttl`") && error.contains("leases of ACLs"),
-        "{error}"
-    );
 }
 
 #[test]
