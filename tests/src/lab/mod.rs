@@ -8,7 +8,7 @@
 //! The bridge samples what comes in at `phy1` and sends sFlow to the controller. Its internal port is the routed
 //! interface, so iptables sees the traffic enter at `swp1`.
 //!
-//! With [`LabOptions::next_switch`] there is one more switch between the leaf and host b, which bridges, samples what passes
+//! With `LabOptions::next_switch` there is one more switch between the leaf and host b, which bridges, samples what passes
 //! and sends sFlow of its own: `swp2 ── swp11 ▐ next: Open vSwitch bridge ▌ swp12 ── host b`, with `mgmt` 10.0.1.234.
 //!
 //! A lab belongs to its `Lab` value. It is removed when that is dropped, and also when its owner dies in any other

@@ -156,6 +156,15 @@ impl Model {
         }
     }
 
+    /// Whether the daemon has something of its own to do, or is about to: a lease that has run out, a change that nobody has
+    /// confirmed.
+    pub(super) fn has_own_work(&self, now: Instant) -> bool {
+        let soon = now + Duration::from_millis(500);
+        let leases = self.acls.iter().filter_map(|acl| acl.lease);
+        let mut dues = leases.chain(self.unconfirmed.iter().map(|unconfirmed| unconfirmed.due));
+        dues.any(|due| due.earliest <= soon)
+    }
+
     fn duplicate(&self, edits: &Edits) -> bool {
         let wanted = edits
             .iter()
