@@ -248,7 +248,8 @@ impl<A: Actuator> Reconciler<A> {
             }
             Err(error) => {
                 m.renewals_failed.inc();
-                tracing::debug!(switch = %self.switch.config.agent, %error, "leases were not renewed");
+                // A change may hold everything else up for longer than anybody wants to be in the dark.
+                self.failed(&error);
                 agenda.renewed(now, false, false);
             }
         }
