@@ -96,10 +96,7 @@ impl<T: Runner> Engine<T> {
         let retried = state != SyncState::Synced && self.retry_at <= now();
         let lost = self.sync_state() == SyncState::Synced;
         match state {
-            SyncState::Synced => {
-                self.backoff.reset();
-                self.unready = None;
-            }
+            SyncState::Synced => self.backoff.reset(),
             SyncState::Starting | SyncState::Unsynced => {
                 // Failures of others must not put off the next try.
                 if lost || retried {
@@ -115,6 +112,10 @@ impl<T: Runner> Engine<T> {
         let starting = before == SyncState::Starting && state != SyncState::Synced;
         let state = if starting { SyncState::Starting } else { state };
         self.shared.sync.send_replace(state);
+        if state == SyncState::Synced {
+            // Last: whoever is told that it is ready may send a change at once.
+            self.unready = None;
+        }
         if state != before {
             self.shared.events.tell(Event::Sync { state });
         }
