@@ -10,12 +10,11 @@ use std::thread;
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
-use serde_json::Value;
 use tests::agent::{
     Agent, CounterSample, FlowSample, Packet, Playing, PortCounters, Timeline, Traffic, play,
 };
 use tests::local::{Home, LocalAclServer, LocalFlowMarker};
-use tests::{binaries, http, process, wait};
+use tests::{binaries, process, wait};
 
 #[path = "serve/pki.rs"]
 #[expect(dead_code, reason = "there are no clients with certificates here")]
@@ -92,18 +91,6 @@ fn switch(agent: Ipv4Addr, source: Ipv4Addr, to: SocketAddr) -> Playing {
     play(datagrams, source.into(), to).unwrap()
 }
 
-fn metric(marker: &LocalFlowMarker, series: &str) -> u64 {
-    let text = http::get(marker.http, "/metrics").unwrap().text();
-    let value = text
-        .lines()
-        .find_map(|line| line.strip_prefix(&format!("flow_marker_{series} ")));
-    value.unwrap_or("0").parse().unwrap()
-}
-
-fn get(marker: &LocalFlowMarker, path: &str) -> Value {
-    http::get(marker.http, path).unwrap().json().unwrap()
-}
-
 #[test]
 fn a_switch_of_the_template_is_marked_and_nobody_else_is_spoken_to() {
     let directory = tempfile::tempdir().unwrap();
@@ -121,13 +108,12 @@ fn a_switch_of_the_template_is_marked_and_nobody_else_is_spoken_to() {
 
     // In the name of a switch, from an address of the template that is another's.
     let forged = switch(VICTIM, FORGER, marker.sflow);
-    let refused = "not_admitted_total{reason=\"source\"}";
     wait::until("forged datagrams to be counted", PATIENCE, || {
-        (metric(&marker, refused) > 10).then_some(())
+        (marker.metric("not_admitted_total", "reason=\"source\"").unwrap() > 10.0).then_some(())
     })
     .unwrap();
-    assert_eq!(get(&marker, "/switches/json"), serde_json::json!([]));
-    let agents = get(&marker, "/agents/json");
+    assert_eq!(marker.json("/switches/json").unwrap(), serde_json::json!([]));
+    let agents = marker.json("/agents/json").unwrap();
     assert_eq!(
         agents[VICTIM.to_string()]["inventory"],
         "no: source differs",
@@ -144,26 +130,30 @@ fn a_switch_of_the_template_is_marked_and_nobody_else_is_spoken_to() {
         rules.len() == 1 && rules[0].contains("-s 10.1.0.1 -d 10.2.0.1"),
         "{rules:?}"
     );
-    let agents = get(&marker, "/agents/json");
+    let agents = marker.json("/agents/json").unwrap();
     assert_eq!(agents[SWITCH.to_string()]["inventory"], "template", "{agents}");
 
     // Somebody speaks in the name of a switch that is one by now.
-    let before = metric(&marker, "datagrams_rejected_total{reason=\"source\"}");
-    assert_eq!(before, 0);
+    let before = marker
+        .metric("datagrams_rejected_total", "reason=\"source\"")
+        .unwrap();
+    assert_eq!(before, 0.0);
     let another = switch(SWITCH, FORGER, marker.sflow);
     wait::until("forged datagrams to be rejected", PATIENCE, || {
-        let rejected = metric(&marker, "datagrams_rejected_total{reason=\"source\"}");
-        (rejected > 10).then_some(())
+        let rejected = marker
+            .metric("datagrams_rejected_total", "reason=\"source\"")
+            .unwrap();
+        (rejected > 10.0).then_some(())
     })
     .unwrap();
 
     // There is room for one only.
     let late = switch(SURPLUS, SURPLUS, marker.sflow);
     wait::until("the second switch to be refused", PATIENCE, || {
-        (metric(&marker, "not_admitted_total{reason=\"full\"}") > 10).then_some(())
+        (marker.metric("not_admitted_total", "reason=\"full\"").unwrap() > 10.0).then_some(())
     })
     .unwrap();
-    let switches = get(&marker, "/switches/json");
+    let switches = marker.json("/switches/json").unwrap();
     assert_eq!(switches.as_array().unwrap().len(), 1, "{switches}");
     assert_eq!(switches[0]["agent"], SWITCH.to_string(), "{switches}");
 
@@ -245,7 +235,7 @@ fn switches_come_go_and_change_on_sighup_and_a_bad_file_changes_nothing() {
     let withdrawn = || marks(&homes[0]).is_empty().then_some(());
     wait::until("the first switch to be clean", PATIENCE, withdrawn).unwrap();
     let only_the_second = || {
-        let switches = get(&marker, "/switches/json");
+        let switches = marker.json("/switches/json").unwrap();
         let agents: Vec<_> = switches
             .as_array()?
             .iter()

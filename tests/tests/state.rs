@@ -21,10 +21,6 @@ fn config(directory: &Path, acl: SocketAddr) -> String {
     )
 }
 
-fn get(marker: &LocalFlowMarker, path: &str) -> Value {
-    http::get(marker.http, path).unwrap().json().unwrap()
-}
-
 fn change(marker: &LocalFlowMarker, method: &str, path: &str, body: &Value) -> u16 {
     let body = body.to_string();
     http::request(marker.http, method, path, Some(body.as_bytes()))
@@ -61,7 +57,7 @@ fn a_pause_and_what_people_want_survive_a_kill() {
     });
     assert_eq!(change(&marker, "POST", "/controls", &wanted), 201);
     until_there_are(&server, 1);
-    let before = get(&marker, "/controls/json")[0].clone();
+    let before = marker.json("/controls/json").unwrap()[0].clone();
     assert_eq!(before["person"]["reason"], "flood");
     assert_eq!(
         change(
@@ -76,12 +72,12 @@ fn a_pause_and_what_people_want_survive_a_kill() {
         change(&marker, "PUT", "/pause", &json!({"reason": "maintenance"})),
         204
     );
-    let paused = get(&marker, "/pause");
+    let paused = marker.json("/pause").unwrap();
     // At once: the switch may have it still.
     marker.process.crash().unwrap();
 
     let marker = start("second");
-    let again = get(&marker, "/pause");
+    let again = marker.json("/pause").unwrap();
     assert_eq!(
         (
             &again["paused"],
@@ -96,9 +92,9 @@ fn a_pause_and_what_people_want_survive_a_kill() {
             &paused["caller"]
         )
     );
-    let mode = get(&marker, "/modes/json")[0].clone();
+    let mode = marker.json("/modes/json").unwrap()[0].clone();
     assert_eq!((&mode["mode"], &mode["reason"]), (&json!("act"), &json!("trial")));
-    let control = get(&marker, "/controls/json")[0].clone();
+    let control = marker.json("/controls/json").unwrap()[0].clone();
     assert_eq!(
         (&control["name"], &control["state"]),
         (&before["name"], &json!("paused"))
@@ -112,7 +108,9 @@ fn a_pause_and_what_people_want_survive_a_kill() {
     // What was left behind goes, and nothing comes: runs of the tool are looked at to the end of the pause.
     until_there_are(&server, 0);
     wait::until("the switch is clean", PATIENCE, || {
-        get(&marker, "/pause")["withdrawn"].as_bool().filter(|is| *is)
+        marker.json("/pause").unwrap()["withdrawn"]
+            .as_bool()
+            .filter(|is| *is)
     })
     .unwrap();
     let runs = home.runs().unwrap().len();
@@ -123,9 +121,13 @@ fn a_pause_and_what_people_want_survive_a_kill() {
     until_there_are(&server, 1);
     marker.process.crash().unwrap();
     let marker = start("third");
-    assert_eq!(get(&marker, "/pause")["paused"], false, "its end survives, too");
+    assert_eq!(
+        marker.json("/pause").unwrap()["paused"],
+        false,
+        "its end survives, too"
+    );
     wait::until("the control is taken over", PATIENCE, || {
-        let controls = get(&marker, "/controls/json");
+        let controls = marker.json("/controls/json").unwrap();
         (controls[0]["state"] == "installed").then_some(())
     })
     .unwrap();
@@ -140,7 +142,11 @@ fn a_pause_and_what_people_want_survive_a_kill() {
     until_there_are(&server, 0);
     marker.process.crash().unwrap();
     let marker = start("fourth");
-    assert_eq!(get(&marker, "/controls/json"), json!([]), "released is released");
+    assert_eq!(
+        marker.json("/controls/json").unwrap(),
+        json!([]),
+        "released is released"
+    );
 }
 
 #[test]
@@ -176,7 +182,7 @@ fn whenever_it_is_killed_the_last_word_that_was_acknowledged_counts() {
         let said: Vec<(&str, Option<u64>)> =
             writers.into_iter().map(|writer| writer.join().unwrap()).collect();
         let marker = LocalFlowMarker::start(directory.path(), &format!("{name}b"), &config).unwrap();
-        let modes = get(&marker, "/modes/json");
+        let modes = marker.json("/modes/json").unwrap();
         for (kind, last) in said {
             let mode = modes
                 .as_array()
@@ -212,7 +218,7 @@ fn without_a_state_that_can_be_used_it_runs_and_says_so() {
     assert!(marker.process.output().contains("moved aside"));
     assert!(state.join("fm.state.json.bad").exists());
     assert_eq!(change(&marker, "PUT", "/pause", &json!({})), 204);
-    assert_eq!(get(&marker, "/pause")["paused"], true);
+    assert_eq!(marker.json("/pause").unwrap()["paused"], true);
     drop(marker);
 
     // Root may write everywhere but into what is no directory.
@@ -222,5 +228,5 @@ fn without_a_state_that_can_be_used_it_runs_and_says_so() {
     let marker = LocalFlowMarker::start(directory.path(), "nowhere", &config).unwrap();
     assert!(marker.process.output().contains("nothing will be remembered"));
     assert_eq!(change(&marker, "PUT", "/pause", &json!({})), 204);
-    assert_eq!(get(&marker, "/pause")["paused"], true);
+    assert_eq!(marker.json("/pause").unwrap()["paused"], true);
 }

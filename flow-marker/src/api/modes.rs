@@ -13,12 +13,11 @@ use super::auth::Caller;
 use super::body::{self, MAX_BODY};
 use super::error::{ApiError, WrongMember};
 use super::parameters::Path;
-use super::{Api, audit};
+use super::{Api, audit, pause};
 use crate::actuator::Kind;
 use crate::config::Mode;
 use crate::control::desired::{About, Decision, What};
 use crate::control::overrides::Set;
-use crate::control::pause::Said;
 
 /// The mode of a controller.
 #[derive(Debug, Serialize)]
@@ -82,12 +81,7 @@ pub(super) async fn set(
         _ => return Err(WrongMember::new("mode", "observe or act is expected").into()),
     };
     let now = api.clock.now();
-    let said = Said {
-        since: api.clock.unix_ns(now),
-        caller: caller.id(),
-        who: body::text(members, "who")?,
-        reason: body::text(members, "reason")?,
-    };
+    let said = pause::said(&api, &caller, now, members)?;
     let why = said.reason.clone();
     api.overrides.set(&api.switches, now, kind, Set { mode, said });
     decided(&api, &caller, (kind, mode), "set", why.as_deref());

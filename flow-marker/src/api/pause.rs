@@ -7,13 +7,14 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::StatusCode;
 use serde::Serialize;
+use serde_json::{Map, Value};
 
 use super::auth::Caller;
 use super::body::{self, MAX_BODY};
-use super::error::ApiError;
+use super::error::{ApiError, WrongMember};
 use super::{Api, audit};
-use crate::control::desired::Desired;
-use crate::control::desired::{About, Decision, What};
+use crate::clock::Time;
+use crate::control::desired::{About, Decision, Desired, What};
 use crate::control::pause::Said;
 
 /// Whether flow-marker is paused.
@@ -72,12 +73,7 @@ pub(super) async fn begin(
     let json = body::optional(body, MAX_BODY).await?;
     let members = body::members(&json, "a pause", &["who", "reason"])?;
     let now = api.clock.now();
-    let paused = Said {
-        since: api.clock.unix_ns(now),
-        caller: caller.id(),
-        who: body::text(members, "who")?,
-        reason: body::text(members, "reason")?,
-    };
+    let paused = said(&api, &caller, now, members)?;
     let said = [&paused.who, &paused.reason].map(|text| text.as_deref());
     let why = said.into_iter().flatten().collect::<Vec<_>>().join(": ");
     api.pause.begin(&api.switches, now, paused);
@@ -86,6 +82,21 @@ pub(super) async fn begin(
     audit(&caller, "PUT", "pause", "");
     api.keeper.keep().await;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// What a caller says with a pause or a mode: `who` and `reason`, in his own words.
+pub(super) fn said(
+    api: &Api,
+    caller: &Caller,
+    now: Time,
+    members: &Map<String, Value>,
+) -> Result<Said, WrongMember> {
+    Ok(Said {
+        since: api.clock.unix_ns(now),
+        caller: caller.id(),
+        who: body::text(members, "who")?,
+        reason: body::text(members, "reason")?,
+    })
 }
 
 /// `DELETE /pause`

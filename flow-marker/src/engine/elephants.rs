@@ -41,6 +41,8 @@ pub(super) struct Beside {
     pub(super) recorded: Option<u64>,
     /// The queue that it left by (1036).
     pub(super) queue: Option<u32>,
+    /// What TCP says in its header, read for the doctor and for detection.
+    pub(super) segment: Option<Segment>,
 }
 
 /// Learns about ports, and detects. Holds what concerns switches that may be contacted: those of the inventory.
@@ -186,13 +188,12 @@ impl Elephants {
         if let Some(state) = self.agents.get_mut(agent.index()) {
             state.holding.observe(now, beside.recorded);
         }
-        let seen = self.observation(agent, metrics, (sample, direction), packet);
+        let seen = self.observation(agent, metrics, (sample, direction), (packet, beside));
         if self.lookout.is_some() {
             self.look(now, agent, (sample, factor), (packet, beside), seen.as_ref());
         }
         if let Some(mut seen) = seen {
             seen.weight = scaled(seen.weight, factor);
-            seen.recorded = beside.recorded;
             self.staged
                 .fingerprints
                 .push(self.detector.fingerprint(&seen.key));
@@ -247,7 +248,7 @@ impl Elephants {
         agent: AgentId,
         metrics: &metrics::Agent,
         (sample, direction): (&FlowSample<'_>, Direction),
-        packet: Option<&(RawHeader<'_>, Header)>,
+        (packet, beside): (Option<&(RawHeader<'_>, Header)>, Beside),
     ) -> Option<Observation> {
         let left_out = |counter: &metrics::Counter| {
             counter.bump();
@@ -286,8 +287,8 @@ impl Elephants {
             weight,
             frame: raw.frame_length,
             dscp: ip.dscp,
-            segment: Segment::of(header, raw.header),
-            recorded: None,
+            segment: beside.segment,
+            recorded: beside.recorded,
             clock: Clock::Arrival,
             threshold: self.threshold(agent, known, metrics),
         })

@@ -1,9 +1,10 @@
 //! Tells others what happens, by HTTP: Alertmanager, or whoever takes JSON.
 //!
-//! Events are read from the logs of the engine and of decisions, which wait for nobody, into a bounded queue for each webhook; when that is
-//! full, the oldest go and are counted. One request at a time tells the oldest of the queue, in order. What fails is tried
-//! again with growing delays until it succeeds, so that a server may hear of an event twice (it has taken it, and its
-//! answer was lost), each time with the same kind and id. What a server refuses because of its content is counted and left.
+//! Events are read from the logs of the engine and of decisions, which wait for nobody, into a bounded queue for each
+//! webhook; when that is full, the oldest go and are counted. One request at a time tells the oldest of the queue, in order.
+//! What fails is tried again with growing delays until it succeeds, so that a server may hear of an event twice (it has taken
+//! it, and its answer was lost), each time with the same kind and id. What a server refuses because of its content is counted
+//! and left.
 
 mod event;
 mod format;

@@ -3,30 +3,10 @@
 use serde_json::json;
 
 use super::*;
-use crate::actuator::{Present, Verdict};
+use crate::actuator::Present;
 use crate::clock::Time;
 use crate::control::desired::Limits;
-use crate::control::switch::Switch;
-use crate::control::switch::tests::wish;
-
-/// The switch does what is planned for it; the number of changes.
-fn carry_out(switch: &Switch, now: Time) -> usize {
-    switch.edit(|desired| {
-        let plan = desired.plan(now);
-        desired.begin(now, &plan);
-        for change in &plan.changes {
-            let verdict = match change.is_install() {
-                true => Verdict::Installed {
-                    etag: Some("e".to_owned()),
-                    timing: shared::wire::ServerTiming::default(),
-                },
-                false => Verdict::Removed,
-            };
-            desired.verdict(now, change, verdict);
-        }
-        plan.changes.len()
-    })
-}
+use crate::control::switch::tests::{carry_out, wish};
 
 #[tokio::test]
 async fn everything_goes_and_comes_back() {

@@ -3,10 +3,10 @@
 use std::path::Path;
 
 use super::*;
-use crate::actuator::{Hits, Verdict};
+use crate::actuator::Hits;
 use crate::config::Config;
 use crate::control::desired::{Effect, Ending};
-use crate::control::switch::tests::wish;
+use crate::control::switch::tests::{carry_out, wish};
 use crate::inventory::Roster;
 use crate::packet::{EtherType, Header};
 
@@ -21,23 +21,6 @@ fn packet(dscp: u8) -> Header {
     bytes[12..20].copy_from_slice(&[10, 0, 0, 1, 10, 0, 0, 2]);
     (bytes[21], bytes[23], bytes[32]) = (7, 80, 0x50);
     Header::parse_ethertype(EtherType::IPV4, &bytes)
-}
-
-fn carry_out(switch: &Switch, now: Time) {
-    switch.edit(|desired| {
-        let plan = desired.plan(now);
-        desired.begin(now, &plan);
-        for change in &plan.changes {
-            let verdict = match change.is_install() {
-                true => Verdict::Installed {
-                    etag: Some("a".to_owned()),
-                    timing: Default::default(),
-                },
-                false => Verdict::Removed,
-            };
-            desired.verdict(now, change, verdict);
-        }
-    });
 }
 
 #[test]

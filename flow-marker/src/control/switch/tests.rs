@@ -1,7 +1,10 @@
 use std::path::Path;
 use std::time::Duration;
 
+use shared::wire::ServerTiming;
+
 use super::*;
+use crate::actuator::Verdict;
 use crate::clock::Time;
 use crate::config::{Config, Mode};
 use crate::control::desired::{self, Ending, Wish};
@@ -24,6 +27,25 @@ pub(in crate::control) fn switch(mode: Mode, max_rules: usize) -> Switch {
 /// An elephant of 100 Mbit/s, which is its threshold.
 pub(crate) fn wish(n: u16) -> Wish {
     desired::tests::wish(n, 100)
+}
+
+/// The switch does what is planned for it; the number of changes.
+pub(crate) fn carry_out(switch: &Switch, now: Time) -> usize {
+    switch.edit(|desired| {
+        let plan = desired.plan(now);
+        desired.begin(now, &plan);
+        for change in &plan.changes {
+            let verdict = match change.is_install() {
+                true => Verdict::Installed {
+                    etag: Some("e".to_owned()),
+                    timing: ServerTiming::default(),
+                },
+                false => Verdict::Removed,
+            };
+            desired.verdict(now, change, verdict);
+        }
+        plan.changes.len()
+    })
 }
 
 /// With a step of work for every pair of elephants this would take minutes, and hours with one for every triple.

@@ -7,6 +7,7 @@ use super::defined::{AllDefined, Surroundings};
 use super::noted::{count_stop, flow_seen, port_counters};
 use super::sources::{AgentSources, Sources};
 use crate::clock::Time;
+use crate::detect::Segment;
 use crate::engine::doctor::{AgentDoctor, CountersSeen};
 use crate::engine::elephants::{Beside, Elephants};
 use crate::engine::metric::{Origin, Seen, Store};
@@ -231,11 +232,18 @@ impl Agent {
         let found = self.records(sample.records(), view.as_mut().zip(needs));
         let damaged = found.damaged;
         let packet = found.raw.map(|raw| (raw, self.header(&raw)));
-        let seen = flow_seen((sample, place), packet.as_ref(), found.beside.recorded);
+        let segment = packet
+            .as_ref()
+            .and_then(|(raw, header)| Segment::of(header, raw.header));
+        let beside = Beside {
+            segment,
+            ..found.beside
+        };
+        let seen = flow_seen((sample, place), packet.as_ref(), beside);
         let factor = self.doctor.observe_flow(&seen, now);
         if let Some(id) = self.id {
             let elephants = &mut *around.elephants;
-            let packet = (packet.as_ref(), found.beside);
+            let packet = (packet.as_ref(), beside);
             if elephants.stage(now, id, &self.counts, (sample, place, factor), packet) {
                 let outlet = &mut *around.outlet;
                 elephants.flush(now, &mut |notice| outlet.elephant(notice));

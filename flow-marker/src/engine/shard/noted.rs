@@ -1,6 +1,7 @@
 //! What the doctor and the metrics of an agent are to know of its samples.
 
 use crate::engine::doctor::{CountersSeen, FlowSeen, HeaderSeen, Told};
+use crate::engine::elephants::Beside;
 use crate::flow::Direction;
 use crate::metrics;
 use crate::packet::{Header, Layer, Stop};
@@ -27,7 +28,7 @@ pub(super) fn port_counters<'a>(counters: &GenericInterface, name: Option<&'a st
 pub(super) fn flow_seen(
     (sample, direction): (&FlowSample<'_>, Direction),
     packet: Option<&(RawHeader<'_>, Header)>,
-    recorded: Option<u64>,
+    beside: Beside,
 ) -> FlowSeen {
     let header = match packet {
         None => HeaderSeen::Missing,
@@ -47,23 +48,17 @@ pub(super) fn flow_seen(
         frame_bytes: packet.map(|(raw, _)| raw.frame_length),
         header_bytes: packet.map_or(0, |(raw, _)| u32::try_from(raw.header.len()).unwrap_or(u32::MAX)),
         header,
-        told: packet.map_or(Told::Nothing, |(raw, header)| told(raw, header, recorded)),
+        told: packet.map_or(Told::Nothing, |(_, header)| told(header, beside)),
     }
 }
 
-fn told(raw: &RawHeader<'_>, header: &Header, recorded: Option<u64>) -> Told {
-    let Some(tcp) = header
-        .transport
-        .as_ref()
-        .filter(|transport| transport.tcp.is_some())
-    else {
-        return Told::Nothing;
-    };
-    let timestamps = || tcp.tcp_view(raw.header).and_then(|tcp| tcp.timestamps());
-    if recorded.is_some() || timestamps().is_some() {
-        Told::Timed
-    } else {
-        Told::Untimed
+fn told(header: &Header, beside: Beside) -> Told {
+    let is_tcp = header.transport.is_some_and(|transport| transport.tcp.is_some());
+    let stamped = beside.segment.is_some_and(|segment| segment.timestamp.is_some());
+    match is_tcp {
+        false => Told::Nothing,
+        true if beside.recorded.is_some() || stamped => Told::Timed,
+        true => Told::Untimed,
     }
 }
 
