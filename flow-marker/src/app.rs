@@ -10,6 +10,7 @@ use shared::serve::listener::PassedSockets;
 use shared::serve::{Listener, Reload, Server};
 use tokio::sync::mpsc;
 
+use crate::api::browser::PageToken;
 use crate::api::wait::Waiters;
 use crate::api::{self, Api};
 use crate::clock::Clock;
@@ -193,7 +194,7 @@ pub async fn run(config: Config, sockets: Sockets, shutdown: Shutdown, reload: R
         waiters: Waiters::new(shutdown.clone()),
     };
     let http: Vec<String> = sockets.http.iter().map(Listener::name).collect();
-    let app = api::router(api, Arc::clone(&serving.access));
+    let app = api::router(api, Arc::clone(&serving.access), PageToken::new()?);
     let server = Server::start(
         sockets.http,
         app,

@@ -12,6 +12,9 @@ pub mod app;
 /// HTTP: health, metrics, what is desired and installed.
 pub mod api;
 
+/// The page that people see in a browser.
+pub mod web;
+
 /// What survives the end of the process.
 pub mod state;
 

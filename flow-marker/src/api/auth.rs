@@ -3,21 +3,18 @@
 //! Whoever can connect may ask `/healthz`, `/readyz` and `/version`. Everything else needs a `Caller`: `GET` and `HEAD` one
 //! that may read, every other method one that may write; handlers ask it for the rest.
 //!
-//! A browser sends what it keeps for us (a client certificate, the password of HTTP Basic, or just that it runs on this
-//! machine) along with requests of any page. So a request that changes something, and comes from a page of another
-//! origin, is refused whoever sends it (Fetch §3.2, Fetch Metadata §2.4).
+//! A change that comes from a browser must come from our own page besides (`browser`).
 
 use std::sync::Arc;
 
 use axum::extract::{FromRequestParts, Request, State};
 use axum::http::request::Parts;
-use axum::http::uri::Authority;
-use axum::http::{HeaderMap, header};
 use axum::middleware::Next;
 use axum::response::Response;
 use shared::serve::Peer;
 use shared::serve::access::{self, Admitted, Identity, Refusal, Wish};
 
+use super::browser::{self, PageToken};
 use super::error::ApiError;
 use crate::config::http::Scopes;
 
@@ -59,9 +56,24 @@ impl Caller {
         self.allow(may, "may not read: it has no scope `read`")
     }
 
-    fn may_write(&self) -> Result<(), ApiError> {
+    /// Whether the caller may change anything.
+    ///
+    /// # Errors
+    /// 403
+    pub(super) fn may_write(&self) -> Result<(), ApiError> {
         let may = self.identity.may().is_none_or(|may| may.write || may.admin);
         self.allow(may, "may not change anything: it has no scope `write`")
+    }
+
+    /// Whether a browser without credentials means us, and not a name that somebody made ours.
+    ///
+    /// # Errors
+    /// 403
+    pub(super) fn is_meant(&self, request: &Request) -> Result<(), ApiError> {
+        match self.identity.may() {
+            Some(_) => Ok(()),
+            None => browser::means_us(request, &self.peer),
+        }
     }
 
     /// Whether the caller may have datagrams sent on to another machine: with `admin`, or without credentials on this
@@ -82,53 +94,33 @@ impl Caller {
     }
 }
 
-/// The host and port of an `Origin`; `None` when it has none, as `null`.
-fn host_of(origin: &str) -> Option<&str> {
-    let (_, rest) = origin.split_once("://")?;
-    (!rest.is_empty() && !rest.contains('/')).then_some(rest)
-}
-
-/// Why a request comes from a page of another origin; `None` when it does not, or from no page at all.
-fn foreign_page(headers: &HeaderMap, authority: Option<&str>) -> Option<String> {
-    let text = |name| {
-        headers
-            .get(name)
-            .map(|value| value.to_str().unwrap_or("(no text)"))
-    };
-    // A page of the same site but another origin is another page. `none` is the user himself.
-    if let Some(site) = text(header::HeaderName::from_static("sec-fetch-site"))
-        && !["same-origin", "none"].contains(&site)
-    {
-        return Some(format!("the browser says `Sec-Fetch-Site: {site}`"));
-    }
-    let origin = text(header::ORIGIN)?;
-    let host = authority.or_else(|| text(header::HOST));
-    let same = host_of(origin).is_some_and(|from| host.is_some_and(|host| host.eq_ignore_ascii_case(from)));
-    (!same).then(|| format!("it comes from a page of {origin:?}"))
+/// What [`check`] needs.
+#[derive(Debug, Clone)]
+pub struct Door {
+    /// Who is known.
+    pub access: Arc<Access>,
+    /// What our page shows.
+    pub page: PageToken,
 }
 
 /// Puts the caller among the extensions of a request, or turns it away.
 ///
 /// # Errors
-/// 401 for nobody whom we serve, 403 for somebody who may not do this.
-pub async fn check(
-    State(access): State<Arc<Access>>,
-    mut request: Request,
-    next: Next,
-) -> Result<Response, ApiError> {
+/// 401 for nobody whom we serve, 403 for somebody who may not do this, or not from there.
+pub async fn check(State(door): State<Door>, mut request: Request, next: Next) -> Result<Response, ApiError> {
     let wish = Wish::of(&request);
-    let authority = request.uri().authority().map(Authority::as_str);
-    if wish == Wish::Change
-        && let Some(why) = foreign_page(request.headers(), authority)
-    {
-        return Err(ApiError::foreign_page(&why));
+    if wish == Wish::Change {
+        browser::may_change(&mut request, &door.page)?;
     }
-    if let Some(Admitted { identity, peer }) = access.admit(&request)? {
+    if let Some(Admitted { identity, peer }) = door.access.admit(&request)? {
         let caller = Caller::new(identity, peer);
         match wish {
             Wish::Open => {}
             Wish::Read => caller.may_read()?,
-            Wish::Change => caller.may_write()?,
+            Wish::Change => {
+                caller.is_meant(&request)?;
+                caller.may_write()?;
+            }
         }
         request.extensions_mut().insert(caller);
     }
@@ -148,57 +140,7 @@ impl<S: Sync> FromRequestParts<S> for Caller {
 
 #[cfg(test)]
 mod tests {
-    use axum::http::HeaderValue;
-
     use super::*;
-
-    fn headers(list: &[(&'static str, &'static str)]) -> HeaderMap {
-        let pairs = list.iter().map(|&(name, value)| {
-            let name = header::HeaderName::from_static(name);
-            (name, HeaderValue::from_static(value))
-        });
-        pairs.collect()
-    }
-
-    #[test]
-    fn pages_of_other_origins_are_told_from_our_own_and_from_no_page() {
-        let host = ("host", "localhost:8008");
-        for own in [
-            &[host][..],
-            &[host, ("origin", "http://localhost:8008")],
-            &[
-                host,
-                ("origin", "http://LOCALHOST:8008"),
-                ("sec-fetch-site", "same-origin"),
-            ],
-            &[host, ("sec-fetch-site", "none")],
-        ] {
-            assert_eq!(foreign_page(&headers(own), None), None, "{own:?}");
-        }
-        for foreign in [
-            &[host, ("origin", "null")][..],
-            &[host, ("origin", "http://evil.example")],
-            &[host, ("origin", "http://localhost:3000")],
-            &[host, ("origin", "http://localhost:8008.evil.example")],
-            &[host, ("origin", "http://evil.example/localhost:8008")],
-            &[host, ("origin", "localhost:8008")],
-            &[host, ("origin", "")],
-            &[("origin", "http://localhost:8008")],
-            &[host, ("sec-fetch-site", "cross-site")],
-            &[host, ("sec-fetch-site", "same-site")],
-            &[
-                host,
-                ("origin", "http://localhost:8008"),
-                ("sec-fetch-site", "cross-site"),
-            ],
-        ] {
-            assert!(foreign_page(&headers(foreign), None).is_some(), "{foreign:?}");
-        }
-        // HTTP/2 names us in the target.
-        let origin = headers(&[("origin", "https://fm.example")]);
-        assert_eq!(foreign_page(&origin, Some("fm.example")), None);
-        assert!(foreign_page(&origin, Some("other.example")).is_some());
-    }
 
     fn caller(scopes: Option<Scopes>, address: &str) -> Caller {
         let peer = Peer {

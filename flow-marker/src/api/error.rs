@@ -166,6 +166,25 @@ impl ApiError {
         )
     }
 
+    /// A change that a browser asks for without what only our own page has.
+    pub fn no_page_token() -> Self {
+        Self::new(
+            &kinds::NO_PAGE_TOKEN,
+            "this request changes something and comes from a browser: it needs the header `X-Flow-Marker-Page` with the token \
+             from /page/token, which is another one after a restart, or `Authorization: Bearer`",
+        )
+    }
+
+    /// A browser without credentials that calls us by a name.
+    pub fn strange_host(host: &str) -> Self {
+        let detail = format!(
+            "a browser without credentials calls this server {:?}, and any page can have a name resolve to it; open the page by \
+             address, as localhost, or over TLS",
+            shortened(host)
+        );
+        Self::new(&kinds::STRANGE_HOST, detail)
+    }
+
     /// A path, a parameter or a body that cannot be understood.
     pub fn invalid(detail: impl Into<String>) -> Self {
         Self::new(&kinds::INVALID, detail)

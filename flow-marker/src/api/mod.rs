@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use axum::extract::Request;
-use axum::{Router, middleware};
+use axum::{Extension, Router, middleware};
 use shared::life::Readiness;
 
 use crate::clock::Clock;
@@ -68,12 +68,17 @@ mod moment;
 pub mod parameters;
 /// Requests that wait for something to happen.
 pub mod wait;
+/// The files of the page.
+mod page;
 /// Who may.
 pub mod auth;
+/// What is asked of browsers.
+pub mod browser;
 /// The one door from mistakes to HTTP statuses.
 pub mod error;
 
-use auth::{Access, Caller};
+use auth::{Access, Caller, Door};
+use browser::PageToken;
 use error::ApiError;
 use wait::Waiters;
 
@@ -110,7 +115,8 @@ pub const fn openapi() -> &'static str {
 }
 
 /// The routes, for callers that `access` lets in. Requests need an `Arc<Peer>` among their extensions.
-pub fn router(api: Api, access: Arc<Access>) -> Router {
+/// `page` is what the page shows when it changes something.
+pub fn router(api: Api, access: Arc<Access>, page: PageToken) -> Router {
     let table = routes::TABLE.iter().copied().flatten();
     let routes = table.fold(Router::new(), |routes, operation| {
         routes.route(operation.path, (operation.handler)())
@@ -118,8 +124,10 @@ pub fn router(api: Api, access: Arc<Access>) -> Router {
     routes
         .fallback(|_: Request| async { no_such_path() })
         .method_not_allowed_fallback(|| async { ApiError::method_not_allowed() })
-        .layer(middleware::from_fn_with_state(access, auth::check))
+        .layer(Extension(page.clone()))
+        .layer(middleware::from_fn_with_state(Door { access, page }, auth::check))
         .with_state(api)
+        .merge(page::routes())
 }
 
 /// A number as JSON: whole ones without a fraction.

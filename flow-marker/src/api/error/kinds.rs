@@ -15,6 +15,10 @@ shared::kinds! {
     FORBIDDEN = FORBIDDEN "forbidden" "you may not do this";
     /// A change that a page of another origin asks for.
     FOREIGN_PAGE = FORBIDDEN "foreign-page" "a web page of another origin may not change anything";
+    /// A change from a browser without what only our own page has.
+    NO_PAGE_TOKEN = FORBIDDEN "no-page-token" "a change from a browser needs a token";
+    /// A browser without credentials that calls us by a name.
+    STRANGE_HOST = FORBIDDEN "strange-host" "this name may not be ours";
     /// A path that the API does not have.
     NO_SUCH_PATH = NOT_FOUND "no-such-path" "there is nothing at this path";
     /// Something that is not defined, or an agent that is not known.
@@ -49,7 +53,10 @@ pub const WORDS: &[&Kind] = &[&DEFINITION];
 pub const WAIT: &[&Kind] = &[&TOO_MANY_WAITERS];
 
 /// What a change may meet.
-pub const CHANGE: &[&Kind] = &[&FOREIGN_PAGE];
+pub const CHANGE: &[&Kind] = &[&FOREIGN_PAGE, &NO_PAGE_TOKEN, &STRANGE_HOST];
+
+/// What the page may meet when it asks for its token.
+pub const PAGE: &[&Kind] = &[&FOREIGN_PAGE, &STRANGE_HOST];
 
 /// What a change with a body may meet besides.
 pub const BODY: &[&Kind] = &[&DEFINITION, &SLOW_BODY, &TOO_LARGE];

@@ -6,7 +6,7 @@ use axum::routing::{delete, get, put};
 use shared::serve::routes::good;
 
 use super::super::error::{ApiError, kinds};
-use super::super::{defined, service};
+use super::super::{defined, page, service};
 use super::Operation;
 use super::common::{BODY, NAME};
 
@@ -106,6 +106,17 @@ pub(super) const SERVICE: &[Operation] = &[
         body: None,
         answers: &[good(200, "OpenAPI 3.1").json("Object")],
         problems: &[],
+    },
+    Operation {
+        method: "GET",
+        path: "/page/token",
+        handler: || get(page::token),
+        id: "pageToken",
+        summary: "What our own page shows when it changes something; no other page is told",
+        takes: &[],
+        body: None,
+        answers: &[good(200, "The token of this process").json("Page")],
+        problems: &[kinds::PAGE],
     },
     Operation {
         method: "GET",

@@ -21,6 +21,7 @@ use crate::ingest::Sink as _;
 use crate::inventory::Roster;
 use crate::lookout::{Lookout, Sign};
 
+mod browsers;
 mod callers;
 mod captures;
 mod decisions;
@@ -128,7 +129,7 @@ impl World {
         shards.spawn(watchman.run(taken));
         Self {
             signs,
-            router: router(api, Arc::new(access)),
+            router: router(api, Arc::new(access), PageToken::new().unwrap()),
             engine,
             waiters,
             switches,

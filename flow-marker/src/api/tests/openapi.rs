@@ -14,6 +14,7 @@ use super::super::flows::Completed;
 use super::super::forwarding::Target;
 use super::super::manual::Made;
 use super::super::modes::ModeState;
+use super::super::page::Page;
 use super::super::pause::PauseState;
 use super::super::routes::TABLE;
 use super::super::shadow::Report;
@@ -131,6 +132,7 @@ fn schemas() -> Value {
     openapi::schema::<Active>(&mut all);
     openapi::schema::<Captures>(&mut all);
     openapi::schema::<Made>(&mut all);
+    openapi::schema::<Page>(&mut all);
     openapi::schema::<PauseState>(&mut all);
     openapi::schema::<Report>(&mut all);
     openapi::schema::<ModeState>(&mut all);
