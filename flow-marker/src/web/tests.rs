@@ -87,9 +87,10 @@ fn nothing_is_asked_of_others_and_nothing_written_as_markup() {
     /// The names of the language of pictures, which nobody connects to.
     const NAMES: &str = "http://www.w3.org/2000/svg";
     for asset in &*ASSETS {
-        let text = text(asset).replace(NAMES, "");
+        // A pattern is a place on the page itself.
+        let text = text(asset).replace(NAMES, "").replace("url(#", "");
         for outside in [
-            "http:", "https:", "ws:", "wss:", "\"//", "'//", "`//", "url(", "@import",
+            "http://", "https://", "ws://", "wss://", "\"//", "'//", "`//", "url(", "@import",
         ] {
             assert!(!text.contains(outside), "{}: {outside}", asset.path);
         }
