@@ -12,6 +12,9 @@ let asking = null;
 /** @type {(why: string) => Promise<?string>} */
 let ask = async () => null;
 
+/** A person has been asked for a token and has none to give: nobody is asked again until he says so. */
+let declined = false;
+
 /** Sets who asks a person for a token: it answers null when there is none. @param {(why: string) => Promise<?string>} asker */
 export function askTokensOf(asker) {
   ask = asker;
@@ -28,6 +31,13 @@ export class Problem extends Error {
 }
 
 export const hasToken = () => sessionStorage.getItem(KEPT) !== null;
+export const wantsToken = () => declined;
+
+/** A person wants to enter a token after all. */
+export function enterToken() {
+  declined = false;
+  return tokenEntered('This server knows its callers by credentials.');
+}
 
 /** Forgets the token and begins anew. */
 export function forget() {
@@ -74,8 +84,9 @@ export async function request(path, init = {}) {
     } catch (error) {
       if (!(error instanceof Problem) || error.status !== 401) throw error;
       // Somebody may have entered one meanwhile.
-      const again = sessionStorage.getItem(KEPT) !== shown || (await tokenEntered(error.message));
-      if (!again) throw error;
+      if (sessionStorage.getItem(KEPT) !== shown) continue;
+      if (error.kind === 'wrong-credentials') sessionStorage.removeItem(KEPT);
+      if (declined || !(await tokenEntered(error.message))) throw error;
     }
   }
 }
@@ -85,6 +96,7 @@ function tokenEntered(why) {
   asking ??= (async () => {
     const token = await ask(why);
     if (token) sessionStorage.setItem(KEPT, token);
+    declined = !token;
     page = null;
     return Boolean(token);
   })().finally(() => {

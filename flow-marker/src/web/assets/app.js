@@ -6,17 +6,17 @@
 //   #chart                              data-points: points drawn; data-latest: the time of the newest, nanoseconds since 1970
 //   tr[data-flow="10.0.0.1:5001 → 10.0.0.2:80 tcp"]                      a flow, with data-flow-state="seen|evidence|found|marked|released"
 //   [data-control=NAME]                 a control, with data-state as in /controls/json, and button[data-action=release]
-//   #pause, #resume                     the buttons; #paused is the banner with data-withdrawn="true|false"
+//   #pause, #resume, #enter-token       the buttons; #paused is the banner with data-withdrawn="true|false"
 //   #dialog, #token                     dialogs, with button[data-action=confirm]; fields input[name=who], [name=reason], [name=token]
 //   #connection                         data-state="live|stale|lost"; #old is the banner that says how old everything is
 //   [data-problem=KIND] [data-change=KIND] [data-switch=AGENT] [data-finding=KIND] [data-list=NAME] [data-decision=KIND] [data-controller=NAME]
 //   #search, [data-filter=STATE]        in Flows; #kind, #older, #export-csv, #export-json in Events; #copy-link in Now
 
-import { askTokensOf, forget, hasToken } from './api.js';
+import { askTokensOf, enterToken, forget, hasToken, wantsToken } from './api.js';
 import { askToken } from './dialog.js';
 import { h, render } from './dom.js';
 import { clock, exact, span, zone } from './format.js';
-import { age, live, now, state, subscribe } from './store.js';
+import { age, live, now, retry, state, subscribe } from './store.js';
 import { denied, pause, resume } from './views/acts.js';
 import * as captures from './views/captures.js';
 import * as controls from './views/controls.js';
@@ -76,6 +76,7 @@ function frame() {
       h('span', { id: 'connection', class: `connection is-${state.connection}`, 'data-state': state.connection, title: state.why || null },
         h('span', { class: 'sign', 'aria-hidden': 'true' }, words[0]), words[1]),
       h('time', { class: 'number', title: exact(now()) }, `${clock(now())} ${zone(now())}`),
+      wantsToken() && h('button', { type: 'button', key: 'enter', id: 'enter-token', class: 'main', onclick: () => enterToken().then(retry) }, 'Enter a token'),
       hasToken() && h('button', { type: 'button', key: 'forget', class: 'small', onclick: forget, title: state.identity?.caller ?? null }, 'Forget token'),
       paused
         ? h('button', { type: 'button', id: 'resume', key: 'resume', class: 'main', onclick: resume, disabled: !mayWrite(), title: mayWrite() ? null : denied() }, 'Resume')
@@ -89,8 +90,8 @@ function told() {
   const seconds = age();
   if (state.connection !== 'live') {
     banners.push(h('div', { id: 'old', key: 'old', class: 'banner level-bad' },
-      h('b', null, seconds === null ? 'No data yet' : `No data for ${span(Math.floor(seconds))}; reconnecting`),
-      h('span', null, ` ${state.why}${seconds === null ? '' : `; what you see is from ${clock(state.overview.time)}`}.`)));
+      h('b', null, seconds === null ? 'No data yet: ' : `No data for ${span(Math.floor(seconds))}; reconnecting: `),
+      state.why, seconds === null ? '' : `; what you see is from ${clock(state.overview.time)}`, '.'));
   }
   const paused = state.overview?.pause;
   if (paused) {

@@ -17,13 +17,16 @@ export const LAYERS = /** @type {const} */ ([
 const MOST = 900;
 const MARGIN = { left: 58, right: 8, top: 8, bottom: 20 };
 
-/** The same course in fewer points: their means. @param {Point[]} points @param {number} [most] @returns {Point[]} */
-export function thinned(points, most = MOST) {
-  if (points.length <= most) return points;
-  const size = Math.ceil(points.length / most);
+/** The same course in fewer points: their means. @param {Point[]} points @param {number} step seconds between them @returns {Point[]} */
+export function thinned(points, step) {
+  if (points.length <= MOST) return points;
+  const width = Math.ceil(points.length / MOST) * step * 1e9;
   const thin = [];
-  for (let at = 0; at < points.length; at += size) {
-    const part = points.slice(at, at + size);
+  for (let at = 0, end = 0; at < points.length; at = end) {
+    // By the clock and not by their place: else the picture would tremble with every point that comes.
+    const slot = Math.floor(points[at].time / width);
+    while (end < points.length && Math.floor(points[end].time / width) === slot) end += 1;
+    const part = points.slice(at, end);
     const mean = (/** @type {(point: Point) => number} */ of) => part.reduce((sum, point) => sum + of(point), 0) / part.length;
     thin.push({
       time: part[part.length - 1].time,
@@ -129,6 +132,11 @@ function edge(run, index, x, y) {
 /** The place of the point nearest to a column of the picture. @param {Point[]} points @param {number} from @param {number} until @param {number} width @param {number} column */
 export function nearest(points, from, until, width, column) {
   const time = from + ((column - MARGIN.left) / Math.max(10, width - MARGIN.left - MARGIN.right)) * (until - from);
+  return closest(points, time);
+}
+
+/** The place of the point nearest to a time. @param {Point[]} points @param {number} time */
+export function closest(points, time) {
   let best = 0;
   points.forEach((point, at) => {
     if (Math.abs(point.time - time) < Math.abs(points[best].time - time)) best = at;

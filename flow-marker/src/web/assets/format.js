@@ -31,7 +31,7 @@ export function count(value) {
 export function percent(share) {
   if (share === null || share === undefined) return '–';
   const value = share * 100;
-  return `${value > 0 && value < 9.95 ? value.toFixed(1) : Math.round(value)} %`;
+  return `${value > 0 && value < 9.95 ? value.toFixed(1) : Math.round(value)}\u00a0%`;
 }
 
 /** How long, in one or two units. @param {?number} seconds */

@@ -63,8 +63,9 @@ async function whoAreWe() {
     const { caller, write } = await identity();
     state.identity = { caller, write };
   } catch (error) {
+    const later = error instanceof Problem && (error.status === 0 || error.status >= 500);
     // No changes from here, and the server has said why.
-    state.identity = { caller: error instanceof Error ? error.message : '', write: false };
+    if (!later) state.identity = { caller: error instanceof Error ? error.message : '', write: false };
   }
   tell();
 }
@@ -88,6 +89,8 @@ async function events(body, each) {
 let tries = 0;
 let stream = new AbortController();
 let wake = () => {};
+/** Tries again at once. */
+export let retry = () => {};
 
 /** Reads until it ends. */
 async function read() {
@@ -125,6 +128,7 @@ function lost(error) {
 /** Keeps the overview up to date, for as long as the page is open. */
 export async function live() {
   const again = () => wake();
+  retry = again;
   addEventListener('online', again);
   document.addEventListener('visibilitychange', () => document.visibilityState === 'visible' && again());
   setInterval(watchAge, 500);

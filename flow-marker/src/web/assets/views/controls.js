@@ -4,7 +4,7 @@ import { notice } from '../dialog.js';
 import { h } from '../dom.js';
 import { count, plural, rate, span } from '../format.js';
 import { poll, settled } from '../poll.js';
-import { badge, countdown, effect, evidenceText, fault, flowText, learn, mayWrite, place, when } from './parts.js';
+import { badge, countdown, effect, evidenceText, fault, flowText, learn, mayWrite, place, switchName, when } from './parts.js';
 import { denied, make, release } from './acts.js';
 import { modes } from './modes.js';
 
@@ -87,8 +87,8 @@ function one(control, opened) {
     h('div', { class: 'line' },
       badge(control.state), effect(control.effect?.verdict, control.effect?.why),
       h('span', { class: 'what' }, h('b', null, kind), ' ', what), place({ agent: control.agent, port: control.port }),
-      h('span', { class: 'number' }, rate(control.current?.rate_bps ?? null)),
-      h('span', { class: 'number' }, control.effect?.hits ? plural(control.effect.hits.packets, 'packet') : ''),
+      control.current && h('span', { class: 'number' }, rate(control.current.rate_bps)),
+      control.effect?.hits && h('span', { class: 'number' }, plural(control.effect.hits.packets, 'packet')),
       control.person ? h('span', null, `${control.person.who}: `, countdown(control.person.until)) : h('span', { class: 'quiet' }, 'controller'),
       !OVER.includes(control.state) && control.state !== 'releasing' && release(control.name, what)),
     control.error && h('p', { class: 'fault' }, h('b', null, 'The switch says: '), control.error),
@@ -140,7 +140,7 @@ function form(switches, submit, fault) {
   const port = { type: 'number', min: 1, max: 65535 };
   return h('form', { class: 'grid', onsubmit: submit },
     choice('action', 'Action', [['mark', 'mark a flow'], ['capture', 'capture two hosts'], ['drop', 'drop']]),
-    choice('switch', 'Switch', switches.map((each) => [each.agent, each.name ? `${each.name} (${each.agent})` : each.agent])),
+    choice('switch', 'Switch', switches.map((each) => [each.agent, switchName(each.agent) === each.agent ? each.agent : `${switchName(each.agent)} (${each.agent})`])),
     choice('protocol', 'Protocol', [['tcp', 'tcp'], ['udp', 'udp'], ['', 'none (capture)']]),
     input('source', 'Source'), input('sport', 'Source port', port),
     input('destination', 'Destination', { required: true }), input('dport', 'Destination port', port),

@@ -5,6 +5,9 @@ import { count, rate } from '../format.js';
 import { poll, settled } from '../poll.js';
 import { badge, controlLink, evidenceBar, fault, figures, flowText, learn, place, since, table } from './parts.js';
 
+/** More rows than these nobody reads: a narrower search finds more. */
+const MOST = 1600;
+
 /** States as the API knows them, and what they mean. */
 const STATES = /** @type {const} */ ([
   ['seen', 'seen', 'among the larger ones, little evidence'], ['evidence', 'evidence', 'a third of the evidence or more'],
@@ -42,7 +45,7 @@ export function open(redraw, parameters) {
     settle();
   };
   const more = () => {
-    max = Math.min(10_000, max * 4);
+    max = Math.min(MOST, max * 4);
     flows.again();
   };
 
@@ -77,7 +80,7 @@ export function open(redraw, parameters) {
       fault(flows),
       data && table('Flows, the largest first', ['State', 'Flow', 'Enters at', figures('Rate'), 'Evidence', 'Since', 'Control', 'Why not marked'], data.flows.map(row),
         search || states.size ? 'No flow matches.' : 'No flow is large enough to be watched.'),
-      data && data.flows.length < data.matching && h('p', { key: 'more' }, h('button', { type: 'button', onclick: more }, 'Show more')),
+      data && data.flows.length < data.matching && max < MOST && h('p', { key: 'more' }, h('button', { type: 'button', onclick: more }, 'Show more')),
     ];
   }
   return { title: 'Flows', kind: 'flows', draw, close: flows.end };

@@ -76,7 +76,7 @@ function links(links) {
         link.errors > 0 && h('span', { class: 'badge level-bad' }, h('span', { class: 'sign', 'aria-hidden': 'true' }, '✕'), `${count(Math.ceil(link.errors))} errors/s`)),
       link.flows.length > 0 && h('ul', { class: 'of-link' }, link.flows.map((/** @type {any} */ flow) =>
         h('li', { key: flow.text }, badge(flow.state), h('a', { href: `#flows?search=${encodeURIComponent(flow.text.replace('→', ''))}` }, flow.text), h('span', { class: 'number' }, rate(flow.rate))))));
-  return panel('links', 'Hot links', links.length ? h('ul', { class: 'links' }, links.map(one)) : h('p', { class: 'none' }, 'No link is known by its counters yet.'));
+  return panel('links', 'Hot links', links.length ? h('ul', { class: 'links' }, links.map(one)) : h('p', { class: 'none' }, 'No link is known by its counters yet.'), null, true);
 }
 
 /** How full a link is. @param {?number} share */
@@ -101,7 +101,7 @@ function controls(controls) {
     ],
   });
   return panel('controls', 'Controls', table('Controls', ['What, why', 'Where, who', 'State, effect', figures('Rate, hits'), 'Ends', 'Act'], controls.map(row), 'Nothing of ours is on any switch.'),
-    h('a', { href: '#controls' }, 'all, and new ones'));
+    h('a', { href: '#controls' }, 'all, and new ones'), true);
 }
 
 /** @param {any[]} problems */
@@ -110,7 +110,7 @@ function problems(problems) {
     h('li', { key: `${problem.kind} ${problem.agent} ${problem.text}`, 'data-problem': problem.kind },
       level(problem.level), ' ', problem.agent && [h('b', { title: problem.agent }, problem.switch ?? switchName(problem.agent)), ': '], problem.text,
       problem.since !== null && h('small', null, `for ${span(Math.round(between(problem.since, now())))}`));
-  return panel('problems', 'What is broken', problems.length ? h('ul', { class: 'items' }, problems.map(one)) : h('p', { class: 'none' }, 'Nothing that is known.'));
+  return panel('problems', 'What is broken', problems.length ? h('ul', { class: 'items' }, problems.map(one)) : h('p', { class: 'none' }, 'Nothing that is known.'), null, true);
 }
 
 /** @param {any[]} changes */
@@ -118,6 +118,6 @@ function changes(changes) {
   const one = (/** @type {any} */ change) =>
     h('li', { key: `${change.time} ${change.kind} ${change.text}`, 'data-change': change.kind },
       h('small', null, when(change.time)), ' ', change.agent && [h('b', { title: change.agent }, change.switch ?? switchName(change.agent)), ': '], change.text, change.count > 1 && ` (${count(change.count)} times)`);
-  return panel('changes', 'What changed in the last 15 minutes', changes.length ? h('ul', { class: 'items' }, changes.map(one)) : h('p', { class: 'none' }, 'Nothing.'),
-    h('a', { href: '#events' }, 'all'));
+  return panel('changes', 'What changed (15 min)', changes.length ? h('ul', { class: 'items' }, changes.map(one)) : h('p', { class: 'none' }, 'Nothing.'),
+    h('a', { href: '#events' }, 'all'), true);
 }

@@ -116,12 +116,13 @@ export function table(label, columns, rows, none) {
         h('td', { 'data-label': all[at].name, class: [all[at].class, empty(cell) && 'empty'].filter(Boolean).join(' ') || null }, cell))))));
 }
 
-/** A part of a view. @param {string} id @param {any} title @param {any} body @param {any} [aside] what stands beside the title */
-export function panel(id, title, body, aside) {
+/** A part of a view. @param {string} id @param {any} title @param {any} body @param {any} [aside] what stands beside the title @param {boolean} [scrolls] */
+export function panel(id, title, body, aside = null, scrolls = false) {
+  // What scrolls must be reachable by keyboard.
+  const reachable = scrolls ? { tabindex: '0', role: 'group', 'aria-labelledby': `title-${id}` } : {};
   return h('section', { class: `panel panel-${id}`, key: id, 'aria-labelledby': `title-${id}` },
     h('header', null, h('h2', { id: `title-${id}` }, title), aside),
-    // What scrolls must be reachable by keyboard.
-    h('div', { class: 'body', tabindex: '0', role: 'group', 'aria-labelledby': `title-${id}` }, body));
+    h('div', { class: 'body', ...reachable }, body));
 }
 
 /** Says that what is shown could not be asked for again. @param {{fault: string, data: any}} poll */

@@ -2,10 +2,10 @@
 // once, and then one each second with the overview.
 
 import { get } from '../api.js';
-import { LAYERS, chart, nearest, thinned } from '../chart.js';
+import { LAYERS, chart, closest, nearest, thinned } from '../chart.js';
 import { askFor, notice } from '../dialog.js';
 import { h } from '../dom.js';
-import { between, count, exact, moment, percent, plural, rate } from '../format.js';
+import { between, clock, count, exact, moment, percent, plural, rate } from '../format.js';
 import { now, state } from '../store.js';
 import { panel } from './parts.js';
 
@@ -19,8 +19,12 @@ export function traffic(redraw, pin) {
   let points = [];
   /** What is drawn. @type {import('../chart.js').Point[]} */
   let drawn = [];
-  /** @type {?number} */
+  /** The time that the cursor is at, which stays while the picture moves. @type {?number} */
+  let cursorTime = null;
+  /** Its place among what is drawn. @type {?number} */
   let cursor = null;
+  /** The cursor stays when the mouse leaves. */
+  let held = false;
   let size = { width: 800, height: 200 };
   let fault = '';
   let asked = 0;
@@ -85,29 +89,42 @@ export function traffic(redraw, pin) {
   let watched = null;
 
   function move(/** @type {number} */ by) {
-    cursor = Math.max(0, Math.min(drawn.length - 1, (cursor ?? drawn.length - 1) + by));
+    const at = Math.max(0, Math.min(drawn.length - 1, (cursor ?? drawn.length - 1) + by));
+    cursorTime = drawn[at].time;
+    held = true;
+    redraw();
+  }
+  function drop() {
+    cursorTime = null;
+    held = false;
     redraw();
   }
   const keys = (/** @type {KeyboardEvent} */ event) => {
     const by = { ArrowLeft: -1, ArrowRight: 1, PageUp: -30, PageDown: 30, Home: -Infinity, End: Infinity }[event.key];
-    if (event.key === 'Escape') cursor = null;
+    if (event.key === 'Escape') drop();
     else if (by !== undefined && drawn.length) move(event.shiftKey ? by * 10 : by);
     else return;
     event.preventDefault();
-    redraw();
   };
   const point = (/** @type {PointerEvent} */ event) => {
+    const down = event.type === 'pointerdown';
+    if (!drawn.length || (held && !down)) return;
+    // A second click lets go.
+    if (held && event.pointerType === 'mouse') return drop();
     const box = /** @type {Element} */ (event.currentTarget).getBoundingClientRect();
-    if (!drawn.length) return;
     const { from, until } = reach();
-    cursor = nearest(drawn, from, until, size.width, event.clientX - box.left);
+    cursorTime = drawn[nearest(drawn, from, until, size.width, event.clientX - box.left)].time;
+    held = down;
     redraw();
   };
-  const leave = (/** @type {PointerEvent} */ event) => {
-    // A finger that is lifted leaves the cursor where it was.
-    if (event.pointerType !== 'mouse') return;
-    cursor = null;
-    redraw();
+  const leave = () => {
+    if (!held) drop();
+  };
+  /** The place of the cursor, as long as its time is in the picture. */
+  const placed = () => {
+    if (cursorTime === null || !drawn.length || cursorTime < drawn[0].time) return null;
+    const at = drawn.findIndex((point) => point.time >= /** @type {number} */ (cursorTime));
+    return at < 0 ? drawn.length - 1 : at;
   };
 
   function copy() {
@@ -121,10 +138,10 @@ export function traffic(redraw, pin) {
 
   function draw() {
     follow();
-    drawn = thinned(points);
-    if (cursor !== null && cursor >= drawn.length) cursor = drawn.length - 1;
+    drawn = thinned(points, step);
+    cursor = placed();
     const { from, until } = reach();
-    const at = drawn[cursor ?? drawn.length - 1];
+    const at = drawn[cursor ?? (pin === null ? drawn.length - 1 : closest(drawn, pin * 1e9))];
     const said = at ? `${moment(at.time, now())}: ${LAYERS.map((layer) => `${layer.label} ${rate(at[layer.name])}`).join(', ')}` : 'no data';
     const legend = h('dl', { class: 'legend' }, LAYERS.toReversed().map((layer) => [
       h('div', { key: layer.name },
@@ -142,18 +159,19 @@ export function traffic(redraw, pin) {
         // It would be read aloud every second otherwise.
         'aria-valuetext': cursor === null ? 'the latest values' : said,
         'data-points': drawn.length, 'data-latest': points.at(-1)?.time ?? '',
-        onkeydown: keys, onpointermove: point, onpointerdown: point, onpointerleave: leave,
+        onkeydown: keys, title: 'Click to hold the cursor', onpointermove: point, onpointerdown: point, onpointerleave: leave,
       }, chart({ points: drawn, from, until, step: Math.max(step, (step * points.length) / Math.max(1, drawn.length)), ...size, cursor, pin: pin === null ? null : pin * 1e9 })),
     ], h('div', { class: 'tools' },
       h('div', { class: 'choice', role: 'group', 'aria-label': 'Span of the chart' }, SPANS.map(([each, label]) =>
         h('button', { type: 'button', 'aria-pressed': String(each === seconds), onclick: () => choose(each) }, label))),
-      h('button', { type: 'button', id: 'copy-link', onclick: copy }, 'Copy link to this moment')));
+      h('button', { type: 'button', id: 'copy-link', onclick: copy }, cursor === null ? 'Copy link to this moment' : `Copy link to ${clock(drawn[cursor].time)}`)));
   }
 
   function choose(/** @type {number} */ each) {
     seconds = each;
     points = [];
-    cursor = null;
+    cursorTime = null;
+    held = false;
     reload();
     redraw();
   }
