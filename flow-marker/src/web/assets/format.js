@@ -31,6 +31,8 @@ export function count(value) {
 export function percent(share) {
   if (share === null || share === undefined) return '–';
   const value = share * 100;
+  // Little is not nothing.
+  if (value > 0 && value < 0.05) return '<0.1\u00a0%';
   return `${value > 0 && value < 9.95 ? value.toFixed(1) : Math.round(value)}\u00a0%`;
 }
 
@@ -70,12 +72,15 @@ export function clock(ns) {
   return `${pad(date.getHours())}:${pad(date.getMinutes())}:${pad(date.getSeconds())}`;
 }
 
-/** The day and the time of day, without the day if it is that of `now`. @param {?number} ns @param {number} [now] */
+/** Moments that are nearer than this need no day, in nanoseconds. */
+const NEAR = 12 * 3600e9;
+
+/** The day and the time of day, without the day if it is near `now`. @param {?number} ns @param {number} [now] */
 export function moment(ns, now) {
   if (ns === null || ns === undefined) return '–';
   const date = new Date(ns / 1e6);
-  const same = now !== undefined && new Date(now / 1e6).toDateString() === date.toDateString();
-  return same ? clock(ns) : `${date.getFullYear()}-${pad(date.getMonth() + 1)}-${pad(date.getDate())} ${clock(ns)}`;
+  const near = now !== undefined && Math.abs(now - ns) < NEAR;
+  return near ? clock(ns) : `${date.getFullYear()}-${pad(date.getMonth() + 1)}-${pad(date.getDate())} ${clock(ns)}`;
 }
 
 /** The offset of the reader's clock: `UTC+1`. @param {number} ns */

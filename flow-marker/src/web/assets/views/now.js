@@ -2,7 +2,7 @@
 // `at=SECONDS` it is the screen of a moment, for a ticket: the chart around it, and what was decided then.
 
 import { h } from '../dom.js';
-import { ago, between, count, moment, percent, plural, rate, span } from '../format.js';
+import { ago, between, clock, count, moment, percent, plural, rate, span } from '../format.js';
 import { poll } from '../poll.js';
 import { now, state } from '../store.js';
 import { badge, controlLink, countdown, effect, fault, figures, level, panel, place, since, switchName, table, when } from './parts.js';
@@ -55,10 +55,16 @@ function past(picture, then, pin) {
   ];
 }
 
+/** What this page knows better than the server: whether anything comes from there. @param {any} answer */
+function honest(answer) {
+  if (answer.question !== 'believe' || state.connection === 'live') return answer;
+  return { ...answer, level: 'bad', text: `No: nothing comes from the server; all of this is from ${clock(state.overview.time)}.` };
+}
+
 /** @param {any} overview */
 function answers(overview) {
   return h('section', { class: 'answers', key: 'answers', 'aria-label': 'Six answers' },
-    overview.answers.map((/** @type {any} */ answer) =>
+    overview.answers.map(honest).map((/** @type {any} */ answer) =>
       h('div', { class: `answer edge-${answer.level}`, key: answer.question, 'data-answer': answer.question, 'data-level': answer.level },
         h('h2', null, QUESTIONS[answer.question] ?? answer.question, level(answer.level)),
         h('p', null, answer.text))));

@@ -108,7 +108,7 @@ export const figures = (name) => ({ name, class: 'figures' });
 export function table(label, columns, rows, none) {
   if (!rows.length) return h('p', { class: 'none' }, none);
   const all = columns.map((column) => (typeof column === 'string' ? { name: column, class: null } : column));
-  const empty = (/** @type {any} */ cell) => cell === null || cell === undefined || cell === '';
+  const empty = (/** @type {any} */ cell) => [cell].flat(Infinity).every((part) => !part && part !== 0);
   return h('table', { class: 'cards', 'aria-label': label },
     h('thead', null, h('tr', null, all.map((column) => h('th', { scope: 'col', class: column.class }, column.name)))),
     h('tbody', null, rows.map((row) =>
