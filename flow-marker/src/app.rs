@@ -26,6 +26,7 @@ use crate::detect::Event;
 use crate::engine::{Engine, Notice};
 use crate::ingest;
 use crate::inventory::Roster;
+use crate::live::{self, Collector, Live};
 use crate::lookout::Lookout;
 use crate::metrics::Metrics;
 use crate::state::{Sources, State};
@@ -180,10 +181,21 @@ pub async fn run(config: Config, sockets: Sockets, shutdown: Shutdown, reload: R
         clock,
     });
     let writer = writer.map(|writer| tokio::spawn(writer.run(shutdown.clone())));
+    let live = Live::new(Arc::clone(switches.roster()));
+    let gathered = live::Sources {
+        engine: engine.clone(),
+        switches: Arc::clone(&switches),
+        pause: Arc::clone(&pause),
+        metrics: Arc::clone(&metrics),
+        mark: Arc::new(config.mark.clone()),
+        clock,
+    };
+    let collector = tokio::spawn(Collector::new(gathered, live.clone()).run());
     let api = Api {
         engine,
         metrics,
         readiness: readiness.clone(),
+        live,
         switches,
         pause,
         overrides,
@@ -230,6 +242,7 @@ pub async fn run(config: Config, sockets: Sockets, shutdown: Shutdown, reload: R
         loops.finish().await;
     }
     rereading.abort();
+    collector.abort();
     if let Some(writer) = writer {
         writer.abort();
     }

@@ -15,6 +15,12 @@ pub mod api;
 /// The page that people see in a browser.
 pub mod web;
 
+/// What happens now, gathered once a second for everybody who watches, and what has happened.
+pub mod live;
+
+/// The first screen: six questions and their answers, made from facts.
+pub mod overview;
+
 /// What survives the end of the process.
 pub mod state;
 

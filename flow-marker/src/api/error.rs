@@ -251,6 +251,18 @@ impl ApiError {
         let detail = format!("at most {most} requests may wait at a time; ask without `timeout`, or later");
         Self::later(&kinds::TOO_MANY_WAITERS, detail, 5)
     }
+
+    /// 503: what there is to see could not be gathered in time.
+    pub fn no_overview() -> Self {
+        let detail = "the receiving threads have no time to answer, or nobody gathers what they say";
+        Self::later(&kinds::BUSY, detail.to_owned(), 1)
+    }
+
+    /// 503: too many streams at a time.
+    pub fn too_many_streams(most: usize) -> Self {
+        let detail = format!("at most {most} may watch at a time; ask for /overview/json, or later");
+        Self::later(&kinds::TOO_MANY_WAITERS, detail, 5)
+    }
 }
 
 impl From<WrongWord> for ApiError {

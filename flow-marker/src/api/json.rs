@@ -155,6 +155,8 @@ impl Person {
 #[derive(Debug, Serialize)]
 pub(super) struct SwitchState {
     agent: IpAddr,
+    /// What people call it: by the configuration, what it calls itself, or else its address.
+    name: String,
     acl: String,
     mode: Mode,
     /// Whether the last request was answered; null before the first.
@@ -331,6 +333,7 @@ fn switch_state(api: &Api, switch: &Switch, ports: &[(u32, crate::inventory::Por
     };
     SwitchState {
         agent: switch.config.agent,
+        name: api.live.name(switch.config.agent),
         acl: switch.config.acl.to_string(),
         mode: switch.read(Desired::modes).mark,
         reachable: contact.reachable,

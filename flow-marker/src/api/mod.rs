@@ -17,6 +17,7 @@ use crate::control::pause::Pause;
 use crate::control::switches::Switches;
 use crate::engine::Engine;
 use crate::engine::metric::serialize_number;
+use crate::live::Live;
 use crate::metrics::Metrics;
 use crate::state::Keeper;
 
@@ -36,6 +37,8 @@ mod prometheus;
 mod thresholds;
 /// Groups, maps and the topology.
 mod tables;
+/// What happens now.
+mod live;
 /// What is captured.
 mod captures;
 /// What people want of switches.
@@ -91,6 +94,8 @@ pub struct Api {
     pub metrics: Arc<Metrics>,
     /// What is still waited for.
     pub readiness: Readiness,
+    /// What happens now.
+    pub live: Live,
     /// The switches.
     pub switches: Arc<Switches>,
     /// Whether they are paused.

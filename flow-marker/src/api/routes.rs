@@ -6,6 +6,8 @@ use super::Api;
 mod agents;
 /// The rows of sFlow-RT's API.
 mod sflow_rt;
+/// What happens now.
+mod live;
 /// What is done on switches.
 mod control;
 /// The other rows.
@@ -26,5 +28,6 @@ pub const TABLE: &[&[Operation]] = &[
     sflow_rt::TABLES,
     own::FORWARDING,
     own::SERVICE,
+    live::LIVE,
     control::CONTROL,
 ];

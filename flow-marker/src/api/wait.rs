@@ -7,13 +7,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use shared::life::Shutdown;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::timeout;
 
 use super::error::ApiError;
 
 /// Most requests that wait at a time: a quarter of the default number of connections.
 pub const MAX_WAITERS: usize = 256;
+/// Most streams at a time, likewise: each browser that watches has one.
+pub const MAX_STREAMS: usize = 256;
 /// The longest wait, in seconds: what clients of sFlow-RT usually ask for, and below the idle limits of proxies.
 pub const MAX_TIMEOUT: u64 = 60;
 
@@ -21,6 +23,7 @@ pub const MAX_TIMEOUT: u64 = 60;
 #[derive(Debug, Clone)]
 pub struct Waiters {
     places: Arc<Semaphore>,
+    streams: Arc<Semaphore>,
     shutdown: Shutdown,
 }
 
@@ -29,6 +32,7 @@ impl Waiters {
     pub fn new(shutdown: Shutdown) -> Self {
         Self {
             places: Arc::new(Semaphore::new(MAX_WAITERS)),
+            streams: Arc::new(Semaphore::new(MAX_STREAMS)),
             shutdown,
         }
     }
@@ -36,6 +40,17 @@ impl Waiters {
     /// How many wait now.
     pub fn waiting(&self) -> usize {
         MAX_WAITERS.saturating_sub(self.places.available_permits())
+    }
+
+    /// A place for a stream, for as long as it is kept, and the end of the daemon, with which the stream is to end.
+    ///
+    /// # Errors
+    /// 503 when there are [`MAX_STREAMS`] already.
+    pub fn stream(&self) -> Result<(OwnedSemaphorePermit, Shutdown), ApiError> {
+        match Arc::clone(&self.streams).try_acquire_owned() {
+            Ok(place) => Ok((place, self.shutdown.clone())),
+            Err(_) => Err(ApiError::too_many_streams(MAX_STREAMS)),
+        }
     }
 
     /// What `look` finds, at once or after one of the changes that `changed` tells of; `None` when it finds nothing for

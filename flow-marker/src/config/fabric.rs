@@ -72,6 +72,7 @@ impl Fabric {
         let token_file = self.token_file.as_ref();
         Some(Switch {
             agent,
+            name: None,
             acl: url(&self.acl, agent).ok()?,
             token_file: token_file.map(|file| file.replace(AGENT, &agent.to_string()).into()),
             ca_file: self.ca_file.clone(),

@@ -10,7 +10,7 @@ use shared::config::FileName;
 use shared::units::BitRate;
 use toml::Spanned;
 
-use super::values::{AclUrl, Agent, Interface, Platform, Role, is_interface_name};
+use super::values::{AclUrl, Agent, Interface, Platform, Role, SwitchName, is_interface_name};
 use super::{Mistake, mistake};
 
 /// One switch that may be contacted.
@@ -18,6 +18,8 @@ use super::{Mistake, mistake};
 pub struct Switch {
     /// The agent address in its datagrams.
     pub agent: IpAddr,
+    /// What people call it.
+    pub name: Option<String>,
     /// Base URL of its acl-server.
     pub acl: Url,
     /// File with the bearer token.
@@ -84,6 +86,7 @@ impl Switch {
 #[serde(deny_unknown_fields)]
 pub(super) struct Table {
     agent: Spanned<Agent>,
+    name: Option<SwitchName>,
     acl: Spanned<AclUrl>,
     token_file: Option<Spanned<FileName>>,
     ca_file: Option<Spanned<FileName>>,
@@ -150,6 +153,7 @@ fn one(table: Table, agent: IpAddr) -> Result<Switch, Mistake> {
     let source = table.source;
     Ok(Switch {
         agent,
+        name: table.name.map(|name| name.0),
         acl,
         token_file: table.token_file.map(|file| file.into_inner().0),
         ca_file: table.ca_file.map(|file| file.into_inner().0),

@@ -395,6 +395,26 @@ impl TryFrom<String> for AclUrl {
     }
 }
 
+/// What people call a switch.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(try_from = "String")]
+pub(super) struct SwitchName(pub(super) String);
+
+impl TryFrom<String> for SwitchName {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        // As long as the label of a host name may be (RFC 1035 §2.3.4), which it usually is.
+        let good = (1..=63).contains(&text.len()) && text.chars().all(|c| c.is_ascii_graphic());
+        match good {
+            true => Ok(Self(text)),
+            false => Err(format!(
+                "{text:?} is not the name of a switch: 1 to 63 letters, digits and signs without spaces, such as \"leaf1\""
+            )),
+        }
+    }
+}
+
 /// The address that an agent calls itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
 #[serde(try_from = "IpAddr")]

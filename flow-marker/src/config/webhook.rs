@@ -74,6 +74,7 @@ impl EventKind {
         "pause_begun",
         "pause_ended",
         "mode_changed",
+        "reloaded",
         "list_loaded",
         "list_failed",
         "unreachable",

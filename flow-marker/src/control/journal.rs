@@ -186,6 +186,16 @@ impl Journal {
             .ask_for(question.after, question.max, |record| question.means(record))
     }
 
+    /// The newest records since `from`, newest first, those that are `meant`; at most `max`.
+    pub fn recent(&self, from: Time, max: usize, meant: impl Fn(&Record) -> bool) -> Vec<(u64, Record)> {
+        let kept = self.kept();
+        let ids = (0..kept.log.version()).rev();
+        let newest = ids.zip(kept.log.iter().rev());
+        let newest = newest.take_while(|(_, record)| record.decision.at >= from);
+        let meant = newest.filter(|(_, record)| meant(record));
+        meant.take(max).map(|(id, record)| (id, record.clone())).collect()
+    }
+
     /// Changes with every new record.
     pub fn changed(&self) -> watch::Receiver<u64> {
         self.version.subscribe()

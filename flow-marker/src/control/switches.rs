@@ -80,6 +80,11 @@ impl Switches {
         }
     }
 
+    /// What the controllers may do on a switch that is new, and on all others unless they are retired.
+    pub fn modes(&self) -> Modes {
+        self.lock().modes
+    }
+
     /// Who they are.
     pub const fn roster(&self) -> &Arc<Roster> {
         &self.roster

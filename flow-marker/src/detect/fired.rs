@@ -7,7 +7,7 @@ use shared::units::BitRate;
 use super::clock::{Clock, Reading, Senders};
 use super::entry::FORGET;
 use super::progress::{Progress, Pulse};
-use super::{Elephant, IDLE, Observation};
+use super::{Elephant, IDLE, Observation, Standing};
 use crate::clock::Time;
 use crate::flow::FlowHasher;
 use crate::packet::TcpFlags;
@@ -97,11 +97,26 @@ impl Fired {
 
     /// Whether it has ended.
     pub(super) fn is_over(&self, now: Time) -> bool {
-        let silence = match self.closing {
+        now.since(self.last) >= self.patience()
+    }
+
+    /// How long it may be silent.
+    const fn patience(&self) -> Duration {
+        match self.closing {
             Some(_) => CLOSED,
             None => self.silence,
-        };
-        now.since(self.last) >= silence
+        }
+    }
+
+    /// As it is now.
+    pub(super) fn standing(&self) -> Standing {
+        Standing {
+            elephant: self.elephant,
+            rate: self.pulse.rate(),
+            bytes: self.bytes,
+            last_sample: self.last,
+            until: self.last + self.patience(),
+        }
     }
 }
 

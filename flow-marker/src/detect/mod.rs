@@ -142,6 +142,21 @@ pub enum Event {
     Progress(Progress),
 }
 
+/// An elephant that has not ended, as it is now.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Standing {
+    /// What was found.
+    pub elephant: Elephant,
+    /// Its rate, averaged over the last eight seconds or so.
+    pub rate: BitRate,
+    /// Bytes that its samples stand for since it was found.
+    pub bytes: u64,
+    /// Its last sample.
+    pub last_sample: Time,
+    /// It has ended then, unless it is sampled before.
+    pub until: Time,
+}
+
 /// What became of an observation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
@@ -221,6 +236,11 @@ impl Detector {
     /// How many elephants have not ended.
     pub fn elephants(&self) -> usize {
         self.fired.len()
+    }
+
+    /// All elephants that have not ended.
+    pub fn standing(&self) -> impl Iterator<Item = Standing> {
+        self.fired.values().map(Fired::standing)
     }
 
     /// Whether one more elephant of `agent` fits. One agent gets a quarter of the places at most: one that is broken, or

@@ -70,6 +70,11 @@ impl Pulse {
         self.samples = self.samples.saturating_add(1);
     }
 
+    /// Its rate, as it was measured last.
+    pub(super) fn rate(&self) -> BitRate {
+        BitRate::from_bytes_per_second(self.rate / 8.0)
+    }
+
     /// What there is to tell, when it is time for that.
     pub(super) fn due(&mut self, now: Time, key: FlowKey, last_sample: Time) -> Option<Progress> {
         if now < self.due {
@@ -86,7 +91,7 @@ impl Pulse {
             bytes: self.bytes,
             samples: self.samples,
             span: now.since(self.told),
-            rate: BitRate::from_bytes_per_second(self.rate / 8.0),
+            rate: self.rate(),
             last_sample,
         })
     }

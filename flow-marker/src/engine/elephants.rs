@@ -188,7 +188,7 @@ impl Elephants {
         if let Some(state) = self.agents.get_mut(agent.index()) {
             state.holding.observe(now, beside.recorded);
         }
-        let seen = self.observation(agent, metrics, (sample, direction), (packet, beside));
+        let seen = self.observation(agent, metrics, (sample, direction, factor), (packet, beside));
         if self.lookout.is_some() {
             self.look(now, agent, (sample, factor), (packet, beside), seen.as_ref());
         }
@@ -247,7 +247,7 @@ impl Elephants {
         &self,
         agent: AgentId,
         metrics: &metrics::Agent,
-        (sample, direction): (&FlowSample<'_>, Direction),
+        (sample, direction, factor): (&FlowSample<'_>, Direction, f64),
         (packet, beside): (Option<&(RawHeader<'_>, Header)>, Beside),
     ) -> Option<Observation> {
         let left_out = |counter: &metrics::Counter| {
@@ -270,6 +270,7 @@ impl Elephants {
             return left_out(&metrics.flow_implausible);
         };
         let (Some(ip), Some(tuple)) = (header.ip, FiveTuple::of(header)) else {
+            self.thread.traffic_small.bump_by(scaled(weight, factor));
             return match header.ip {
                 Some(ip) if ip.fragment => left_out(&metrics.flow_fragment),
                 _ => left_out(&metrics.flow_no_tuple),
@@ -323,7 +324,13 @@ impl Elephants {
         detector.warm(&staged.fingerprints);
         for (fingerprint, seen) in staged.fingerprints.drain(..).zip(staged.samples.drain(..)) {
             let mut deliver = |event: &Event| deliver(notice(inventory, agents, event));
-            match detector.observe_as(now, fingerprint, &seen, &mut deliver) {
+            let outcome = detector.observe_as(now, fingerprint, &seen, &mut deliver);
+            let class = match outcome {
+                Outcome::Known | Outcome::Fired => &thread.traffic_large,
+                _ => &thread.traffic_small,
+            };
+            class.bump_by(seen.weight);
+            match outcome {
                 Outcome::Counted | Outcome::Known => {}
                 Outcome::Displaced => thread.flows_evicted.bump(),
                 Outcome::Refused => thread.flows_refused.bump(),
@@ -352,6 +359,11 @@ impl Elephants {
             return None;
         }
         threshold
+    }
+
+    /// What finds elephants.
+    pub(super) const fn detector(&self) -> &Detector {
+        &self.detector
     }
 
     /// How much evidence makes an elephant.

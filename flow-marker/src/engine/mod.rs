@@ -50,4 +50,4 @@ pub use query::{NoAnswer, NotForwarded};
 pub use record::FlowRecord;
 pub use seat::Seat;
 pub use settings::{Forwarding, Group, Map, Named, TooMany};
-pub use shard::{ActiveFlow, AgentStatus, Common, Shard};
+pub use shard::{ActiveFlow, AgentStatus, Common, Live, LiveFlow, Loads, PortLoad, Shard};

@@ -95,6 +95,8 @@ metrics! {
         flows_capacity: Gauge = "flows_capacity" [] "Flows that fit into the detector's table.";
         flows_evicted: Counter = "flows_evicted_total" [] "Flows that lost their place to another one.";
         flows_refused: Counter = "flows_refused_total" [] "Samples whose flow found only larger ones in its place of the table.";
+        traffic_large: Counter = "traffic_bytes_total" ["class=\"large\""] "Bytes that samples stand for where flows enter switches of the inventory, by class: of elephants that have not ended, or of all else.";
+        traffic_small: Counter = "traffic_bytes_total" ["class=\"small\""] "Bytes that samples stand for where flows enter switches of the inventory, by class: of elephants that have not ended, or of all else.";
         elephants: Gauge = "elephants" [] "Elephant flows that have not ended.";
         elephants_refused: Counter = "elephants_refused_total" [] "Samples of flows that are elephants, while the list of elephants, or the agent's share of it, was full.";
     }

@@ -5,6 +5,7 @@ use std::path::Path as FilePath;
 use arc_swap::ArcSwap;
 use axum::body::{Body, to_bytes};
 use axum::http::Method;
+use futures_util::StreamExt as _;
 use serde_json::Value;
 use shared::life::{Shutdown, ShutdownTrigger};
 use shared::serve::{Credentials, Peer};
@@ -29,6 +30,7 @@ mod events;
 mod flows;
 mod forwarding;
 mod hostile;
+mod live;
 mod manual;
 mod metrics;
 mod openapi;
@@ -113,12 +115,24 @@ impl World {
         );
         let watchman = watchman.unwrap();
         let (signs, taken) = tokio::sync::mpsc::channel(16);
+        let live = Live::new(Arc::clone(switches.roster()));
+        let pause = Arc::<Pause>::default();
+        let gathered = crate::live::Sources {
+            engine: engine.clone(),
+            switches: Arc::clone(&switches),
+            pause: Arc::clone(&pause),
+            metrics: Arc::clone(&metrics),
+            mark: Arc::new(config.mark.clone()),
+            clock,
+        };
+        shards.spawn(crate::live::Collector::new(gathered, live.clone()).run());
         let api = Api {
             engine: engine.clone(),
             metrics,
             readiness: Readiness::new(),
             switches: Arc::clone(&switches),
-            pause: Arc::default(),
+            live,
+            pause,
             overrides: Arc::new(Overrides::new(configured)),
             keeper: Keeper::idle(),
             desk: watchman.desk(),
@@ -183,10 +197,18 @@ impl World {
         let request = request.body(body.into()).unwrap();
         let response = self.router.clone().oneshot(request).await.unwrap();
         let kind = response.headers().get("content-type");
+        let kind = kind.map_or_else(String::new, |kind| kind.to_str().unwrap().to_owned());
+        let status = response.status().as_u16();
+        let body = response.into_body();
+        let body = match kind.as_str() {
+            // What has no end is read until it has said something.
+            "text/event-stream" => body.into_data_stream().next().await.unwrap().unwrap(),
+            _ => to_bytes(body, usize::MAX).await.unwrap(),
+        };
         Reply {
-            status: response.status().as_u16(),
-            kind: kind.map_or_else(String::new, |kind| kind.to_str().unwrap().to_owned()),
-            body: to_bytes(response.into_body(), usize::MAX).await.unwrap().to_vec(),
+            status,
+            kind,
+            body: body.to_vec(),
         }
     }
 

@@ -12,6 +12,7 @@ use super::super::captures::Captures;
 use super::super::error::{Problem, kinds};
 use super::super::flows::Completed;
 use super::super::forwarding::Target;
+use super::super::live::Past;
 use super::super::manual::Made;
 use super::super::modes::ModeState;
 use super::super::page::Page;
@@ -135,6 +136,7 @@ fn schemas() -> Value {
     openapi::schema::<Page>(&mut all);
     openapi::schema::<PauseState>(&mut all);
     openapi::schema::<Report>(&mut all);
+    openapi::schema::<Past>(&mut all);
     openapi::schema::<ModeState>(&mut all);
     let words = serde_json::from_value::<BTreeMap<String, Value>>(words()).unwrap();
     all.extend(words);

@@ -95,6 +95,8 @@ kinds! {
     PauseEnded = "pause_ended" Warn "the pause has ended: what is wanted comes back";
     /// A controller has another mode, or the one that the configuration says.
     ModeChanged = "mode_changed" Warn "a controller has another mode";
+    /// The configuration was read again.
+    Reloaded = "reloaded" Info "the configuration was read again";
     /// A newer blacklist is in force.
     ListLoaded = "list_loaded" Info "blacklist is the newest";
     /// There is no newer blacklist; the last good one stays.

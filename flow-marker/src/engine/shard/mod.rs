@@ -2,6 +2,7 @@
 //! socket and behind a capture file.
 
 mod answers;
+mod live;
 mod agent;
 mod noted;
 mod defined;
@@ -36,6 +37,7 @@ use defined::{AllDefined, Surroundings};
 use sources::Sources;
 
 pub use answers::{ActiveFlow, AgentStatus};
+pub use live::{Live, LiveFlow, Loads, PortLoad};
 
 /// Between two looks at what is due: an event that was not taken, or an end, waits at most this long.
 const TICK: Duration = Duration::from_millis(100);
