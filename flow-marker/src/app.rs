@@ -24,12 +24,13 @@ use crate::control::switches::{self, Switches};
 use crate::control::watchman::Watchman;
 use crate::detect::Event;
 use crate::engine::{Engine, Notice};
+use crate::history::{Feed, Past};
 use crate::ingest;
 use crate::inventory::Roster;
 use crate::live::{self, Collector, Live};
 use crate::lookout::Lookout;
 use crate::metrics::Metrics;
-use crate::state::{Sources, State};
+use crate::state::{self, Sources, State};
 use crate::webhook;
 
 /// The API's sockets, callers and certificates.
@@ -82,6 +83,9 @@ impl Sockets {
 /// How long clients may take to read their last replies.
 const LAST_REPLIES: Duration = Duration::from_secs(1);
 
+/// How long the disk may take for what was decided last.
+const LAST_RECORDS: Duration = Duration::from_secs(1);
+
 /// Runs the daemon until `shutdown`; then marks are withdrawn, within five seconds in all. Reads credentials,
 /// certificates and the switches of the configuration again at each `reload`.
 ///
@@ -92,10 +96,12 @@ pub async fn run(config: Config, sockets: Sockets, shutdown: Shutdown, reload: R
     let clock = Clock::start();
     let metrics = Arc::new(Metrics::new(sockets.sflow.threads()));
     let roster = Arc::new(Roster::new(&config, &metrics));
-    let first_id = clock.unix_ns(clock.now()) / 1_000_000_000;
+    let directory = state::directory(&config);
+    let past = Past::open(&config.history, directory.as_deref().ok(), &config.id, &clock);
+    let first_id = past.first_id();
     let journal = Arc::new(Journal::new(first_id, config.mark.max_rules));
     let switches = Arc::new(Switches::new(Arc::clone(&roster), &config, Arc::clone(&journal)));
-    let state = State::open(&config);
+    let state = State::open(directory, &config.id);
     let overrides = Overrides::new(switches::modes(&config));
     let (pause, overrides) = (Arc::<Pause>::default(), Arc::new(overrides));
     state.recall_ports(&roster);
@@ -157,6 +163,11 @@ pub async fn run(config: Config, sockets: Sockets, shutdown: Shutdown, reload: R
             .with_context(|| format!("[group.{name}]"))?;
     }
     tokio::spawn(logs.run());
+    let feeds: Vec<Box<dyn Feed>> = vec![
+        Box::new(api::DecisionFeed::new(Arc::clone(&journal), clock)),
+        Box::new(api::EventFeed::new(engine.clone(), clock)),
+    ];
+    let (history, recording) = past.follow(&config.history, &config.id, feeds, &metrics, clock);
     let webhooks = webhook::start(&config, (&engine, &journal), &metrics, clock, first_id)?;
     drop(events);
     let seats = seats.into_iter().zip(metrics.threads().iter().map(Arc::clone));
@@ -200,6 +211,7 @@ pub async fn run(config: Config, sockets: Sockets, shutdown: Shutdown, reload: R
         pause,
         overrides,
         keeper,
+        history,
         desk,
         mark: Arc::new(config.mark.clone()),
         clock,
@@ -245,6 +257,13 @@ pub async fn run(config: Config, sockets: Sockets, shutdown: Shutdown, reload: R
     collector.abort();
     if let Some(writer) = writer {
         writer.abort();
+    }
+    if let Some(recording) = recording {
+        // A disk that hangs holds nobody up: what it has not taken by then is lost with the process.
+        let finishing = tokio::task::spawn_blocking(move || recording.finish());
+        if tokio::time::timeout(LAST_RECORDS, finishing).await.is_err() {
+            tracing::warn!("the disk did not take the end of the history in time");
+        }
     }
     drop(webhooks);
     let cut = server.stop(LAST_REPLIES).await;

@@ -27,6 +27,9 @@ pub mod state;
 /// Tells others what happens, by HTTP.
 pub mod webhook;
 
+/// Decisions and events of the last days, on the disk.
+pub mod history;
+
 /// From detected flows to the desired state of every switch, and from there to the switches.
 pub mod control;
 

@@ -2,21 +2,27 @@
 //!
 //! Times are nanoseconds since 1970 (UTC), rates are bits per second.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
+use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::State;
-use serde::Serialize;
+use axum::response::Response;
+use serde::{Deserialize, Serialize};
 
 use super::Api;
+use super::csv::{Cell, Column};
 use super::effect::Timing;
 use super::error::ApiError;
 use super::json::{self, Evidence, Port, Server, Times};
+use super::pages::{self, Asked, Memory};
 use super::parameters::Parameters;
 use crate::actuator::Kind;
+use crate::clock::Clock;
 use crate::config::Mode;
 use crate::control::desired::{About, What};
-use crate::control::journal::{Question, RECORDS, Record};
+use crate::control::journal::{Journal, Question, RECORDS, Record};
+use crate::history::{Feed, Following, Page, Row, Series};
 
 /// Decisions in one answer, unless it is said.
 const DECISIONS: usize = 100;
@@ -55,27 +61,156 @@ pub(super) struct Decision {
     timing: Option<Timing>,
 }
 
+/// What an export has of a decision.
+pub(super) const COLUMNS: &[Column] = &[
+    ("id", "/id", Cell::Plain),
+    ("time", "/time", Cell::Nanoseconds),
+    ("decision", "/decision", Cell::Plain),
+    ("switch", "/switch", Cell::Plain),
+    ("control", "/control", Cell::Plain),
+    ("controller", "/controller", Cell::Plain),
+    ("mode", "/mode", Cell::Plain),
+    ("what", "/what", Cell::Plain),
+    ("who", "/who", Cell::Plain),
+    ("reason", "/reason", Cell::Plain),
+    ("why", "/why", Cell::Plain),
+    ("about", "/about", Cell::Plain),
+    ("ifindex", "/port/ifindex", Cell::Plain),
+    ("port", "/port/name", Cell::Plain),
+    ("path", "/evidence/path", Cell::Plain),
+    ("bytes", "/evidence/bytes", Cell::Plain),
+    ("seconds", "/evidence/seconds", Cell::Plain),
+    ("samples", "/evidence/samples", Cell::Plain),
+    ("rate_bps", "/evidence/rate_bps", Cell::Plain),
+    ("threshold_bps", "/evidence/threshold_bps", Cell::Plain),
+    ("installed", "/times/installed", Cell::Nanoseconds),
+    ("removed", "/times/removed", Cell::Nanoseconds),
+    ("count", "/count", Cell::Plain),
+    ("last", "/last", Cell::Nanoseconds),
+];
+
 /// `GET /decisions/json`: newest first. With `timeout` it waits until there is one.
 ///
 /// # Errors
 /// 400, 503
-pub(super) async fn read(
-    State(api): State<Api>,
-    parameters: Parameters,
-) -> Result<Json<Vec<Decision>>, ApiError> {
+pub(super) async fn read(State(api): State<Api>, parameters: Parameters) -> Result<Response, ApiError> {
     let question = question(&parameters)?;
+    let asked = Asked::read(&parameters, api.clock.unix_ns(api.clock.now()))?;
+    let limit = parameters.timeout()?;
+    if asked.is_past() || (question.after.is_none() && limit.is_zero()) {
+        return Ok(pages::json(page(&api, question, asked).await?, &parameters));
+    }
     let limit = match question.max {
         // Nothing could ever come.
         0 => std::time::Duration::ZERO,
-        _ => parameters.timeout()?,
+        _ => limit,
     };
     let look = || Some(api.switches.journal().ask(&question).entries).filter(|entries| !entries.is_empty());
     let found = api
         .waiters
         .until(api.switches.journal().changed(), limit, look)
         .await?;
-    let found = found.unwrap_or_default().into_iter();
-    Ok(Json(found.map(|(id, record)| shown(&api, id, &record)).collect()))
+    let found = found.unwrap_or_default();
+    let rows = found.iter().map(|(id, record)| row(&api.clock, *id, record));
+    Ok(pages::all(rows.collect()))
+}
+
+/// `GET /decisions/csv`: as JSON, and never waited for.
+///
+/// # Errors
+/// 400, 503
+pub(super) async fn export(State(api): State<Api>, parameters: Parameters) -> Result<Response, ApiError> {
+    let question = question(&parameters)?;
+    let asked = Asked::read(&parameters, api.clock.unix_ns(api.clock.now()))?;
+    let page = page(&api, question, asked).await?;
+    Ok(pages::csv(page, &parameters, "decisions", COLUMNS))
+}
+
+/// A page of the past: what memory has, and then what the history has.
+async fn page(api: &Api, question: Question, asked: Asked) -> Result<Page, ApiError> {
+    let clock = api.clock;
+    let asked = asked.above(question.after);
+    let holds = |record: &Record| asked.range.holds(clock.unix_ns(record.decision.at));
+    let found = api.switches.journal().older(&question, asked.range.before, holds);
+    let rows = found.entries.iter().map(|(id, record)| row(&clock, *id, record));
+    let memory = Memory {
+        rows: rows.collect(),
+        floor: found.floor,
+    };
+    let most = question.max;
+    let meant = move |json: &[u8]| {
+        serde_json::from_slice::<Stored<'_>>(json).is_ok_and(|stored| stored.is_meant(&question))
+    };
+    pages::page(api, Series::Decisions, asked, memory, most, meant).await
+}
+
+/// What a question is about, of a decision on the disk.
+#[derive(Deserialize)]
+struct Stored<'a> {
+    #[serde(borrow)]
+    decision: Cow<'a, str>,
+    switch: Option<IpAddr>,
+    #[serde(borrow)]
+    control: Option<Cow<'a, str>>,
+}
+
+impl Stored<'_> {
+    /// As [`Question`] has it.
+    fn is_meant(&self, question: &Question) -> bool {
+        let control = question.control.as_deref();
+        let is_kind = |kind: &String| *kind == *self.decision;
+        control.is_none_or(|control| self.control.as_deref() == Some(control))
+            && question.switch.is_none_or(|switch| self.switch == Some(switch))
+            && (question.kinds.is_empty() || question.kinds.iter().any(is_kind))
+    }
+}
+
+/// A decision as it is answered and kept.
+fn row(clock: &Clock, id: u64, record: &Record) -> Row {
+    let shown = shown(clock, id, record);
+    pages::row(id, shown.time, &shown)
+}
+
+/// The decisions, for the history.
+#[derive(Debug)]
+pub struct DecisionFeed {
+    journal: Arc<Journal>,
+    clock: Clock,
+}
+
+impl DecisionFeed {
+    /// Those of this journal.
+    pub const fn new(journal: Arc<Journal>, clock: Clock) -> Self {
+        Self { journal, clock }
+    }
+}
+
+impl Feed for DecisionFeed {
+    fn series(&self) -> Series {
+        Series::Decisions
+    }
+
+    fn following(&self, seen: u64, most: usize) -> Following {
+        let question = Question {
+            after: i64::try_from(seen).ok(),
+            max: most,
+            ..Question::default()
+        };
+        let answer = self.journal.ask(&question);
+        let rows = answer.entries.iter().rev();
+        Following {
+            rows: rows.map(|(id, record)| row(&self.clock, *id, record)).collect(),
+            missed: answer.missed,
+        }
+    }
+
+    fn changed(&self) -> Vec<u64> {
+        self.journal.repeated()
+    }
+
+    fn row(&self, id: u64) -> Option<Row> {
+        Some(row(&self.clock, id, &self.journal.get(id)?))
+    }
 }
 
 fn question(parameters: &Parameters) -> Result<Question, ApiError> {
@@ -105,16 +240,16 @@ fn question(parameters: &Parameters) -> Result<Question, ApiError> {
     })
 }
 
-fn shown(api: &Api, id: u64, record: &Record) -> Decision {
+fn shown(clock: &Clock, id: u64, record: &Record) -> Decision {
     let decision = &record.decision;
     let cause = decision.cause();
     // Where nothing was seen, as with lists and people, there is nothing to show.
     let seen = cause.filter(|cause| cause.person.is_none());
     Decision {
         id,
-        time: api.clock.unix_ns(decision.at),
+        time: clock.unix_ns(decision.at),
         count: record.count,
-        last: api.clock.unix_ns(record.last),
+        last: clock.unix_ns(record.last),
         decision: decision.what.word(),
         switch: record.place.map(|place| place.agent),
         control: decision.name().map(ToString::to_string),
@@ -131,7 +266,7 @@ fn shown(api: &Api, id: u64, record: &Record) -> Decision {
         }),
         evidence: seen.map(|cause| Evidence::from(&cause.evidence)),
         times: match &decision.about {
-            About::Control(view) => Some(json::times(&api.clock, view)),
+            About::Control(view) => Some(json::times(clock, view)),
             _ => None,
         },
         server: decision.view().and_then(|view| view.timing).map(Server::from),

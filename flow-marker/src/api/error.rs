@@ -17,6 +17,7 @@ use kinds::Kind;
 
 use crate::control::desk::Unattended;
 use crate::engine::Unanswered;
+use crate::history::Busy;
 
 /// Prefix of every problem type of ours; what follows is the slug.
 const TYPE_PREFIX: &str = "urn:flow-marker:problem:";
@@ -285,6 +286,12 @@ impl From<Unanswered> for ApiError {
 
 impl From<Unattended> for ApiError {
     fn from(error: Unattended) -> Self {
+        Self::later(&kinds::BUSY, error.to_string(), 1)
+    }
+}
+
+impl From<Busy> for ApiError {
+    fn from(error: Busy) -> Self {
         Self::later(&kinds::BUSY, error.to_string(), 1)
     }
 }

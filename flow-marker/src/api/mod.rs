@@ -17,6 +17,7 @@ use crate::control::pause::Pause;
 use crate::control::switches::Switches;
 use crate::engine::Engine;
 use crate::engine::metric::serialize_number;
+use crate::history::History;
 use crate::live::Live;
 use crate::metrics::Metrics;
 use crate::state::Keeper;
@@ -49,6 +50,10 @@ mod modes;
 mod pause;
 /// What was decided.
 mod decisions;
+/// Pages of the past.
+mod pages;
+/// Tables for spreadsheets.
+mod csv;
 /// What would have been done.
 mod shadow;
 /// Collectors that datagrams are sent on to.
@@ -80,6 +85,9 @@ pub mod browser;
 /// The one door from mistakes to HTTP statuses.
 pub mod error;
 
+pub use decisions::DecisionFeed;
+pub use thresholds::EventFeed;
+
 use auth::{Access, Caller, Door};
 use browser::PageToken;
 use error::ApiError;
@@ -104,6 +112,8 @@ pub struct Api {
     pub overrides: Arc<Overrides>,
     /// What survives a restart is told to it.
     pub keeper: Keeper,
+    /// What was decided and has happened before.
+    pub history: History,
     /// Where captures are asked for.
     pub desk: Desk,
     /// How elephants are found and marked.

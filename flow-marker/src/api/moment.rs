@@ -24,6 +24,31 @@ impl Parameters {
             ))),
         }
     }
+
+    /// A moment as in [`Self::moment`], but that plain digits are seconds since 1970.
+    ///
+    /// # Errors
+    /// 400
+    pub fn second(&self, name: &str, now: u64) -> Result<Option<u64>, ApiError> {
+        let Some(text) = self.one(name)? else {
+            return Ok(None);
+        };
+        let plain = text.bytes().all(|byte| byte.is_ascii_digit());
+        let moment = match plain {
+            true => text
+                .parse::<u64>()
+                .ok()
+                .and_then(|seconds| seconds.checked_mul(1_000_000_000)),
+            false => read(text, now),
+        };
+        match moment {
+            moment @ Some(_) => Ok(moment),
+            None => Err(ApiError::invalid(format!(
+                "the parameter `{name}` is a moment: seconds since 1970, RFC 3339 such as 2026-01-01T00:00:00Z, or -24h, \
+                 not {text:?}"
+            ))),
+        }
+    }
 }
 
 fn read(text: &str, now: u64) -> Option<u64> {

@@ -1,15 +1,18 @@
 //! `/threshold` and `/events`.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::State;
-use serde::Serialize;
+use axum::response::Response;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::csv::{Cell, Column};
 use super::defined::Defined;
 use super::error::{ApiError, WrongMember};
+use super::pages::{self, Asked, Memory};
 use super::parameters::Parameters;
 use super::{Api, number};
 use crate::clock::Clock;
@@ -17,6 +20,7 @@ use crate::engine::event::Query;
 use crate::engine::metric::SourceName;
 use crate::engine::threshold::{Definition, Fired};
 use crate::engine::{Engine, Named};
+use crate::history::{Feed, Following, Page, Row, Series};
 
 /// Events in one answer, unless it is said; and the most.
 const EVENTS: (usize, usize) = (100, 10_000);
@@ -99,35 +103,135 @@ impl Event {
     }
 }
 
+/// What an export has of an event.
+const COLUMNS: &[Column] = &[
+    ("eventID", "/eventID", Cell::Plain),
+    ("time", "/timestamp", Cell::Milliseconds),
+    ("thresholdID", "/thresholdID", Cell::Plain),
+    ("metric", "/metric", Cell::Plain),
+    ("threshold", "/threshold", Cell::Plain),
+    ("value", "/value", Cell::Plain),
+    ("agent", "/agent", Cell::Plain),
+    ("dataSource", "/dataSource", Cell::Plain),
+    ("flowKey", "/flowKey", Cell::Plain),
+];
+
 /// `GET /events/json`: newest first. With `timeout` it waits until there is one.
 ///
 /// # Errors
 /// 400, 503
-pub(super) async fn events(
-    State(api): State<Api>,
-    parameters: Parameters,
-) -> Result<Json<Vec<Event>>, ApiError> {
-    let query = Query {
-        name: parameters.one("thresholdID")?.map(str::to_owned),
-        after: parameters.seen("eventID")?,
-        max: Some(parameters.most("maxEvents", EVENTS.0, EVENTS.1)?),
-    };
+pub(super) async fn events(State(api): State<Api>, parameters: Parameters) -> Result<Response, ApiError> {
+    let query = query(&parameters)?;
+    let asked = Asked::read(&parameters, api.clock.unix_ns(api.clock.now()))?;
+    let limit = parameters.timeout()?;
+    if asked.is_past() || (query.after.is_none() && limit.is_zero()) {
+        return Ok(pages::json(page(&api, query, asked).await?, &parameters));
+    }
     let limit = match query.max {
         // Nothing could ever come.
         Some(0) => std::time::Duration::ZERO,
-        _ => parameters.timeout()?,
+        _ => limit,
     };
     let look = || Some(api.engine.events(&query).entries).filter(|entries| !entries.is_empty());
     let found = api
         .waiters
         .until(api.engine.events_changed(), limit, look)
         .await?;
-    let events = found.unwrap_or_default().into_iter();
-    Ok(Json(
-        events
-            .map(|(id, fired)| Event::new(&api.clock, id, fired))
-            .collect(),
+    let found = found.unwrap_or_default().into_iter();
+    Ok(pages::all(
+        found.map(|(id, fired)| row(&api.clock, id, fired)).collect(),
     ))
+}
+
+/// `GET /events/csv`: as JSON, and never waited for.
+///
+/// # Errors
+/// 400, 503
+pub(super) async fn export(State(api): State<Api>, parameters: Parameters) -> Result<Response, ApiError> {
+    let query = query(&parameters)?;
+    let asked = Asked::read(&parameters, api.clock.unix_ns(api.clock.now()))?;
+    let page = page(&api, query, asked).await?;
+    Ok(pages::csv(page, &parameters, "events", COLUMNS))
+}
+
+fn query(parameters: &Parameters) -> Result<Query, ApiError> {
+    Ok(Query {
+        name: parameters.one("thresholdID")?.map(str::to_owned),
+        after: parameters.seen("eventID")?,
+        max: Some(parameters.most("maxEvents", EVENTS.0, EVENTS.1)?),
+    })
+}
+
+/// A page of the past: what memory has, and then what the history has.
+async fn page(api: &Api, query: Query, asked: Asked) -> Result<Page, ApiError> {
+    let (clock, name, most) = (api.clock, query.name, query.max.unwrap_or(EVENTS.0));
+    let asked = asked.above(query.after);
+    let meant = |fired: &Fired| {
+        let is_named = name.as_deref().is_none_or(|name| *fired.threshold_id == *name);
+        is_named && asked.range.holds(clock.unix_ns(fired.at))
+    };
+    let found = api.engine.events_before(asked.range.before, most, meant);
+    let rows = found
+        .entries
+        .into_iter()
+        .map(|(id, fired)| row(&clock, id, fired));
+    let memory = Memory {
+        rows: rows.collect(),
+        floor: found.floor,
+    };
+    let meant = move |json: &[u8]| {
+        let stored = |name: &String| {
+            serde_json::from_slice::<Stored<'_>>(json).is_ok_and(|stored| stored.threshold == *name)
+        };
+        name.as_ref().is_none_or(stored)
+    };
+    pages::page(api, Series::Events, asked, memory, most, meant).await
+}
+
+/// What a question is about, of an event on the disk.
+#[derive(Deserialize)]
+struct Stored<'a> {
+    #[serde(borrow, rename = "thresholdID")]
+    threshold: Cow<'a, str>,
+}
+
+/// An event as it is answered and kept.
+fn row(clock: &Clock, id: u64, fired: Fired) -> Row {
+    let time = clock.unix_ns(fired.at);
+    pages::row(id, time, &Event::new(clock, id, fired))
+}
+
+/// The events, for the history.
+#[derive(Debug)]
+pub struct EventFeed {
+    engine: Engine,
+    clock: Clock,
+}
+
+impl EventFeed {
+    /// Those of this engine.
+    pub const fn new(engine: Engine, clock: Clock) -> Self {
+        Self { engine, clock }
+    }
+}
+
+impl Feed for EventFeed {
+    fn series(&self) -> Series {
+        Series::Events
+    }
+
+    fn following(&self, seen: u64, most: usize) -> Following {
+        let answer = self.engine.events(&Query {
+            name: None,
+            after: i64::try_from(seen).ok(),
+            max: Some(most),
+        });
+        let rows = answer.entries.into_iter().rev();
+        Following {
+            rows: rows.map(|(id, fired)| row(&self.clock, id, fired)).collect(),
+            missed: answer.missed,
+        }
+    }
 }
 
 #[cfg(test)]

@@ -6,10 +6,12 @@
 /// Where the API is served, and to whom.
 pub mod http;
 mod capture;
+mod history;
 mod drops;
 mod exclude;
 mod sflow;
 mod fabric;
+mod size;
 mod switch;
 mod values;
 mod webhook;
@@ -27,6 +29,7 @@ pub use capture::{Blacklist, Capture, Origin};
 pub use drops::Drops;
 pub use exclude::{Exclude, Groups};
 pub use fabric::Fabric;
+pub use history::History;
 use http::Http;
 pub use sflow::Sflow;
 pub use switch::{Edge, Port, Switch};
@@ -56,6 +59,8 @@ pub struct Config {
     pub drop: Drops,
     /// Who is told what happens.
     pub webhooks: Vec<Webhook>,
+    /// How much of what was decided and has happened is kept on the disk.
+    pub history: History,
     /// Where the API is served, and to whom.
     pub http: Http,
     /// Where this was read from, to be read again on SIGHUP.
@@ -112,6 +117,8 @@ struct File {
     switch: Vec<switch::Table>,
     #[serde(default)]
     mark: MarkTable,
+    #[serde(default)]
+    history: history::Table,
     #[serde(default)]
     http: Http,
     #[serde(default)]
@@ -220,6 +227,7 @@ fn check(file: File) -> Result<Config, Mistake> {
         drop: file.drop.check(&capture.local)?,
         capture,
         webhooks: webhook::check(file.webhook)?,
+        history: file.history.into(),
         http: file.http,
         file: None,
         state_dir: file.state_dir,

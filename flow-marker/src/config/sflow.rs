@@ -1,11 +1,11 @@
 //! The section `[sflow]`: how datagrams are received, and from whom.
 
-use std::fmt;
 use std::num::NonZeroUsize;
 
 use ipnet::IpNet;
-use serde::de::{Error, Visitor};
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
+
+use super::size::ByteSize;
 
 /// How datagrams are received, and from whom.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,7 +43,7 @@ impl Default for Sflow {
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Table {
     threads: Option<Threads>,
-    receive_buffer: Option<ByteSize>,
+    receive_buffer: Option<Buffer>,
     agents: Option<Vec<IpNet>>,
     max_agents: Option<MaxAgents>,
 }
@@ -52,7 +52,7 @@ impl From<Table> for Sflow {
     fn from(table: Table) -> Self {
         Self {
             threads: table.threads.map_or_else(one_a_core, |threads| threads.0),
-            receive_buffer: table.receive_buffer.map_or(Self::RECEIVE_BUFFER, |size| size.0),
+            receive_buffer: table.receive_buffer.map_or(Self::RECEIVE_BUFFER, ByteSize::bytes),
             agents: table.agents,
             max_agents: table.max_agents.map_or(Self::MAX_AGENTS, |most| most.0),
         }
@@ -64,6 +64,9 @@ fn one_a_core() -> NonZeroUsize {
     let cores = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
     NonZeroUsize::new(Sflow::MAX_THREADS).map_or(cores, |most| cores.min(most))
 }
+
+/// Less than one datagram of the longest kind would fit; more than a second's worth of any link is late news.
+type Buffer = ByteSize<{ 64 << 10 }, { 1 << 30 }>;
 
 #[derive(Debug, Deserialize)]
 #[serde(try_from = "i64")]
@@ -97,63 +100,6 @@ impl TryFrom<i64> for MaxAgents {
         agents
             .map(Self)
             .ok_or_else(|| format!("`max_agents`: {number} is not a number from 0 to {}", Self::MOST))
-    }
-}
-
-/// A size in bytes: a number, or a text such as `16 MiB`.
-#[derive(Debug)]
-struct ByteSize(usize);
-
-impl ByteSize {
-    const EXPECTED: &'static str =
-        "a size in bytes from 64 KiB to 1 GiB, such as \"16 MiB\", \"8M\" or 4194304";
-
-    fn new(bytes: u64) -> Option<Self> {
-        /// Less than one datagram of the longest kind would fit; more than a second's worth of any link is late news.
-        const SENSIBLE: std::ops::RangeInclusive<usize> = 64 << 10..=1 << 30;
-        let bytes = usize::try_from(bytes).ok()?;
-        SENSIBLE.contains(&bytes).then_some(Self(bytes))
-    }
-
-    fn parse(text: &str) -> Option<Self> {
-        let text = text.trim();
-        let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-        let (number, unit) = text.split_at_checked(end)?;
-        let factor = match unit.trim() {
-            "" | "B" => 1,
-            "k" | "kB" => 1_000,
-            "M" | "MB" => 1_000_000,
-            "G" | "GB" => 1_000_000_000,
-            "KiB" => 1 << 10,
-            "MiB" => 1 << 20,
-            "GiB" => 1 << 30,
-            _ => return None,
-        };
-        Self::new(number.parse::<u64>().ok()?.checked_mul(factor)?)
-    }
-}
-
-impl<'de> Deserialize<'de> for ByteSize {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Either;
-        impl Visitor<'_> for Either {
-            type Value = ByteSize;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(ByteSize::EXPECTED)
-            }
-
-            fn visit_i64<E: Error>(self, bytes: i64) -> Result<ByteSize, E> {
-                let size = u64::try_from(bytes).ok().and_then(ByteSize::new);
-                size.ok_or_else(|| E::custom(format!("{bytes} is not {}", ByteSize::EXPECTED)))
-            }
-
-            fn visit_str<E: Error>(self, text: &str) -> Result<ByteSize, E> {
-                ByteSize::parse(text)
-                    .ok_or_else(|| E::custom(format!("{text:?} is not {}", ByteSize::EXPECTED)))
-            }
-        }
-        deserializer.deserialize_any(Either)
     }
 }
 

@@ -5,7 +5,7 @@
 //! same refusal of the same traffic at the same switch) is counted in the record of the first. Each new record is one line
 //! of the log, with the target `audit`.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -16,7 +16,7 @@ use tokio::sync::watch;
 use super::desired::{Decision, Split, View, What};
 use super::shadow::{Shadow, Totals};
 use crate::clock::Time;
-use crate::engine::event::{Answer, Log};
+use crate::engine::event::{Answer, Log, Older};
 
 /// Decisions that are kept: an evening of a large fabric.
 pub const RECORDS: usize = 10_000;
@@ -64,6 +64,8 @@ struct Kept {
     bytes: usize,
     /// The records of what may repeat itself.
     same: HashMap<Same, u64>,
+    /// Records that were repeated since somebody has asked; each is in the log.
+    repeated: BTreeSet<u64>,
     /// The budget of a switch.
     budget: usize,
     all: Shadow,
@@ -136,6 +138,7 @@ impl Journal {
                 log: Log::new(RECORDS, first),
                 bytes: 0,
                 same: HashMap::new(),
+                repeated: BTreeSet::new(),
                 budget,
                 all: Shadow::default(),
                 each: BTreeMap::new(),
@@ -196,6 +199,29 @@ impl Journal {
         meant.take(max).map(|(id, record)| (id, record.clone())).collect()
     }
 
+    /// The newest records with lower ids than `before` that are asked for and `meant`; what the question says of ids does not
+    /// count.
+    pub fn older(
+        &self,
+        question: &Question,
+        before: Option<u64>,
+        meant: impl Fn(&Record) -> bool,
+    ) -> Older<Record> {
+        let kept = self.kept();
+        let asked = |record: &Record| question.means(record) && meant(record);
+        kept.log.older(before, question.max, asked)
+    }
+
+    /// Ids of records that were repeated since this was asked last, for the one who keeps them elsewhere.
+    pub fn repeated(&self) -> Vec<u64> {
+        std::mem::take(&mut self.kept().repeated).into_iter().collect()
+    }
+
+    /// The record with this id, while there is one.
+    pub fn get(&self, id: u64) -> Option<Record> {
+        self.kept().log.get_mut(id).cloned()
+    }
+
     /// Changes with every new record.
     pub fn changed(&self) -> watch::Receiver<u64> {
         self.version.subscribe()
@@ -232,6 +258,7 @@ impl Kept {
             && decision.at.since(record.decision.at) < SAME
         {
             (record.count, record.last) = (record.count.saturating_add(1), decision.at);
+            self.repeated.insert(*id);
             return None;
         }
         let over = place.is_some_and(|place| {
@@ -258,6 +285,7 @@ impl Kept {
     fn drop_oldest(&mut self) {
         if let Some((id, record)) = self.log.drop_oldest() {
             self.bytes = self.bytes.saturating_sub(size(&record.decision));
+            self.repeated.remove(&id);
             if let Some(same) = same(&record.decision, record.place)
                 && self.same.get(&same) == Some(&id)
             {

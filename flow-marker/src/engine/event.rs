@@ -42,6 +42,15 @@ pub struct Answer<T> {
     pub missed: u64,
 }
 
+/// What a log has of the past.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Older<T> {
+    /// Id and entry, newest first.
+    pub entries: Vec<(u64, T)>,
+    /// The log has nothing with lower ids than this one.
+    pub floor: u64,
+}
+
 /// The newest entries.
 #[derive(Debug)]
 pub struct Log<T> {
@@ -113,6 +122,22 @@ impl<T: Clone> Log<T> {
     /// All entries, the oldest first.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = &T> {
         self.entries.iter()
+    }
+
+    /// The newest of the entries that are `meant` and have lower ids than `before`.
+    pub fn older(&self, before: Option<u64>, max: usize, meant: impl Fn(&T) -> bool) -> Older<T> {
+        let floor = self.next - self.entries.len() as u64;
+        let all = self
+            .entries
+            .iter()
+            .rev()
+            .zip(1..)
+            .map(|(entry, n)| (self.next - n, entry));
+        let asked = all.filter(|(id, entry)| before.is_none_or(|before| *id < before) && meant(entry));
+        Older {
+            entries: asked.take(max).map(|(id, entry)| (id, entry.clone())).collect(),
+            floor,
+        }
     }
 
     /// As [`Self::ask`], of the entries that are `meant`.

@@ -4,7 +4,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{mpsc, watch};
 
-use super::event::{Answer, Log, Named, Query};
+use super::event::{Answer, Log, Named, Older, Query};
 use super::record::FlowRecord;
 use super::threshold::Fired;
 
@@ -88,6 +88,15 @@ impl Logs {
 
     pub(super) fn fired(&self, query: &Query) -> Answer<Fired> {
         self.fired.log().ask(query)
+    }
+
+    pub(super) fn fired_before(
+        &self,
+        before: Option<u64>,
+        max: usize,
+        meant: impl Fn(&Fired) -> bool,
+    ) -> Older<Fired> {
+        self.fired.log().older(before, max, meant)
     }
 
     /// Changes with every passed threshold.

@@ -177,6 +177,16 @@ impl Engine {
         self.logs().fired(query)
     }
 
+    /// The newest of the passed thresholds that are `meant` and have lower ids than `before`.
+    pub fn events_before(
+        &self,
+        before: Option<u64>,
+        max: usize,
+        meant: impl Fn(&Fired) -> bool,
+    ) -> event::Older<Fired> {
+        self.logs().fired_before(before, max, meant)
+    }
+
     /// Changes with every passed threshold.
     pub fn events_changed(&self) -> watch::Receiver<u64> {
         self.logs().fired_changed()

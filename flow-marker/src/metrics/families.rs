@@ -61,6 +61,13 @@ metrics! {
         webhook_dropped: Counter = "webhook_events_total" ["result=\"dropped\""] "Events for webhooks, by what became of them.";
         webhook_failures: Counter = "webhook_failures_total" [] "Requests to webhooks that failed and are tried again.";
         webhook_waiting: Gauge = "webhook_events_waiting" [] "Events that wait to be delivered to webhooks.";
+        history_written: Counter = "history_records_total" ["result=\"written\""] "Decisions and events for the history on the disk, by what became of them.";
+        history_missed: Counter = "history_records_total" ["result=\"missed\""] "Decisions and events for the history on the disk, by what became of them.";
+        history_failures: Counter = "history_failures_total" [] "Times that the history could not be written; it is tried again.";
+        history_damaged: Counter = "history_files_damaged_total" [] "Files of the history that were damaged, and moved aside.";
+        history_failing: Gauge = "history_failing" [] "1 while the history cannot be written.";
+        history_bytes: Gauge = "history_bytes" [] "What the history takes on the disk, in bytes.";
+        history_oldest: Gauge = "history_oldest_timestamp_seconds" [] "When the oldest record of the history was made, in seconds since 1970; 0 when there is none.";
         drops_started: Counter = "drops_started_total" [] "Drops that have begun.";
         drops_full: Counter = "drops_refused_total" [] "Attacks that are not dropped since their switch has as many drops as it may have, once a second for each.";
         drops_unruled: Counter = "drops_unruled_total" [] "Attacks that no rule stops without doing their work: SYN floods from many sources.";

@@ -46,10 +46,9 @@ pub struct State {
 }
 
 impl State {
-    /// Reads what is there. What goes wrong is said in the log, and stops nobody.
-    pub fn open(config: &Config) -> Self {
-        let directory = directory(config.state_dir.as_deref());
-        let files = match directory.and_then(|directory| Files::open(&directory, &config.id)) {
+    /// Reads what is there, for the controller `id`. What goes wrong is said in the log, and stops nobody.
+    pub fn open(directory: Result<PathBuf, String>, id: &str) -> Self {
+        let files = match directory.and_then(|directory| Files::open(&directory, id)) {
             Ok(files) => Some(files),
             Err(error) => {
                 tracing::warn!(error, "nothing will be remembered over a restart");
@@ -137,10 +136,17 @@ fn list_file(key: &str) -> String {
     format!("blacklist-{key}.txt")
 }
 
-/// The directory, made if it was asked for by name.
-fn directory(configured: Option<&Path>) -> Result<PathBuf, String> {
-    let Some(path) = configured else {
-        return Ok(PathBuf::from(DEFAULT_DIRECTORY));
+/// The directory for what survives, made if it was asked for by name.
+///
+/// # Errors
+/// There is none, which is said.
+pub fn directory(config: &Config) -> Result<PathBuf, String> {
+    let Some(path) = config.state_dir.as_deref() else {
+        let usual = Path::new(DEFAULT_DIRECTORY);
+        return match usual.is_dir() {
+            true => Ok(usual.to_owned()),
+            false => Err(format!("there is no {DEFAULT_DIRECTORY}")),
+        };
     };
     match std::fs::create_dir(path) {
         Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {

@@ -17,6 +17,10 @@ use crate::packet::IpProtocol;
 
 const DAY: u64 = 86_400_000_000_000;
 
+fn opened(config: &Config) -> State {
+    State::open(directory(config), &config.id)
+}
+
 fn config(directory: &Path) -> Config {
     let text = format!(
         "state_dir = {:?}\n[[switch]]\nagent = \"10.0.0.1\"\nacl = \"http://a\"\n\
@@ -90,7 +94,7 @@ fn what_is_kept_is_there_again_with_the_time_that_is_left() {
     let files = Files::open(directory.path(), "fm").unwrap();
     files.write(STATE, &saved(&clock).bytes(began).unwrap()).unwrap();
 
-    let state = State::open(&config);
+    let state = opened(&config);
     assert_eq!(state.saved.pause, Some(said("maintenance")));
     assert_eq!(state.saved.modes[&Kind::Mark].mode, Mode::Act);
     assert!(state.saved.is_as(&saved(&clock)));
@@ -167,7 +171,7 @@ fn what_cannot_be_understood_is_moved_aside() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("fm.state.json");
         fs::write(&path, bad).unwrap();
-        let state = State::open(&config(directory.path()));
+        let state = opened(&config(directory.path()));
         assert_eq!(state.saved, Saved::default());
         assert!(!path.exists());
         assert_eq!(fs::read(directory.path().join("fm.state.json.bad")).unwrap(), bad);
@@ -182,7 +186,7 @@ fn a_blacklist_is_kept_under_a_name_of_ours_and_a_damaged_one_is_moved_aside() {
         .write(&list_file("0123"), b"192.0.2.1\n2001:db8::/32\n")
         .unwrap();
     files.write(&list_file("4567"), b"<html>").unwrap();
-    let state = State::open(&config(directory.path()));
+    let state = opened(&config(directory.path()));
     assert_eq!(state.recall_list("0123").unwrap().prefixes.len(), 2);
     assert!(state.recall_list("4567").is_none() && state.recall_list("89").is_none());
     let mut names: Vec<_> = fs::read_dir(directory.path())
@@ -197,14 +201,14 @@ fn a_blacklist_is_kept_under_a_name_of_ours_and_a_damaged_one_is_moved_aside() {
 fn without_a_directory_nothing_is_kept_and_nobody_is_stopped() {
     let directory = tempfile::tempdir().unwrap();
     let deep = directory.path().join("no/such");
-    assert!(State::open(&config(&deep)).files.is_none());
+    assert!(opened(&config(&deep)).files.is_none());
     let file = directory.path().join("file");
     fs::write(&file, b"").unwrap();
-    assert!(State::open(&config(&file)).files.is_none());
+    assert!(opened(&config(&file)).files.is_none());
     // Whoever is root may write everywhere but there.
-    assert!(State::open(&config(Path::new("/proc/self"))).files.is_none());
+    assert!(opened(&config(Path::new("/proc/self"))).files.is_none());
     let made = directory.path().join("made");
-    assert!(State::open(&config(&made)).files.is_some() && made.is_dir());
+    assert!(opened(&config(&made)).files.is_some() && made.is_dir());
 }
 
 fn sources(
@@ -242,12 +246,12 @@ async fn whoever_says_something_goes_on_when_it_is_on_the_disk() {
             }
         }
     });
-    let (keeper, writer) = State::open(&config).keep(sources);
+    let (keeper, writer) = opened(&config).keep(sources);
     let (_trigger, shutdown) = shared::life::Shutdown::new();
     tokio::spawn(writer.unwrap().run(shutdown));
     pause.begin(&switches, Time::START, said("maintenance"));
     keeper.keep().await;
-    let state = State::open(&config);
+    let state = opened(&config);
     assert_eq!(state.saved.pause, Some(said("maintenance")));
     assert_eq!(state.recall_list("0123").unwrap().prefixes.len(), 1);
     let path = directory.path().join("fm.state.json");
@@ -270,7 +274,7 @@ async fn whoever_says_something_goes_on_when_it_is_on_the_disk() {
     let mut all = tokio::task::JoinSet::new();
     many.for_each(|one| drop(all.spawn(one)));
     all.join_all().await;
-    assert_eq!(State::open(&config).saved.pause, pause.read());
+    assert_eq!(opened(&config).saved.pause, pause.read());
     // A directory that is gone costs a warning, and nobody waits for long.
     drop(directory);
     pause.end(&switches, Time::START);

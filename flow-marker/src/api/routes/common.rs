@@ -27,3 +27,19 @@ pub(super) const TIMEOUT: Parameter = takes(
     "Seconds",
     "How long to wait for something to tell",
 );
+/// Only what is older than this one.
+pub(super) const BEFORE: Parameter = takes(
+    "query",
+    "before",
+    "Whole",
+    "Only older ones than this one, also those of earlier runs",
+);
+/// Only from then on.
+pub(super) const FROM: Parameter = takes(
+    "query",
+    "from",
+    "Text",
+    "Only from then on: seconds since 1970, RFC 3339, or -24h",
+);
+/// Only before then.
+pub(super) const UNTIL: Parameter = takes("query", "until", "Text", "Only before then; as from");

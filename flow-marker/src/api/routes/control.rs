@@ -6,7 +6,7 @@ use shared::serve::routes::{good, takes};
 use super::super::error::kinds;
 use super::super::{captures, decisions, manual, modes, pause, service, shadow};
 use super::Operation;
-use super::common::{BODY, NAME, TIMEOUT};
+use super::common::{BEFORE, BODY, FROM, NAME, TIMEOUT, UNTIL};
 
 /// What is done on switches.
 pub(super) const CONTROL: &[Operation] = &[
@@ -66,10 +66,47 @@ pub(super) const CONTROL: &[Operation] = &[
                 "Text",
                 "Only of these kinds, with commas between",
             ),
+            BEFORE,
+            FROM,
+            UNTIL,
         ],
         body: None,
-        answers: &[good(200, "Decisions; none when the time is over").json("[Object]")],
-        problems: &[kinds::WAIT],
+        answers: &[good(200, "Decisions; none when the time is over")
+            .json("[Object]")
+            .with(&["Link"])],
+        problems: &[kinds::WAIT, kinds::ASK],
+    },
+    Operation {
+        method: "GET",
+        path: "/decisions/csv",
+        handler: || get(decisions::export),
+        id: "exportDecisions",
+        summary: "Decisions as a table, newest first",
+        takes: &[
+            takes(
+                "query",
+                "since",
+                "Integer",
+                "Only newer ones than this one; -1 for all",
+            ),
+            takes("query", "max", "Whole", "At most so many; default 100"),
+            takes("query", "control", "Name", "Only about this control"),
+            takes("query", "switch", "Text", "Only about the switch with this agent"),
+            takes(
+                "query",
+                "kind",
+                "Text",
+                "Only of these kinds, with commas between",
+            ),
+            BEFORE,
+            FROM,
+            UNTIL,
+        ],
+        body: None,
+        answers: &[good(200, "A line for each, and one of names before them")
+            .media("text/csv")
+            .with(&["Link", "Content-Disposition"])],
+        problems: &[kinds::ASK],
     },
     Operation {
         method: "GET",

@@ -6,7 +6,7 @@ use shared::serve::routes::{Parameter, good, needs, takes};
 use super::super::error::kinds;
 use super::super::{defined, flows, metrics, prometheus, service, tables, thresholds};
 use super::Operation;
-use super::common::{AGENT, AGENTS, BODY, NAME, TIMEOUT};
+use super::common::{AGENT, AGENTS, BEFORE, BODY, FROM, NAME, TIMEOUT, UNTIL};
 use crate::engine::{Group, Map, threshold};
 use crate::flow;
 
@@ -241,10 +241,40 @@ pub(super) const THRESHOLD: &[Operation] = &[
                 "The last one that was seen; -1 for none",
             ),
             TIMEOUT,
+            BEFORE,
+            FROM,
+            UNTIL,
         ],
         body: None,
-        answers: &[good(200, "Events; none when the time is over").json("[Event]")],
-        problems: &[kinds::WAIT],
+        answers: &[good(200, "Events; none when the time is over")
+            .json("[Event]")
+            .with(&["Link"])],
+        problems: &[kinds::WAIT, kinds::ASK],
+    },
+    Operation {
+        method: "GET",
+        path: "/events/csv",
+        handler: || get(thresholds::export),
+        id: "exportEvents",
+        summary: "Events as a table, newest first",
+        takes: &[
+            takes("query", "thresholdID", "Name", "Only of this threshold"),
+            takes("query", "maxEvents", "Whole", "At most so many; default 100"),
+            takes(
+                "query",
+                "eventID",
+                "Integer",
+                "Only newer ones than this one; -1 for all",
+            ),
+            BEFORE,
+            FROM,
+            UNTIL,
+        ],
+        body: None,
+        answers: &[good(200, "A line for each, and one of names before them")
+            .media("text/csv")
+            .with(&["Link", "Content-Disposition"])],
+        problems: &[kinds::ASK],
     },
 ];
 

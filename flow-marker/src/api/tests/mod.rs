@@ -84,7 +84,16 @@ impl World {
         Self::with(Access::new(Credentials::default(), false, false))
     }
 
+    /// With decisions and events of before.
+    pub(super) fn with_past(history: History) -> Self {
+        Self::new(Access::new(Credentials::default(), false, false), history)
+    }
+
     pub(super) fn with(access: Access) -> Self {
+        Self::new(access, History::default())
+    }
+
+    fn new(access: Access, history: History) -> Self {
         let text = "[mark]\nmode = \"act\"\n[[switch]]\nagent = \"10.0.0.1\"\nacl = \"http://a\"\n[capture]\n\
                     analyzer = [\"10.0.0.70\"]\nlocal = [\"10.0.0.0/8\"]\n[[capture.blacklist]]\nname = \"emerging\"\n\
                     file = \"/nonexistent/secret\"\n";
@@ -135,6 +144,7 @@ impl World {
             pause,
             overrides: Arc::new(Overrides::new(configured)),
             keeper: Keeper::idle(),
+            history,
             desk: watchman.desk(),
             mark: Arc::new(config.mark.clone()),
             clock,

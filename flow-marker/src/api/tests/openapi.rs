@@ -25,6 +25,8 @@ use super::super::wait;
 fn header(name: &str) -> (&'static str, &'static str) {
     match name {
         "Retry-After" => ("Seconds", "Text"),
+        "Link" => ("Where it goes on, with rel=\"next\"", "Text"),
+        "Content-Disposition" => ("What the file is called", "Text"),
         other => panic!("{other} is not described"),
     }
 }

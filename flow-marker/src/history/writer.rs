@@ -1,0 +1,272 @@
+//! The thread that writes.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use super::ids::Ids;
+use super::segment::{Row, Series, Trouble, guarded};
+use super::shelf::Shelf;
+use crate::clock::{Clock, Time};
+use crate::metrics::Metrics;
+
+/// What is read from a log at once, and written as one transaction.
+const BATCH: usize = 512;
+
+/// Between two looks at the logs: so much is lost at most when the process is killed, and a disk is asked for at most four
+/// syncs a second.
+const LOOK: Duration = Duration::from_millis(250);
+
+/// Between two looks at what is too old or too much; a batch at every look comes to some 100 MB by then, so a full file is
+/// noticed by the writer itself.
+const TIDY: Duration = Duration::from_secs(10);
+
+/// Waits between tries when it cannot be written, at first and at most.
+const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
+
+/// What a log has beyond what was seen of it.
+#[derive(Debug, Default)]
+pub struct Following {
+    /// Records, the oldest first.
+    pub rows: Vec<Row>,
+    /// Records that have fallen out of the log since then.
+    pub missed: u64,
+}
+
+/// A log in memory that is followed.
+pub trait Feed: Send {
+    /// What its records are.
+    fn series(&self) -> Series;
+
+    /// What follows the id that was seen last, at most so many.
+    fn following(&self, seen: u64, most: usize) -> Following;
+
+    /// Ids of records that have changed since this was asked last.
+    fn changed(&self) -> Vec<u64> {
+        Vec::new()
+    }
+
+    /// A record as it is now, while the log has it.
+    fn row(&self, _id: u64) -> Option<Row> {
+        None
+    }
+}
+
+/// A log, and how far it was read.
+struct Followed {
+    feed: Box<dyn Feed>,
+    seen: u64,
+    /// Records that were written and have changed since.
+    stale: BTreeSet<u64>,
+}
+
+/// Writes what logs tell.
+pub(super) struct Writer {
+    shelf: Shelf,
+    ids: Ids,
+    /// The first id of this run.
+    first: u64,
+    /// Whether that is above all that the files have.
+    checked: bool,
+    logs: Vec<Followed>,
+    metrics: Arc<Metrics>,
+    clock: Clock,
+    /// Tries that have failed since one succeeded, and when the next one is.
+    failures: u32,
+    retry: Time,
+    tidied: Option<Time>,
+}
+
+/// Ends the thread.
+#[derive(Debug)]
+pub struct Running {
+    end: Sender<()>,
+    thread: JoinHandle<()>,
+}
+
+impl Running {
+    /// Writes what there is, and ends. Blocks while the disk does.
+    pub fn finish(self) {
+        drop(self.end);
+        if self.thread.join().is_err() {
+            tracing::error!("the writer of the history has panicked");
+        }
+    }
+}
+
+impl Writer {
+    /// What follows these logs, whose first ids are `first`.
+    pub(super) fn new(
+        (shelf, ids): (Shelf, Ids),
+        feeds: Vec<Box<dyn Feed>>,
+        first: u64,
+        metrics: Arc<Metrics>,
+        clock: Clock,
+    ) -> Self {
+        let followed = |feed| Followed {
+            feed,
+            seen: first.saturating_sub(1),
+            stale: BTreeSet::new(),
+        };
+        Self {
+            shelf,
+            ids,
+            first,
+            checked: false,
+            logs: feeds.into_iter().map(followed).collect(),
+            metrics,
+            clock,
+            failures: 0,
+            retry: Time::START,
+            tidied: None,
+        }
+    }
+
+    /// Starts the thread.
+    ///
+    /// # Errors
+    /// There is no thread for it.
+    pub(super) fn start(mut self) -> std::io::Result<Running> {
+        let (end, ended) = channel();
+        let thread = std::thread::Builder::new().name("history".to_owned());
+        let thread = thread.spawn(move || self.run(&ended))?;
+        Ok(Running { end, thread })
+    }
+
+    fn run(&mut self, ended: &Receiver<()>) {
+        while ended.recv_timeout(LOOK) == Err(RecvTimeoutError::Timeout) {
+            // Also what nobody has thought of leaves the thread alive.
+            let round = guarded(|| {
+                self.round(self.clock.now());
+                Ok(())
+            });
+            if let Err(error) = round {
+                tracing::error!(%error, "a round of the history was cut short");
+            }
+        }
+        // Once more, whenever it would have been tried again.
+        self.retry = Time::START;
+        self.round(self.clock.now());
+        // An end like this leaves nothing behind that was not written.
+        if self.failures == 0
+            && let Err(error) = self.ids.set(self.next_id())
+        {
+            tracing::warn!(%error, "the ids of the next start may be higher than they would have to be");
+        }
+    }
+
+    /// Writes what there is, if it is time to.
+    pub(super) fn round(&mut self, now: Time) {
+        if now < self.retry {
+            return;
+        }
+        let written = self.write(now);
+        let process = &self.metrics.process;
+        match written {
+            Ok(()) => {
+                if std::mem::take(&mut self.failures) > 0 {
+                    process.history_failing.set(0);
+                    tracing::info!("the history can be written again");
+                }
+            }
+            Err(trouble) => {
+                process.history_failures.inc();
+                process.history_failing.set(1);
+                if self.failures == 0 {
+                    tracing::warn!(error = %trouble, "the history cannot be written; decisions and events stay in memory, and it is tried again");
+                }
+                let wait = RETRY
+                    .0
+                    .saturating_mul(1_u32.checked_shl(self.failures).unwrap_or(u32::MAX));
+                self.failures = self.failures.saturating_add(1);
+                self.retry = now + wait.min(RETRY.1);
+            }
+        }
+    }
+
+    fn write(&mut self, now: Time) -> Result<(), Trouble> {
+        if !self.shelf.is_ready() {
+            self.shelf.open_next()?;
+        }
+        self.check_ids()?;
+        self.ids.reserve(self.next_id())?;
+        while self.batch()? {}
+        self.repeat()?;
+        // Older files, one at a time: what is new comes first.
+        let opened = self.shelf.open_next()?;
+        if opened || self.tidied.is_none_or(|last| now.since(last) >= TIDY) {
+            self.shelf.tidy(self.clock.unix_ns(now));
+            self.tidied = Some(now);
+        }
+        Ok(())
+    }
+
+    /// Sees to it that nothing of an earlier run is overwritten, should the file of [`Ids`] have been lost.
+    fn check_ids(&mut self) -> Result<(), Trouble> {
+        let last = Series::ALL
+            .into_iter()
+            .filter_map(|series| self.shelf.last_id(series))
+            .max();
+        match last.filter(|last| *last >= self.first && !self.checked) {
+            None => {
+                self.checked = true;
+                Ok(())
+            }
+            Some(last) => {
+                self.ids.set(last.saturating_add(1))?;
+                let why = "it has ids of this run already; the next start gives others";
+                Err(Trouble::Unavailable(why.to_owned()))
+            }
+        }
+    }
+
+    /// Above all that were written.
+    fn next_id(&self) -> u64 {
+        let last = self.logs.iter().map(|log| log.seen).max();
+        last.map_or(self.first, |last| last.saturating_add(1))
+    }
+
+    /// Writes a batch of what is new; whether there may be more.
+    fn batch(&mut self) -> Result<bool, Trouble> {
+        let (mut rows, mut read) = (Vec::new(), Vec::new());
+        for log in &mut self.logs {
+            // First: what changes while the rest is read is asked for the next time.
+            log.stale.extend(log.feed.changed());
+            let series = log.feed.series();
+            // A batch may be on the disk although that was not said.
+            let stored = self.shelf.last_id(series).filter(|last| *last >= self.first);
+            let seen = stored.map_or(log.seen, |last| last.max(log.seen));
+            let following = log.feed.following(seen, BATCH);
+            let last = following.rows.last().map_or(seen, |row| row.id);
+            read.push((last, following.missed, following.rows.len()));
+            rows.extend(following.rows.into_iter().map(|row| (series, row)));
+        }
+        self.shelf.write(&rows)?;
+        let mut is_more = false;
+        for (log, (last, missed, count)) in self.logs.iter_mut().zip(read) {
+            log.seen = last;
+            is_more |= count == BATCH;
+            if missed > 0 {
+                self.metrics.process.history_missed.add(missed);
+                tracing::warn!(series = ?log.feed.series(), missed, "the history has a gap: memory did not hold all that could not be written");
+            }
+        }
+        Ok(is_more)
+    }
+
+    /// Writes again what has changed since it was written.
+    fn repeat(&mut self) -> Result<(), Trouble> {
+        let mut again = Vec::new();
+        for log in &self.logs {
+            let rows = log.stale.iter().filter_map(|id| log.feed.row(*id));
+            again.extend(rows.map(|row| (log.feed.series(), row)));
+        }
+        self.shelf.replace(again)?;
+        for log in &mut self.logs {
+            log.stale.clear();
+        }
+        Ok(())
+    }
+}
