@@ -259,11 +259,7 @@ pub async fn run(config: Config, sockets: Sockets, shutdown: Shutdown, reload: R
         writer.abort();
     }
     if let Some(recording) = recording {
-        // A disk that hangs holds nobody up: what it has not taken by then is lost with the process.
-        let finishing = tokio::task::spawn_blocking(move || recording.finish());
-        if tokio::time::timeout(LAST_RECORDS, finishing).await.is_err() {
-            tracing::warn!("the disk did not take the end of the history in time");
-        }
+        recording.finish(LAST_RECORDS).await;
     }
     drop(webhooks);
     let cut = server.stop(LAST_REPLIES).await;

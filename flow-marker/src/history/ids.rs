@@ -11,6 +11,9 @@ use std::path::{Path, PathBuf};
 /// Ids that are reserved at once: what a killed process skips, and ten times what memory holds.
 const CHUNK: u64 = 100_000;
 
+/// Above this programs that read JSON as JavaScript does would confuse ids (RFC 8259 §6).
+const MOST: u64 = 1 << 53;
+
 /// The numbers of one controller.
 #[derive(Debug)]
 pub(super) struct Ids {
@@ -23,10 +26,13 @@ impl Ids {
     pub(super) fn begin(directory: &Path, id: &str, seconds: u64) -> (Self, u64) {
         let path = directory.join(format!("{id}.history-ids"));
         let given = match fs::read_to_string(&path) {
-            Ok(text) => text.trim().parse::<u64>().unwrap_or_else(|error| {
-                tracing::warn!(file = %path.display(), %error, "makes no sense: ids begin with the time");
-                0
-            }),
+            Ok(text) => {
+                let number = text.trim().parse().ok().filter(|number| *number < MOST - CHUNK);
+                number.unwrap_or_else(|| {
+                    tracing::warn!(file = %path.display(), "makes no sense: ids begin with the time");
+                    0
+                })
+            }
             // Where it cannot be read it cannot be written either, which the writer says.
             Err(_) => 0,
         };

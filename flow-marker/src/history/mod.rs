@@ -163,6 +163,21 @@ impl History {
     }
 }
 
+#[cfg(test)]
+impl History {
+    /// One that has these records.
+    pub(crate) fn holding(directory: &Path, rows: &[(Series, Row)]) -> Self {
+        let (open, metrics) = (Arc::new(Open::default()), Arc::new(Metrics::new(1)));
+        let limits = Limits {
+            age: u64::MAX,
+            bytes: 1 << 30,
+        };
+        let mut shelf = Shelf::new(directory, "fm", limits, Arc::clone(&open), metrics);
+        assert!(shelf.write(rows).is_ok(), "{}", directory.display());
+        Self::new(open)
+    }
+}
+
 /// Reads files from the newest to the oldest.
 fn page(open: &Open, series: Series, mut range: Range, most: usize, meant: impl Fn(&[u8]) -> bool) -> Page {
     let (mut rows, mut answer, mut looked_through) = (Vec::new(), 0_usize, 0_usize);

@@ -1,6 +1,7 @@
 //! One file of the history: a redb database that is checked as a whole whenever it is opened.
 
 use std::fmt;
+use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -185,21 +186,26 @@ fn builder() -> Builder {
 }
 
 impl Segment {
-    /// A new file, which must not be there.
+    /// A new file. It has its name when it is whole.
     pub(super) fn create(path: &Path, number: u64) -> Result<Self, Trouble> {
         use std::os::unix::fs::OpenOptionsExt as _;
+        let new = path.with_extension("redb.new");
         guarded(|| {
-            let mut options = std::fs::OpenOptions::new();
+            let mut options = OpenOptions::new();
             // For its owner alone: who did what is in it.
-            options.read(true).write(true).create_new(true).mode(0o600);
-            drop(options.open(path)?);
-            let database = builder().create(path)?;
+            options.write(true).create(true).truncate(true).mode(0o600);
+            drop(options.open(&new)?);
+            let database = builder().create(&new)?;
             let begun = database.begin_write()?;
             begun.open_table(ABOUT)?.insert("format", FORMAT)?;
             for series in Series::ALL {
                 begun.open_table(series.table())?;
             }
             begun.commit()?;
+            fs::rename(&new, path)?;
+            if let Some(directory) = path.parent() {
+                File::open(directory)?.sync_all()?;
+            }
             Ok(Self::new(path, number, database, [Span::default(); 2]))
         })
     }
@@ -207,8 +213,7 @@ impl Segment {
     /// A file that is there. All of it is read and checked.
     pub(super) fn open(path: &Path, number: u64) -> Result<Self, Trouble> {
         guarded(|| {
-            let length = std::fs::metadata(path)?.len();
-            if length == 0 {
+            if fs::metadata(path)?.len() == 0 {
                 return Err(Trouble::Damaged("it is empty".to_owned()));
             }
             let database = builder().open(path)?;
@@ -339,5 +344,5 @@ fn insert(begun: &WriteTransaction, series: Series, rows: &[(Series, Row)]) -> R
 pub(super) fn on_disk(path: &Path) -> u64 {
     /// The unit of `st_blocks`, whatever the file system's is (stat(2)).
     const BLOCK: u64 = 512;
-    std::fs::metadata(path).map_or(0, |file| file.blocks().saturating_mul(BLOCK))
+    fs::metadata(path).map_or(0, |file| file.blocks().saturating_mul(BLOCK))
 }

@@ -216,10 +216,7 @@ impl Shelf {
         }
         let number = self.next;
         let path = self.path(number);
-        let segment = Segment::create(&path, number).inspect_err(|_| {
-            // Half a file would only have to be moved aside.
-            let _ = fs::remove_file(&path);
-        })?;
+        let segment = Segment::create(&path, number)?;
         self.next = number.saturating_add(1);
         self.segments.insert(number, Arc::new(segment));
         self.open.replace(&self.segments);

@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::thread::JoinHandle;
 use std::time::Duration;
+
+use tokio::sync::oneshot;
 
 use super::ids::Ids;
 use super::segment::{Row, Series, Trouble, guarded};
@@ -76,6 +77,8 @@ pub(super) struct Writer {
     /// Tries that have failed since one succeeded, and when the next one is.
     failures: u32,
     retry: Time,
+    /// When older files are looked at again.
+    older: Time,
     tidied: Option<Time>,
 }
 
@@ -83,15 +86,16 @@ pub(super) struct Writer {
 #[derive(Debug)]
 pub struct Running {
     end: Sender<()>,
-    thread: JoinHandle<()>,
+    ended: oneshot::Receiver<()>,
 }
 
 impl Running {
-    /// Writes what there is, and ends. Blocks while the disk does.
-    pub fn finish(self) {
+    /// Lets it write what there is and end. A disk that hangs holds nobody up for longer than `limit`: what it has not taken by
+    /// then is lost with the process.
+    pub async fn finish(self, limit: Duration) {
         drop(self.end);
-        if self.thread.join().is_err() {
-            tracing::error!("the writer of the history has panicked");
+        if tokio::time::timeout(limit, self.ended).await.is_err() {
+            tracing::warn!("the disk did not take the end of the history in time");
         }
     }
 }
@@ -120,6 +124,7 @@ impl Writer {
             clock,
             failures: 0,
             retry: Time::START,
+            older: Time::START,
             tidied: None,
         }
     }
@@ -129,14 +134,20 @@ impl Writer {
     /// # Errors
     /// There is no thread for it.
     pub(super) fn start(mut self) -> std::io::Result<Running> {
-        let (end, ended) = channel();
+        let (end, asked) = channel();
+        let (done, ended) = oneshot::channel();
         let thread = std::thread::Builder::new().name("history".to_owned());
-        let thread = thread.spawn(move || self.run(&ended))?;
-        Ok(Running { end, thread })
+        thread.spawn(move || {
+            self.run(&asked);
+            // Files are closed before that is said.
+            drop(self);
+            drop(done);
+        })?;
+        Ok(Running { end, ended })
     }
 
-    fn run(&mut self, ended: &Receiver<()>) {
-        while ended.recv_timeout(LOOK) == Err(RecvTimeoutError::Timeout) {
+    fn run(&mut self, asked: &Receiver<()>) {
+        while asked.recv_timeout(LOOK) == Err(RecvTimeoutError::Timeout) {
             // Also what nobody has thought of leaves the thread alive.
             let round = guarded(|| {
                 self.round(self.clock.now());
@@ -194,13 +205,25 @@ impl Writer {
         self.ids.reserve(self.next_id())?;
         while self.batch()? {}
         self.repeat()?;
-        // Older files, one at a time: what is new comes first.
-        let opened = self.shelf.open_next()?;
+        let opened = self.open_older(now);
         if opened || self.tidied.is_none_or(|last| now.since(last) >= TIDY) {
             self.shelf.tidy(self.clock.unix_ns(now));
             self.tidied = Some(now);
         }
         Ok(())
+    }
+
+    /// Opens older files, one at a time, since what is new comes first; whether there was one.
+    fn open_older(&mut self, now: Time) -> bool {
+        if now < self.older {
+            return false;
+        }
+        self.shelf.open_next().unwrap_or_else(|trouble| {
+            self.older = now + RETRY.1;
+            self.metrics.process.history_failures.inc();
+            tracing::warn!(error = %trouble, "an older part of the history cannot be opened; it is tried again");
+            false
+        })
     }
 
     /// Sees to it that nothing of an earlier run is overwritten, should the file of [`Ids`] have been lost.

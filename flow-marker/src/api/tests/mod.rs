@@ -34,6 +34,7 @@ mod live;
 mod manual;
 mod metrics;
 mod openapi;
+mod past;
 mod pause;
 mod tables;
 
@@ -84,16 +85,16 @@ impl World {
         Self::with(Access::new(Credentials::default(), false, false))
     }
 
-    /// With decisions and events of before.
+    /// With decisions and events of before; those of now have ids from 1000 on.
     pub(super) fn with_past(history: History) -> Self {
-        Self::new(Access::new(Credentials::default(), false, false), history)
+        Self::new(Access::new(Credentials::default(), false, false), history, 1000)
     }
 
     pub(super) fn with(access: Access) -> Self {
-        Self::new(access, History::default())
+        Self::new(access, History::default(), 0)
     }
 
-    fn new(access: Access, history: History) -> Self {
+    fn new(access: Access, history: History, first: u64) -> Self {
         let text = "[mark]\nmode = \"act\"\n[[switch]]\nagent = \"10.0.0.1\"\nacl = \"http://a\"\n[capture]\n\
                     analyzer = [\"10.0.0.70\"]\nlocal = [\"10.0.0.0/8\"]\n[[capture.blacklist]]\nname = \"emerging\"\n\
                     file = \"/nonexistent/secret\"\n";
@@ -104,7 +105,7 @@ impl World {
         let watch = Arc::new(ArcSwap::from_pointee(Watch::default()));
         let lookout = || Lookout::new(Arc::clone(&watch), Arc::default(), &config.drop, |_| true);
         let controllers = || (|_: Notice| true, lookout());
-        let (engine, seats, logs) = Engine::new(&config, &metrics, &roster, (sflow, 0), controllers);
+        let (engine, seats, logs) = Engine::new(&config, &metrics, &roster, (sflow, first), controllers);
         let (trigger, shutdown) = Shutdown::new();
         let clock = Clock::start();
         let mut shards = JoinSet::new();
@@ -113,7 +114,8 @@ impl World {
         }
         shards.spawn(logs.run());
         let waiters = Waiters::new(shutdown);
-        let switches = Arc::new(Switches::new(roster, &config, Arc::default()));
+        let journal = Arc::new(crate::control::journal::Journal::new(first, usize::MAX));
+        let switches = Arc::new(Switches::new(roster, &config, journal));
         let configured = crate::control::switches::modes(&config);
         let config = Arc::new(config);
         let watchman = Watchman::new(
