@@ -80,7 +80,7 @@ function frame() {
       hasToken() && h('button', { type: 'button', key: 'forget', class: 'small', onclick: forget, title: state.identity?.caller ?? null }, 'Forget token'),
       paused
         ? h('button', { type: 'button', id: 'resume', key: 'resume', class: 'main', onclick: resume, disabled: !mayWrite(), title: mayWrite() ? null : denied() }, 'Resume')
-        : h('button', { type: 'button', id: 'pause', key: 'pause', class: 'grave', onclick: pause, disabled: !mayWrite() || !state.overview, title: mayWrite() ? null : denied() }, 'Withdraw all and pause')),
+        : h('button', { type: 'button', id: 'pause', key: 'pause', class: 'grave', onclick: pause, disabled: !mayWrite(), title: mayWrite() ? null : denied() }, 'Withdraw all and pause')),
   ];
 }
 

@@ -132,6 +132,8 @@ export async function live() {
   addEventListener('online', again);
   document.addEventListener('visibilitychange', () => document.visibilityState === 'visible' && again());
   setInterval(watchAge, 500);
+  // Whoever may pause can do so also while nothing is told.
+  whoAreWe();
   for (;;) {
     try {
       await read();

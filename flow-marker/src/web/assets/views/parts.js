@@ -125,10 +125,10 @@ export function panel(id, title, body, aside = null, scrolls = false) {
     h('div', { class: 'body', ...reachable }, body));
 }
 
-/** Says that what is shown could not be asked for again. @param {{fault: string, data: any}} poll */
-export function fault(poll) {
-  if (!poll.fault) return poll.data === null ? h('p', { class: 'none', key: 'fault' }, 'Loading…') : null;
-  return h('p', { class: 'fault', role: 'alert', key: 'fault' }, `${poll.fault}${poll.data === null ? '' : '; what is shown is older'}`);
+/** Says that what is shown could not be asked for again. @param {{fault: string, data: any}} poll @param {string} key */
+export function fault(poll, key = 'fault') {
+  if (!poll.fault) return poll.data === null ? h('p', { class: 'none', key }, 'Loading…') : null;
+  return h('p', { class: 'fault', role: 'alert', key }, `${poll.fault}${poll.data === null ? '' : '; what is shown is older'}`);
 }
 
 /** Whether this person may change something. */

@@ -18,7 +18,7 @@ export function open(redraw) {
     const known = new Set((switches.data ?? []).map((/** @type {any} */ each) => each.agent));
     const strangers = [...reports.values()].filter((report) => !known.has(report.agent));
     return [
-      fault(switches), fault(doctor),
+      fault(switches), fault(doctor, 'fault-doctor'),
       switches.data && (switches.data.length ? null : h('p', { class: 'none', key: 'none' }, 'There is no switch in the configuration.')),
       h('ul', { class: 'entries', key: 'all' },
         (switches.data ?? []).map((/** @type {any} */ each) => one(each, reports.get(each.agent))),
