@@ -41,6 +41,8 @@ const [header, banners, main, announcer] = ['header', 'banners', 'main', 'announ
 let view = null;
 let shown = 'now';
 let queued = false;
+/** When last. */
+let drawn = 0;
 
 /** Draws soon, once for however many reasons there are. */
 function redraw() {
@@ -54,6 +56,7 @@ function redraw() {
 }
 
 function draw() {
+  drawn = performance.now();
   render(header, ...frame());
   render(banners, ...told());
   if (view) {
@@ -151,6 +154,6 @@ element('skip').addEventListener('click', (event) => {
   main.focus();
 });
 // The clock goes on, and so do countdowns, when nothing comes.
-setInterval(redraw, 1000);
+setInterval(() => performance.now() - drawn > 900 && redraw(), 1000);
 route();
 live();
