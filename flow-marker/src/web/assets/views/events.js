@@ -4,7 +4,7 @@ import { download, get } from '../api.js';
 import { h } from '../dom.js';
 import { count } from '../format.js';
 import { poll, settled } from '../poll.js';
-import { fault, panel } from './parts.js';
+import { agentOf, fault, panel } from './parts.js';
 import { KINDS, decisionRows, words } from './decision.js';
 
 const PAGE = 100;
@@ -20,7 +20,7 @@ export function open(redraw, parameters) {
   /** What is asked for besides the place in the log. */
   const query = (/** @type {Record<string, string>} */ more = {}) => {
     const all = new URLSearchParams(more);
-    for (const name of /** @type {const} */ (['kind', 'switch', 'control'])) if (filter[name].trim()) all.set(name, filter[name].trim());
+    for (const name of /** @type {const} */ (['kind', 'switch', 'control'])) if (filter[name].trim()) all.set(name, name === 'switch' ? agentOf(filter.switch.trim()) : filter[name].trim());
     if (filter.until) all.set('until', String(Math.floor(new Date(filter.until).getTime() / 1000)));
     return all;
   };
@@ -80,7 +80,7 @@ export function open(redraw, parameters) {
       h('form', { class: 'filters', key: 'filters', role: 'search', onsubmit: (/** @type {Event} */ event) => event.preventDefault() },
         h('label', { key: 'kind' }, h('span', null, 'Kind'), h('select', { id: 'kind', value: filter.kind, onchange: change('kind') },
           h('option', { value: '' }, 'all kinds'), KINDS.map((kind) => h('option', { value: kind, key: kind }, words(kind))))),
-        input('switch', 'Switch (agent)', { placeholder: '10.0.0.1' }),
+        input('switch', 'Switch', { placeholder: 'name or agent' }),
         input('control', 'Control', { placeholder: 'fm_mark_…' }),
         input('until', 'Until', { type: 'datetime-local', step: 1 }),
         h('div', { class: 'buttons', key: 'export' },

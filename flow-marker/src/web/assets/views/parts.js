@@ -47,6 +47,9 @@ export function learn(rows) {
   }
 }
 
+/** The agent of a switch that is given by name or address. @param {string} text */
+export const agentOf = (text) => [...names].find(([, name]) => name === text)?.[0] ?? text;
+
 /** @param {?string} agent */
 export const switchName = (agent) => (agent ? names.get(agent) ?? agent : 'all switches');
 
@@ -80,7 +83,7 @@ export function evidenceBar(share) {
 
 /** How a flow is written everywhere. @param {any} flow */
 export function flowText(flow) {
-  const end = (/** @type {string} */ host, /** @type {number} */ port) => `${host.includes(':') ? `[${host}]` : host}${port ? `:${port}` : ''}`;
+  const end = (/** @type {string} */ host, /** @type {number} */ port) => `${host.includes(':') ? `[${host}]` : host}:${port}`;
   return `${end(flow.source, flow.sport)} → ${end(flow.destination, flow.dport)} ${flow.protocol}`;
 }
 
