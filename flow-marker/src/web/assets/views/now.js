@@ -110,11 +110,17 @@ function controls(controls) {
     h('a', { href: '#controls' }, 'all, and new ones'), true);
 }
 
+/** The name of the switch, unless the text has it. @param {any} row */
+function where(row) {
+  const name = row.switch ?? switchName(row.agent);
+  return row.agent && !row.text.includes(name) && [h('b', { title: row.agent }, name), ': '];
+}
+
 /** @param {any[]} problems */
 function problems(problems) {
   const one = (/** @type {any} */ problem) =>
     h('li', { key: `${problem.kind} ${problem.agent} ${problem.text}`, 'data-problem': problem.kind },
-      level(problem.level), ' ', problem.agent && [h('b', { title: problem.agent }, problem.switch ?? switchName(problem.agent)), ': '], problem.text,
+      level(problem.level), ' ', where(problem), problem.text,
       problem.since !== null && h('small', null, `for ${span(Math.round(between(problem.since, now())))}`));
   return panel('problems', 'What is broken', problems.length ? h('ul', { class: 'items' }, problems.map(one)) : h('p', { class: 'none' }, 'Nothing that is known.'), null, true);
 }
@@ -123,7 +129,7 @@ function problems(problems) {
 function changes(changes) {
   const one = (/** @type {any} */ change) =>
     h('li', { key: `${change.time} ${change.kind} ${change.text}`, 'data-change': change.kind },
-      h('small', null, when(change.time)), ' ', change.agent && [h('b', { title: change.agent }, change.switch ?? switchName(change.agent)), ': '], change.text, change.count > 1 && ` (${count(change.count)} times)`);
+      h('small', null, when(change.time)), ' ', where(change), change.text, change.count > 1 && ` (${count(change.count)} times)`);
   return panel('changes', 'What changed (15 min)', changes.length ? h('ul', { class: 'items' }, changes.map(one)) : h('p', { class: 'none' }, 'Nothing.'),
     h('a', { href: '#events' }, 'all'), true);
 }

@@ -36,7 +36,10 @@ export function traffic(redraw, pin) {
   /** Where the picture begins and ends, in nanoseconds. */
   const reach = () => {
     const until = pin === null ? now() : (pin + seconds / 2) * 1e9;
-    return { from: until - seconds * 1e9, until };
+    const from = until - seconds * 1e9;
+    // What is young fills the picture, as long as there is a minute of it.
+    const first = pin === null && points.length ? Math.min(points[0].time, until - 60e9) : from;
+    return { from: Math.max(from, first), until };
   };
 
   async function load() {
@@ -73,7 +76,7 @@ export function traffic(redraw, pin) {
     }
     if (last && overview.time <= last.time) return;
     points.push({ time: overview.time, ...overview.traffic, marks: overview.counts.marks, samples: overview.counts.samples_per_second });
-    const { from } = reach();
+    const from = now() - seconds * 1e9;
     while (points.length && points[0].time < from) points.shift();
   }
   const reload = () => {
