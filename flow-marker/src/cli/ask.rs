@@ -1,12 +1,16 @@
 //! Asks a running instance.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::{Context as _, anyhow, bail};
 use clap::Args;
-use reqwest::Url;
+use reqwest::{Client, Response, StatusCode, Url};
 use serde_json::Value;
 use shared::client::{ClientConfig, SetupError, Token, http_client};
+
+/// A longer answer is not read: ten thousand flows as JSON are a few megabytes, and nothing here asks for more.
+const LONGEST: usize = 64 << 20;
 
 /// Whom to ask.
 #[derive(Debug, Args)]
@@ -30,6 +34,12 @@ pub(super) struct Whom {
 impl Whom {
     /// The body of what is at `path`, with these parameters.
     pub(super) fn get(&self, path: &str, parameters: &[(&str, &str)]) -> anyhow::Result<String> {
+        let server = self.server()?;
+        runtime()?.block_on(server.get(path, parameters))
+    }
+
+    /// The one to ask; nobody is contacted yet.
+    pub(super) fn server(&self) -> anyhow::Result<Server> {
         let mut config = ClientConfig::new(self.url.clone());
         if let Some(path) = &self.token_file {
             config.token = Some(Token::read(path).with_context(|| path.display().to_string())?);
@@ -38,31 +48,122 @@ impl Whom {
         // On this machine nobody is on the way.
         let host = self.url.host_str().unwrap_or_default();
         config.cleartext_token = shared::host::is_local(host, std::net::Ipv4Addr::LOCALHOST.into());
-        let mut url = self.url.clone();
+        let client = http_client(&config).map_err(|error| match error {
+            SetupError::CleartextToken(url) => {
+                anyhow!("{url}: the token would travel in clear text; use https")
+            }
+            other => other.into(),
+        })?;
+        Ok(Server {
+            client,
+            base: self.url.clone(),
+            patience: config.read_timeout,
+        })
+    }
+}
+
+/// What carries out one question after the other.
+pub(super) fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()
+}
+
+/// A running instance.
+#[derive(Debug, Clone)]
+pub(super) struct Server {
+    client: Client,
+    base: Url,
+    /// How long an answer may take.
+    patience: Duration,
+}
+
+/// The server answered, and did not give what was asked for.
+#[derive(Debug, thiserror::Error)]
+#[error("{url}: {status}: {detail}")]
+pub(super) struct Refusal {
+    url: Url,
+    status: StatusCode,
+    detail: String,
+}
+
+impl Refusal {
+    /// Whether this is about who asks: asking again would not help.
+    pub(super) fn is_about_credentials(&self) -> bool {
+        [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN].contains(&self.status)
+    }
+}
+
+impl Server {
+    /// Where it is, as the user said.
+    pub(super) const fn base(&self) -> &Url {
+        &self.base
+    }
+
+    /// The body of what is at `path`, with these parameters.
+    ///
+    /// # Errors
+    /// A [`Refusal`], or nobody answers (in time).
+    pub(super) async fn get(&self, path: &str, parameters: &[(&str, &str)]) -> anyhow::Result<String> {
+        let url = self.url(path, parameters);
+        let asked = async {
+            let reply = self.asked(&url).await?;
+            text(reply).await.with_context(|| url.to_string())
+        };
+        let answer = tokio::time::timeout(self.patience, asked).await;
+        answer.map_err(|_| late(&url, self.patience))?
+    }
+
+    /// The beginning of what is at `path`; its body may take for ever.
+    ///
+    /// # Errors
+    /// A [`Refusal`], or nobody answers (in time).
+    pub(super) async fn open(&self, path: &str) -> anyhow::Result<Response> {
+        let url = self.url(path, &[]);
+        let answer = tokio::time::timeout(self.patience, self.asked(&url)).await;
+        answer.map_err(|_| late(&url, self.patience))?
+    }
+
+    async fn asked(&self, url: &Url) -> anyhow::Result<Response> {
+        let sent = self.client.get(url.clone()).send().await;
+        let reply = sent
+            .map_err(reqwest::Error::without_url)
+            .with_context(|| url.to_string())?;
+        let status = reply.status();
+        if status.is_success() {
+            return Ok(reply);
+        }
+        let body = text(reply).await.with_context(|| url.to_string())?;
+        let problem: Value = serde_json::from_str(&body).unwrap_or_default();
+        let detail = problem.get("detail").and_then(Value::as_str).unwrap_or_default();
+        Err(Refusal {
+            url: url.clone(),
+            status,
+            detail: detail.to_owned(),
+        }
+        .into())
+    }
+
+    fn url(&self, path: &str, parameters: &[(&str, &str)]) -> Url {
+        let mut url = self.base.clone();
         url.set_path(&format!("{}/{path}", url.path().trim_end_matches('/')));
         if !parameters.is_empty() {
             url.query_pairs_mut().extend_pairs(parameters);
         }
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()?;
-        runtime.block_on(ask(url, &config))
+        url
     }
 }
 
-async fn ask(url: Url, config: &ClientConfig) -> anyhow::Result<String> {
-    let client = http_client(config).map_err(|error| match error {
-        SetupError::CleartextToken(url) => anyhow!("{url}: the token would travel in clear text; use https"),
-        other => other.into(),
-    })?;
-    let asked = client.get(url.clone()).timeout(config.read_timeout);
-    let reply = asked.send().await.with_context(|| url.to_string())?;
-    let status = reply.status();
-    let body = reply.text().await.with_context(|| url.to_string())?;
-    if !status.is_success() {
-        let problem: Value = serde_json::from_str(&body).unwrap_or_default();
-        let detail = problem.get("detail").and_then(Value::as_str).unwrap_or_default();
-        bail!("{url}: {status}: {detail}");
+fn late(url: &Url, patience: Duration) -> anyhow::Error {
+    anyhow!("{url}: no answer in {} s", patience.as_secs())
+}
+
+/// A whole body, within bounds.
+async fn text(mut reply: Response) -> anyhow::Result<String> {
+    let mut bytes = Vec::new();
+    while let Some(chunk) = reply.chunk().await.map_err(reqwest::Error::without_url)? {
+        if bytes.len() + chunk.len() > LONGEST {
+            bail!("the answer is longer than {LONGEST} bytes");
+        }
+        bytes.extend_from_slice(&chunk);
     }
-    Ok(body)
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
 }

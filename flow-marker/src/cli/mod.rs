@@ -1,10 +1,11 @@
-//! Command line: `run`, `check`, `decode`, `replay`, `simulate`, `shadow`, `doctor`, `token`, `openapi`.
+//! Command line: `run`, `check`, `decode`, `replay`, `simulate`, `shadow`, `doctor`, `top`, `token`, `openapi`.
 
 mod check;
 mod doctor;
 mod replay;
 mod shadow;
 mod token;
+mod top;
 mod ask;
 
 use std::io::Write;
@@ -87,6 +88,14 @@ enum Command {
     /// often switches would have been changed.
     #[command(after_long_help = shadow::EXAMPLES)]
     Shadow(shadow::ShadowArgs),
+    /// Watch a running instance in the terminal.
+    ///
+    /// Six answers (are we causing this? can I believe it? what is hot? do the controls work? what is broken? what changed?),
+    /// the traffic of the last minutes, marked, large and all else, and tables of flows, links, controls, problems and
+    /// changes. 80 columns and 24 lines are enough; from 120 columns on two tables are beside each other. NO_COLOR is
+    /// honoured.
+    #[command(after_long_help = top::EXAMPLES)]
+    Top(top::TopArgs),
     /// Print the description of the HTTP API (OpenAPI 3.1, JSON).
     Openapi,
     /// Print the sFlow datagrams of a capture file (pcap or pcapng), every field of every record.
@@ -167,6 +176,7 @@ fn execute(cli: Cli) -> anyhow::Result<()> {
         )),
         Command::Doctor(args) => until_nobody_listens(doctor::run(&args, &mut std::io::stdout().lock())),
         Command::Shadow(args) => until_nobody_listens(shadow::run(&args, &mut std::io::stdout().lock())),
+        Command::Top(args) => until_nobody_listens(top::run(&args, &mut std::io::stdout())),
         Command::Openapi => {
             let mut out = std::io::stdout().lock();
             let written = out
