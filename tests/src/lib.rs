@@ -21,6 +21,10 @@ pub mod wire;
 pub mod stub;
 /// A small HTTP client that can be used inside a namespace.
 pub mod http;
+/// The Debian packages of this build.
+pub mod deb;
+/// A small Debian system in a directory: that of this machine's release, from this machine's mirror.
+pub mod chroot;
 /// Network namespaces: run programs and closures inside them.
 pub mod netns;
 /// Programs that were started and are ended with everything they started.

@@ -12,12 +12,9 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use tests::chroot::Chroot;
 use tests::process::{self, Process};
-use tests::{binaries, wait};
-
-mod chroot;
-
-use chroot::Chroot;
+use tests::{deb, wait};
 
 /// For anything that takes a moment: a slow machine is no reason to fail.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -181,27 +178,13 @@ fn lab_packages_have_systemd_start_restart_and_stop_the_services() {
 
 /// Builds both packages of the programs of this build, and returns where they are.
 fn build(output: &Path, version: &str) -> PathBuf {
-    for program in ["acl-server-docs", "flow-marker-docs"] {
-        binaries::binary(program).unwrap();
-    }
-    let mut deb = process::command(Path::new(env!("CARGO_MANIFEST_DIR")).join("../scripts/deb"));
-    deb.arg("--from").arg(binaries::directory().unwrap());
-    deb.args(["--version", version, "--output"]).arg(output);
-    // Also where there is no commit whose time it could be.
-    deb.env("SOURCE_DATE_EPOCH", "1700000000");
-    process::run(deb).unwrap_or_else(|error| panic!("{error:#}"));
+    deb::build(output, version).unwrap_or_else(|error| panic!("{error:#}"));
     output.to_owned()
 }
 
 /// The file of a package.
 fn only(directory: &Path, name: &str, version: &str) -> PathBuf {
-    let start = format!("{name}_{version}_");
-    let mut files = fs::read_dir(directory)
-        .unwrap()
-        .map(|entry| entry.unwrap().path());
-    files
-        .find(|path| path.file_name().unwrap().to_str().unwrap().starts_with(&start))
-        .unwrap()
+    deb::file(directory, name, version).unwrap()
 }
 
 /// Installs a package as the README says, with settings that were edited kept; returns what was said.
