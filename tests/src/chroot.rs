@@ -153,7 +153,11 @@ impl Chroot {
     /// # Panics
     /// It cannot be started.
     pub fn start(&self, arguments: &[&str]) -> Process {
-        good(Process::spawn("daemon", self.command(arguments), self.directory.path()))
+        good(Process::spawn(
+            "daemon",
+            self.command(arguments),
+            self.directory.path(),
+        ))
     }
 
     /// The text of a file inside.

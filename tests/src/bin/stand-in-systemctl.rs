@@ -72,7 +72,8 @@ struct Unit {
 
 impl Unit {
     fn read(name: &str) -> Result<Self> {
-        let paths = ["/etc/systemd/system", "/lib/systemd/system"].map(|path| format!("{path}/{name}.service"));
+        let paths =
+            ["/etc/systemd/system", "/lib/systemd/system"].map(|path| format!("{path}/{name}.service"));
         let text = paths.iter().find_map(|path| fs::read_to_string(path).ok());
         let text = text.with_context(|| format!("Unit {name}.service not found."))?;
         let settings = text
@@ -137,7 +138,8 @@ impl Unit {
         let mut bytes = [0; 4096];
         loop {
             let length = notify.recv(&mut bytes);
-            let length = length.with_context(|| format!("{} is not ready: see /var/log/{0}.log", self.name))?;
+            let length =
+                length.with_context(|| format!("{} is not ready: see /var/log/{0}.log", self.name))?;
             let said = String::from_utf8_lossy(bytes.get(..length).unwrap_or_default()).into_owned();
             if said.lines().any(|line| line == "READY=1") {
                 return Ok(());
@@ -156,7 +158,11 @@ impl Unit {
         let mut command = match self.setting("User") {
             Some(user) => {
                 let mut command = Command::new("setpriv");
-                command.args([&format!("--reuid={user}"), &format!("--regid={user}"), "--clear-groups"]);
+                command.args([
+                    &format!("--reuid={user}"),
+                    &format!("--regid={user}"),
+                    "--clear-groups",
+                ]);
                 command.args(shell);
                 command
             }
@@ -191,7 +197,10 @@ impl Unit {
             };
             // One that has ended meanwhile has no environment.
             let environment = fs::read(format!("/proc/{id}/environ")).unwrap_or_default();
-            if environment.split(|byte| *byte == 0).any(|line| line == self.mark.as_bytes()) {
+            if environment
+                .split(|byte| *byte == 0)
+                .any(|line| line == self.mark.as_bytes())
+            {
                 processes.push(Pid::from_raw(id));
             }
         }

@@ -36,8 +36,10 @@ pub(super) struct Machine {
 }
 
 impl Machine {
-    /// A fresh one, with the distribution's packages that the guide has people install there.
+    /// A fresh one, with the distribution's packages that the guide has people install there. (On Cumulus Linux they are
+    /// there already; here they come from Debian.)
     pub(super) fn new(name: &'static str, kind: &str, namespace: &Namespace) -> Self {
+        let kind = if kind == "Cumulus Linux" { "Linux" } else { kind };
         let fetch: Vec<_> = blocks()
             .into_iter()
             .filter(|block| block.prepares() && block.machines.contains(&name) && block.is_for(kind))
@@ -79,7 +81,10 @@ impl Machine {
 
     /// Types a block, and returns what it printed.
     pub(super) fn types(&self, block: &Block) -> String {
-        println!("--- {} (line {} of the guide)\n{}", self.name, block.line, block.text);
+        println!(
+            "--- {} (line {} of the guide)\n{}",
+            self.name, block.line, block.text
+        );
         // Nobody is at the terminal to answer.
         let script = format!("cd /root\n{}{}", self.variables.borrow(), block.text);
         let command = || self.chroot.command_in(&self.namespace, &["sh", "-ec", &script]);

@@ -13,6 +13,7 @@
     reason = "helpers of tests, which fail by panics and print what was typed"
 )]
 
+use std::fs;
 use std::net::IpAddr;
 
 use tests::lab::{Family, Lab, LabOptions};
@@ -52,7 +53,10 @@ fn follow(kind: &str) {
     let switch = switch.with_services(packages.path(), "acl-server", Some(&peer));
 
     let mut pings = Vec::new();
-    for block in blocks().iter().filter(|block| block.is_for(kind) && !block.prepares()) {
+    for block in blocks()
+        .iter()
+        .filter(|block| block.is_for(kind) && !block.prepares())
+    {
         for name in &block.machines {
             let machine = match *name {
                 "switch" => &switch,
@@ -78,6 +82,65 @@ fn follow(kind: &str) {
     assert!(!rules.contains("DSCP"), "{rules}");
     let queues = lab.leaf().run("tc", &["qdisc", "show", "dev", "eth2"]).unwrap();
     assert!(!queues.contains("htb"), "{queues}");
+}
+
+/// What stands for NVUE: it writes down what it is asked.
+const NV: &str = "#!/bin/sh\necho \"$*\" >>/var/log/nv\n";
+/// What stands for the tool of Cumulus Linux: it takes everything.
+const CL_ACLTOOL: &str = "#!/bin/sh\necho done.\n";
+
+#[test]
+fn lab_the_guide_for_cumulus_linux_has_settings_and_rules_that_are_right() {
+    let kind = "Cumulus Linux";
+    let lab = Lab::start(LabOptions::default()).unwrap_or_else(|error| panic!("{error:#}"));
+    let packages = tempfile::tempdir().unwrap();
+    deb::build(packages.path(), "1.0-1").unwrap_or_else(|error| panic!("{error:#}"));
+    let collector = Machine::new("collector", kind, lab.controller());
+    let collector = collector.with_services(packages.path(), "flow-marker", None);
+    let switch = Machine::new("switch", kind, lab.leaf());
+    let peer = collector.chroot.path("/");
+    let switch = switch.with_services(packages.path(), "acl-server", Some(&peer));
+    for directory in ["/usr/cumulus/bin", "/etc/cumulus/acl/policy.d"] {
+        fs::create_dir_all(switch.chroot.path(directory)).unwrap();
+    }
+    switch.chroot.program("/usr/local/bin/nv", NV.as_bytes()).unwrap();
+    let tool = "/usr/cumulus/bin/cl-acltool";
+    switch.chroot.program(tool, CL_ACLTOOL.as_bytes()).unwrap();
+
+    let mut rules = 0;
+    // Without samples there is no elephant: what needs one is left out.
+    let without = ["/agents/json", "/controls/json", "apt update"];
+    let typed = blocks()
+        .into_iter()
+        .filter(|block| block.is_for(kind) && !without.iter().any(|words| block.text.contains(words)));
+    for block in typed {
+        let said = match block.machines[..] {
+            ["switch"] => switch.types(&block),
+            ["collector"] => collector.types(&block),
+            _ => continue,
+        };
+        if block.text.contains("flow-marker check") {
+            let (_, rule) = said.split_once("a mark looks like this:\n").unwrap();
+            let rule: String = rule.lines().map(|line| format!("{}\n", line.trim())).collect();
+            assert!(
+                rule.contains("-t mangle -A PREROUTING --in-interface swp+"),
+                "{rule}"
+            );
+            fs::write(switch.chroot.path("/root/mark.rules"), rule).unwrap();
+            switch.chroot.run(&["acl-server", "check", "/root/mark.rules"]);
+            rules += 1;
+        }
+    }
+    assert!(rules > 0, "the guide never checks the settings");
+    let asked = switch.chroot.read("/var/log/nv");
+    for words in [
+        "set system sflow collector 10.0.0.162 port 6343\n",
+        "set qos mapping default-global trust l3\n",
+    ] {
+        assert!(asked.contains(words), "{asked}");
+    }
+    // Nothing is in force before it is applied.
+    assert_eq!(asked.lines().last(), Some("config apply"));
 }
 
 /// What the guide says that one sees.
@@ -119,7 +182,15 @@ fn as_in_the_guide(lab: &Lab, kind: &str) {
     } else {
         vsctl(
             lab,
-            &["add-br", "br0", "--", "set", "bridge", "br0", "datapath_type=netdev"],
+            &[
+                "add-br",
+                "br0",
+                "--",
+                "set",
+                "bridge",
+                "br0",
+                "datapath_type=netdev",
+            ],
         );
         vsctl(lab, &["add-port", "br0", "eth1"]);
         leaf.run("ethtool", &["-K", "br0", "tx", "off"]).unwrap();
