@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use shared::life::{self, Readiness, Shutdown};
 use shared::serve::listener::PassedSockets;
 use shared::serve::{Listener, Reload, Server};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use crate::api::browser::PageToken;
 use crate::api::wait::Waiters;
@@ -20,6 +20,7 @@ use crate::control::journal::Journal;
 use crate::control::overrides::Overrides;
 use crate::control::oversight::Oversight;
 use crate::control::pause::Pause;
+use crate::control::reconcile::Care;
 use crate::control::switches::{self, Switches};
 use crate::control::watchman::Watchman;
 use crate::detect::Event;
@@ -31,14 +32,17 @@ use crate::live::{self, Collector, Live};
 use crate::lookout::Lookout;
 use crate::metrics::Metrics;
 use crate::state::{self, Sources, State};
-use crate::webhook;
+use crate::webhook::Webhooks;
 
+/// Reads the configuration again.
+mod reload;
 /// The API's sockets, callers and certificates.
 mod serving;
 /// The loops of all switches.
 mod loops;
 
 use loops::Loops;
+use reload::Reloading;
 use serving::Serving;
 
 /// Events on their way to the controllers: more than all elephants of a large fabric that start in one second. When it
@@ -86,13 +90,13 @@ const LAST_REPLIES: Duration = Duration::from_secs(1);
 /// How long the disk may take for what was decided last.
 const LAST_RECORDS: Duration = Duration::from_secs(1);
 
-/// Runs the daemon until `shutdown`; then marks are withdrawn, within five seconds in all. Reads credentials,
-/// certificates and the switches of the configuration again at each `reload`.
+/// Runs the daemon until `shutdown`; then marks are withdrawn, within five seconds in all. Reads the configuration again at each
+/// `reload`.
 ///
 /// # Errors
 /// The configuration cannot be carried out (a token file is missing, say), or a part ended that never should.
 pub async fn run(config: Config, sockets: Sockets, shutdown: Shutdown, reload: Reload) -> anyhow::Result<()> {
-    let mut serving = Serving::new(&config, &sockets.http)?;
+    let serving = Serving::new(&config, &sockets.http)?;
     let clock = Clock::start();
     let metrics = Arc::new(Metrics::new(sockets.sflow.threads()));
     let roster = Arc::new(Roster::new(&config, &metrics));
@@ -108,17 +112,12 @@ pub async fn run(config: Config, sockets: Sockets, shutdown: Shutdown, reload: R
     state.recall_words(clock.now(), &switches, &pause, &overrides);
     state.recall_rests(&clock, clock.now(), &switches);
     metrics.process.paused.set(u64::from(pause.read().is_some()));
-    serving.also_reread(Arc::clone(&roster));
     let readiness = Readiness::new();
     let (listening, receiving) = (readiness.latch("http"), readiness.latch("sflow"));
 
     let (watch, signs) = mpsc::channel(SIGNS);
-    let mut watchman = Watchman::new(
-        Arc::new(config.clone()),
-        Arc::clone(&switches),
-        Arc::clone(&metrics),
-        clock,
-    )?;
+    let (newer, follow) = watch::channel(Arc::new(config.clone()));
+    let mut watchman = Watchman::new(follow.clone(), Arc::clone(&switches), Arc::clone(&metrics), clock)?;
     let kept = state.recall_controls(&clock, clock.now());
     watchman.recall(kept, |key| state.recall_list(key));
     let lists = watchman.watch();
@@ -127,7 +126,8 @@ pub async fn run(config: Config, sockets: Sockets, shutdown: Shutdown, reload: R
     let oversight = Oversight::new(Arc::clone(&switches), clock);
     let marked = oversight.marked();
     let oversight = tokio::spawn(oversight.run());
-    let mut loops = Loops::start(&config, Arc::clone(&switches), clock, &shutdown)?;
+    let (care, caring) = watch::channel(Care::of(&config.mark));
+    let mut loops = Loops::start(&config, Arc::clone(&switches), caring, (clock, &shutdown))?;
     let (events, notices) = mpsc::channel(EVENTS);
     let sflow = sockets.sflow.address();
     let (engine, seats, logs) = Engine::new(&config, &metrics, &roster, (sflow, first_id), || {
@@ -168,7 +168,7 @@ pub async fn run(config: Config, sockets: Sockets, shutdown: Shutdown, reload: R
         Box::new(api::EventFeed::new(engine.clone(), clock)),
     ];
     let (history, recording) = past.follow(&config.history, &config.id, feeds, &metrics, clock);
-    let webhooks = webhook::start(&config, (&engine, &journal), &metrics, clock, first_id)?;
+    let webhooks = Webhooks::start(&config, (&engine, &journal), &metrics, clock, first_id)?;
     drop(events);
     let seats = seats.into_iter().zip(metrics.threads().iter().map(Arc::clone));
     let inventory = config.switches.iter().map(|switch| switch.agent);
@@ -177,12 +177,7 @@ pub async fn run(config: Config, sockets: Sockets, shutdown: Shutdown, reload: R
     let agents = (inventory, config.sflow.max_agents + templates.sum::<usize>());
     let mut workers = ingest::spawn(sockets.sflow, seats.collect(), agents, clock, receiving)?;
     let watchdog = tokio::spawn(life::watchdog(workers.progress()));
-    let dispatcher = Dispatcher::new(
-        config.id.clone(),
-        config.mark.clone(),
-        Arc::clone(&switches),
-        clock,
-    );
+    let dispatcher = Dispatcher::new(follow.clone(), Arc::clone(&switches), clock);
     let dispatcher = tokio::spawn(dispatcher.run(notices));
     let (keeper, writer) = state.keep(Sources {
         pause: Arc::clone(&pause),
@@ -198,10 +193,21 @@ pub async fn run(config: Config, sockets: Sockets, shutdown: Shutdown, reload: R
         switches: Arc::clone(&switches),
         pause: Arc::clone(&pause),
         metrics: Arc::clone(&metrics),
-        mark: Arc::new(config.mark.clone()),
+        config: follow.clone(),
         clock,
     };
     let collector = tokio::spawn(Collector::new(gathered, live.clone()).run());
+    let reloading = Reloading {
+        newer,
+        care,
+        serving,
+        engine: engine.clone(),
+        switches: Arc::clone(&switches),
+        overrides: Arc::clone(&overrides),
+        webhooks,
+        metrics: Arc::clone(&metrics),
+        clock,
+    };
     let api = Api {
         engine,
         metrics,
@@ -213,24 +219,24 @@ pub async fn run(config: Config, sockets: Sockets, shutdown: Shutdown, reload: R
         keeper,
         history,
         desk,
-        mark: Arc::new(config.mark.clone()),
+        config: follow,
         clock,
         waiters: Waiters::new(shutdown.clone()),
     };
     let http: Vec<String> = sockets.http.iter().map(Listener::name).collect();
-    let app = api::router(api, Arc::clone(&serving.access), PageToken::new()?);
+    let app = api::router(api, Arc::clone(&reloading.serving.access), PageToken::new()?);
     let server = Server::start(
         sockets.http,
         app,
-        serving.tls.clone(),
+        reloading.serving.tls.clone(),
         config.http.limits.limits(),
     )?;
-    let rereading = tokio::spawn(serving.reread(reload));
     drop(listening);
     announce(&config, sflow, &http.join(" and "));
 
     readiness.ready().await;
     life::notify_ready();
+    let reloading = tokio::spawn(reloading.run(reload));
     let outcome = tokio::select! {
         () = shutdown.wait() => Ok(()),
         () = workers.ended() => Err(anyhow::anyhow!("a receiving thread has ended")),
@@ -253,7 +259,7 @@ pub async fn run(config: Config, sockets: Sockets, shutdown: Shutdown, reload: R
     if outcome.is_ok() {
         loops.finish().await;
     }
-    rereading.abort();
+    reloading.abort();
     collector.abort();
     if let Some(writer) = writer {
         writer.abort();
@@ -261,7 +267,6 @@ pub async fn run(config: Config, sockets: Sockets, shutdown: Shutdown, reload: R
     if let Some(recording) = recording {
         recording.finish(LAST_RECORDS).await;
     }
-    drop(webhooks);
     let cut = server.stop(LAST_REPLIES).await;
     if cut > 0 {
         tracing::debug!(cut, "some clients did not read their last reply");

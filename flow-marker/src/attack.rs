@@ -101,12 +101,30 @@ impl Place {
     }
 }
 
+/// Which hosts are protected.
+#[derive(Debug)]
+pub struct Protected(Prefixes);
+
+impl Protected {
+    /// As the configuration says.
+    pub fn new(config: &Drops) -> Self {
+        let local = config.local.iter().map(|prefix| (*prefix, 1));
+        let never = config.exclude.iter().map(|prefix| (*prefix, 0));
+        Self(Prefixes::new(never.chain(local).collect::<Vec<(IpNet, u32)>>()))
+    }
+
+    /// Whether traffic from elsewhere may be an attack on one of them; `None`: from anybody.
+    pub fn covers(&self, destination: IpAddr, source: Option<IpAddr>) -> bool {
+        self.0.find(destination) == Some(1) && source.is_none_or(|source| self.0.find(source).is_none())
+    }
+}
+
 /// Measures what comes to our hosts from elsewhere. Of fixed size; in each place the larger rate stays.
 #[derive(Debug)]
 pub struct Meter {
     places: Box<[Option<Place>]>,
     hash: Keyed,
-    local: Prefixes,
+    protected: Protected,
     ports: Box<[u16]>,
     threshold: BitRate,
     openings: Openings,
@@ -118,16 +136,22 @@ impl Meter {
 
     /// A meter that has seen nothing. Without local prefixes it never will.
     pub fn new(config: &Drops) -> Self {
-        let local = config.local.iter().map(|prefix| (*prefix, 1));
-        let never = config.exclude.iter().map(|prefix| (*prefix, 0));
         Self {
             places: vec![None; Self::PLACES].into(),
             hash: Keyed::random(),
-            local: Prefixes::new(never.chain(local).collect::<Vec<(IpNet, u32)>>()),
+            protected: Protected::new(config),
             ports: config.ports.clone().into(),
             threshold: config.threshold,
             openings: Openings::new(config.syn_rate),
         }
+    }
+
+    /// Looks out for what is an attack by this configuration from now on. What was measured stays.
+    pub fn follow(&mut self, config: &Drops) {
+        self.protected = Protected::new(config);
+        self.ports = config.ports.clone().into();
+        self.threshold = config.threshold;
+        self.openings.set_threshold(config.syn_rate);
     }
 
     /// A sample that stands for so many bytes. The attack that it belongs to, when that is to be told now.
@@ -144,7 +168,7 @@ impl Meter {
             Some(flags) => self.openings.asks_for(now, flags),
             None => flow.protocol == IpProtocol::UDP,
         };
-        if !asked || self.local.find(flow.destination) != Some(1) || self.local.find(flow.source).is_some() {
+        if !asked || !self.protected.covers(flow.destination, Some(flow.source)) {
             return None;
         }
         if flow.protocol == IpProtocol::TCP {

@@ -102,6 +102,11 @@ impl Lookout {
         }
     }
 
+    /// Looks out for what is an attack by this configuration from now on.
+    pub fn follow(&mut self, drops: &Drops) {
+        self.meter.follow(drops);
+    }
+
     /// Takes a sampled packet.
     #[inline]
     pub fn sample(&mut self, now: Time, sampled: &Sampled<'_>) {

@@ -148,6 +148,14 @@ pub fn notify_ready() {
     notify(&[sd_notify::NotifyState::Ready]);
 }
 
+/// Tells systemd that the service reads its configuration again (`RELOADING=1`), until it is ready.
+pub fn notify_reloading() {
+    use sd_notify::NotifyState;
+    if let Ok(now) = NotifyState::monotonic_usec_now() {
+        notify(&[NotifyState::Reloading, now]);
+    }
+}
+
 /// Tells systemd that the service is stopping (`STOPPING=1`).
 pub fn notify_stopping() {
     notify(&[sd_notify::NotifyState::Stopping]);

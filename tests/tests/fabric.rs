@@ -229,7 +229,7 @@ fn switches_come_go_and_change_on_sighup_and_a_bad_file_changes_nothing() {
     // One goes; another comes, which has been heard all the time.
     reread(
         &format!("{}{mark}", table(VICTIM, &servers[1], "")),
-        "switches were read again",
+        "the configuration was read again",
     );
     marked(&homes[1], "-s 10.1.0.2");
     let withdrawn = || marks(&homes[0]).is_empty().then_some(());
@@ -251,7 +251,7 @@ fn switches_come_go_and_change_on_sighup_and_a_bad_file_changes_nothing() {
 
     // The same switch, to be marked in another way.
     let changed = table(VICTIM, &servers[1], "interface = \"swp7\"\n");
-    reread(&format!("{changed}{mark}"), "switches were read again");
+    reread(&format!("{changed}{mark}"), "the configuration was read again");
     marked(&homes[1], "--in-interface swp7 -s 10.1.0.2");
     for playing in playing {
         playing.stop().unwrap();

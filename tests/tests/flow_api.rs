@@ -163,7 +163,7 @@ fn tokens_certificates_and_tls_are_those_of_acl_server() {
     marker.process.signal(Signal::SIGHUP).unwrap();
     marker
         .process
-        .wait_for_output("callers cannot be read again", LONG)
+        .wait_for_output("the configuration is not taken", LONG)
         .unwrap();
     assert_eq!(as_token(&late), 200);
     assert!(marker.process.is_running());

@@ -3,6 +3,7 @@
 //! Times are nanoseconds since 1970 (UTC), rates are bits per second.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use serde::Serialize;
 use shared::units::BitRate;
@@ -319,7 +320,8 @@ pub(super) fn switches(api: &Api) -> Vec<SwitchState> {
 fn switch_state(api: &Api, switch: &Switch, ports: &[(u32, crate::inventory::Port)]) -> SwitchState {
     let tally = switch.read(Desired::tally);
     let contact = switch.contact();
-    let threshold = |speed| api.mark.threshold.of_port(speed, api.mark.threshold_max);
+    let config = Arc::clone(&api.config.borrow());
+    let threshold = |speed| config.mark.threshold.of_port(speed, config.mark.threshold_max);
     let port = |(ifindex, port): &(u32, crate::inventory::Port)| PortState {
         ifindex: *ifindex,
         name: port.name.as_deref().map(str::to_owned),

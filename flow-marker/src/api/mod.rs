@@ -8,9 +8,10 @@ use std::sync::Arc;
 use axum::extract::Request;
 use axum::{Extension, Router, middleware};
 use shared::life::Readiness;
+use tokio::sync::watch;
 
 use crate::clock::Clock;
-use crate::config::Mark;
+use crate::config::Config;
 use crate::control::desk::Desk;
 use crate::control::overrides::Overrides;
 use crate::control::pause::Pause;
@@ -116,8 +117,8 @@ pub struct Api {
     pub history: History,
     /// Where captures are asked for.
     pub desk: Desk,
-    /// How elephants are found and marked.
-    pub mark: Arc<Mark>,
+    /// The configuration in force.
+    pub config: watch::Receiver<Arc<Config>>,
     /// Turns our instants into everybody's.
     pub clock: Clock,
     /// Places for requests that wait.

@@ -140,7 +140,7 @@ pub(super) async fn read(State(api): State<Api>, parameters: Parameters) -> Resu
             capture: mode(Kind::Capture),
             drop: mode(Kind::Drop),
         },
-        max_rules: api.mark.max_rules,
+        max_rules: api.config.borrow().mark.max_rules,
         total: Sums::from(&total),
         switches: switches
             .iter()

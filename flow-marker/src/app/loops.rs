@@ -9,12 +9,13 @@ use shared::life::Shutdown;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use crate::actuator::Failure;
 use crate::actuator::acl::AclActuator;
+use crate::actuator::{Failure, Kind};
 use crate::clock::Clock;
 use crate::config::{Config, Mode};
+use crate::control::modes::Modes;
 use crate::control::reconcile::{self, Care};
-use crate::control::switches::Switches;
+use crate::control::switches::{self, Switches};
 
 /// One loop for every switch.
 pub(super) struct Loops {
@@ -28,21 +29,22 @@ pub(super) struct Loops {
     ends: HashMap<Url, Shutdown>,
     /// What the names of our ACLs begin with.
     prefix: String,
-    care: Care,
+    care: watch::Receiver<Care>,
     clock: Clock,
     shutdown: Shutdown,
 }
 
 impl Loops {
-    /// Starts a loop for every switch that is there.
+    /// Starts a loop for every switch that is there. They take their times, and read tokens and certificates again, whenever
+    /// `care` is told anew.
     pub(super) fn start(
         config: &Config,
         switches: Arc<Switches>,
-        clock: Clock,
-        shutdown: &Shutdown,
+        care: watch::Receiver<Care>,
+        (clock, shutdown): (Clock, &Shutdown),
     ) -> anyhow::Result<Self> {
         // A mistake in the last switch must not leave the first one half started.
-        check(config)?;
+        check(config, switches::modes(config))?;
         let mut loops = Self {
             changes: switches.roster().changes(),
             switches,
@@ -50,10 +52,7 @@ impl Loops {
             running: JoinSet::new(),
             ends: HashMap::new(),
             prefix: format!("{}_", config.id),
-            care: Care {
-                interval: config.mark.commit_interval,
-                ttl: config.mark.ttl,
-            },
+            care,
             clock,
             shutdown: shutdown.clone(),
         };
@@ -70,7 +69,7 @@ impl Loops {
                 AclActuator::new(&target, prefix.clone()).map_err(|error| Failure::new(format!("{error:#}")))
             };
             let (switch, shutdown) = (Arc::clone(switch), self.shutdown.clone());
-            let (clock, care) = (self.clock, self.care);
+            let (clock, care) = (self.clock, self.care.clone());
             // When a loop has ended its half is dropped, and the next one for the same server may begin.
             let (running, ended) = Shutdown::new();
             let before = self.ends.insert(switch.config.acl.clone(), ended);
@@ -119,10 +118,9 @@ impl Loops {
     }
 }
 
-/// Whether tokens and certificates of all switches can be read, if they are needed.
-pub(super) fn check(config: &Config) -> anyhow::Result<()> {
-    let modes = [config.mark.mode, config.capture.mode, config.drop.mode];
-    if modes.contains(&Mode::Act) {
+/// Whether tokens and certificates of all switches can be read, if they are needed in these modes.
+pub(super) fn check(config: &Config, modes: Modes) -> anyhow::Result<()> {
+    if Kind::ALL.into_iter().any(|kind| modes.of(kind) == Mode::Act) {
         for switch in &config.switches {
             AclActuator::new(switch, String::new())?;
         }

@@ -111,6 +111,10 @@ impl Openings {
         }
     }
 
+    pub(super) fn set_threshold(&mut self, threshold: u32) {
+        self.threshold = threshold.into();
+    }
+
     /// Whether a packet with these flags is to be looked at: in peace, only those that open are.
     pub(super) fn asks_for(&self, now: Time, flags: TcpFlags) -> bool {
         opens(flags) || self.busy.is_some_and(|busy| now.since(busy).as_secs_f64() < TAU)

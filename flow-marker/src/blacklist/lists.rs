@@ -49,6 +49,21 @@ pub struct Status {
 }
 
 impl Kept {
+    /// A list of which nothing has come yet, due.
+    fn new(config: &Blacklist, seed: u64) -> Self {
+        Self {
+            list: List {
+                name: config.name.as_str().into(),
+                prefixes: Arc::default(),
+            },
+            validators: Validators::default(),
+            due: Time::START,
+            backoff: Backoff::new(RETRY.min(config.refresh), config.refresh, seed),
+            status: Status::default(),
+            config: config.clone(),
+        }
+    }
+
     /// What the file of its last good version is called after: not its address, which may hold a key.
     fn key(&self) -> String {
         let origin = match &self.config.origin {
@@ -85,19 +100,27 @@ pub enum Outcome {
 impl Lists {
     /// Lists of which nothing has come yet; all are due.
     pub fn new(lists: &[Blacklist], seed: u64) -> Self {
-        let kept = lists.iter().map(|config| Kept {
-            list: List {
-                name: config.name.as_str().into(),
-                prefixes: Arc::default(),
-            },
-            validators: Validators::default(),
-            due: Time::START,
-            backoff: Backoff::new(RETRY.min(config.refresh), config.refresh, seed),
-            status: Status::default(),
-            config: config.clone(),
-        });
         Self {
-            lists: kept.collect(),
+            lists: lists.iter().map(|config| Kept::new(config, seed)).collect(),
+        }
+    }
+
+    /// Makes the lists those of another configuration, and all of them due. One that comes from elsewhere now stays as it was
+    /// until it has come from there. Numbers of lists may mean others from now on.
+    pub fn follow(&mut self, now: Time, lists: &[Blacklist], seed: u64) {
+        let mut before = std::mem::take(&mut self.lists);
+        for config in lists {
+            let known = before.iter().position(|kept| kept.config.name == config.name);
+            let mut kept = known.map_or_else(|| Kept::new(config, seed), |known| before.swap_remove(known));
+            if kept.config.origin != config.origin {
+                kept.validators = Validators::default();
+            }
+            if kept.config != *config {
+                kept.backoff = Backoff::new(RETRY.min(config.refresh), config.refresh, seed);
+                kept.config.clone_from(config);
+            }
+            kept.due = now;
+            self.lists.push(kept);
         }
     }
 
@@ -235,6 +258,41 @@ mod tests {
         assert_eq!(lists.due(at(3600)).map(|request| request.list), Some(1));
         assert_eq!(lists.fetched(at(3600), 1, slow()), Outcome::Failed);
         assert_eq!(lists.due(at(7200)).map(|request| request.list), Some(0));
+    }
+
+    #[test]
+    fn lists_come_go_and_move_and_none_is_without_its_last_good_version() {
+        let mut lists = lists();
+        lists.fetched(at(1), 0, new("192.0.2.1\n", "1"));
+        lists.fetched(at(1), 1, new("192.0.2.2\n", "2"));
+        let list = |name: &str, file: &str| Blacklist {
+            name: name.to_owned(),
+            origin: Origin::File(file.into()),
+            refresh: Duration::from_secs(3600),
+        };
+        lists.follow(at(2), &[list("new", "new"), list("b", "elsewhere")], 1);
+        let names = |lists: &Lists| {
+            let all = lists.status();
+            all.map(|(name, entries, _)| (name.to_string(), entries))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(names(&lists), [("new".to_owned(), 0), ("b".to_owned(), 1)]);
+        assert_eq!(lists.due(at(2)).unwrap().origin, Origin::File("new".into()));
+        lists.fetched(at(2), 0, new("192.0.2.3\n", "3"));
+        let moved = lists.due(at(2)).unwrap();
+        assert_eq!((moved.list, moved.origin), (1, Origin::File("elsewhere".into())));
+        assert_eq!(
+            moved.validators.etag, None,
+            "what another place said is none of its"
+        );
+        lists.fetched(at(2), 1, Ok(Fetched::Same));
+        // The same again: looked for at once, and nothing is forgotten.
+        lists.follow(at(3), &[list("new", "new"), list("b", "elsewhere")], 1);
+        let again = lists.due(at(3)).unwrap();
+        assert_eq!((again.list, again.validators.etag.as_deref()), (0, Some("3")));
+        assert_eq!(names(&lists), [("new".to_owned(), 1), ("b".to_owned(), 1)]);
+        lists.follow(at(4), &[], 1);
+        assert_eq!((lists.next_due(), lists.status().count()), (None, 0));
     }
 
     #[test]

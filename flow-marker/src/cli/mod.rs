@@ -21,7 +21,7 @@ use shared::telemetry::{self, Format};
 
 use crate::api;
 use crate::app::{self, Sockets};
-use crate::config::{self, Config};
+use crate::config::{self, Config, Flags};
 use crate::decode;
 use crate::simulate;
 
@@ -217,14 +217,11 @@ fn until_nobody_listens(result: anyhow::Result<()>) -> anyhow::Result<()> {
 fn run(args: &RunArgs) -> anyhow::Result<()> {
     // Before there are threads, since it changes the environment.
     let passed = take_passed()?;
-    let mut config = Config::load(&args.config)?;
-    if let Some(listen) = args.http {
-        config.http.listen = listen;
-    }
-    config.http.no_auth |= args.no_auth;
-    if let Some(directory) = &args.state_dir {
-        config.state_dir = Some(directory.clone());
-    }
+    let config = Config::load(&args.config)?.under(Flags {
+        listen: args.http,
+        no_auth: args.no_auth,
+        state_dir: args.state_dir.clone(),
+    });
     telemetry::init(args.log_format, &args.log).map_err(|error| anyhow::anyhow!("--log: {error}"))?;
     // Two threads: one can work for HTTP clients while the other talks to switches. Receiving has its own.
     let runtime = tokio::runtime::Builder::new_multi_thread()

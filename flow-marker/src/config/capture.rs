@@ -15,7 +15,7 @@ use super::values::{Mode, Prefix, whole_number};
 use super::{Mistake, mistake};
 
 /// Whose traffic is copied to analyzers.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Capture {
     /// Whether switches are contacted.
     pub mode: Mode,

@@ -11,7 +11,7 @@ use super::values::{MaxRules, Mode, Prefix};
 use super::{Mistake, mistake};
 
 /// Which attacks are dropped.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Drops {
     /// Whether switches are contacted.
     pub mode: Mode,

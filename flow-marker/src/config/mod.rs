@@ -3,6 +3,8 @@
 //! Rates are bits per second. Every mistake is an error with file, line and column; a key of the contract whose part
 //! does not exist yet is refused with that reason and never ignored.
 
+/// What a newer configuration says.
+pub mod changes;
 /// Where the API is served, and to whom.
 pub mod http;
 mod capture;
@@ -16,6 +18,7 @@ mod switch;
 mod values;
 mod webhook;
 
+use std::net::SocketAddr;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -69,10 +72,23 @@ pub struct Config {
     pub sflow: Sflow,
     /// Where is kept what survives a restart; `None`: in the usual directory, if it is there.
     pub state_dir: Option<PathBuf>,
+    /// What the command line says instead.
+    pub flags: Flags,
+}
+
+/// What the command line says instead of the file, also when the file is read again.
+#[derive(Debug, Clone, Default)]
+pub struct Flags {
+    /// Where the API is served.
+    pub listen: Option<SocketAddr>,
+    /// The API is served to everybody.
+    pub no_auth: bool,
+    /// Where is kept what survives a restart.
+    pub state_dir: Option<PathBuf>,
 }
 
 /// How elephants are found and marked.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Mark {
     /// Whether switches are contacted.
     pub mode: Mode,
@@ -183,13 +199,42 @@ impl Config {
     /// # Errors
     /// It cannot be read, is no TOML, or says something that cannot be meant; the error names file, line and column.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
-        let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Read {
-            path: path.to_owned(),
-            source,
-        })?;
-        let mut config = Self::parse(path, &text)?;
+        let mut config = Self::parse(path, &read(path)?)?;
         config.file = Some(path.to_owned());
         Ok(config)
+    }
+
+    /// The same file as it is now, under the same command line; itself when it is from no file.
+    ///
+    /// # Errors
+    /// As [`Self::load`]; and when the file is empty, as it is while somebody writes it: that would be a configuration
+    /// without switches.
+    pub fn reread(&self) -> Result<Self, ConfigError> {
+        let Some(path) = &self.file else {
+            return Ok(self.clone());
+        };
+        let text = read(path)?;
+        if text.trim().is_empty() {
+            let message = "the file is empty, so that all switches would go; if that is meant, restart";
+            return Err(ConfigError::at(path, &text, 0, message.to_owned()));
+        }
+        let mut config = Self::parse(path, &text)?;
+        config.file = Some(path.clone());
+        Ok(config.under(self.flags.clone()))
+    }
+
+    /// What it is under a command line.
+    #[must_use]
+    pub fn under(mut self, flags: Flags) -> Self {
+        if let Some(listen) = flags.listen {
+            self.http.listen = listen;
+        }
+        self.http.no_auth |= flags.no_auth;
+        if let Some(directory) = &flags.state_dir {
+            self.state_dir = Some(directory.clone());
+        }
+        self.flags = flags;
+        self
     }
 
     /// Reads and checks a configuration; `path` is only named in errors.
@@ -200,6 +245,13 @@ impl Config {
         let file: File = shared::config::parse(path, text)?;
         check(file).map_err(|mistake| ConfigError::at(path, text, mistake.span.start, mistake.message))
     }
+}
+
+fn read(path: &Path) -> Result<String, ConfigError> {
+    std::fs::read_to_string(path).map_err(|source| ConfigError::Read {
+        path: path.to_owned(),
+        source,
+    })
 }
 
 /// A mistake that shows only when keys are seen together.
@@ -232,6 +284,7 @@ fn check(file: File) -> Result<Config, Mistake> {
         file: None,
         state_dir: file.state_dir,
         sflow: file.sflow.into(),
+        flags: Flags::default(),
     })
 }
 

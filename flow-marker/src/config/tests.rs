@@ -466,6 +466,65 @@ fn the_packaged_example_shows_every_default() {
     );
 }
 
+/// Tables of which there may be several have defaults, too: the line changes nothing in the least table of its kind.
+#[test]
+fn the_packaged_example_shows_the_defaults_of_what_there_may_be_several_of() {
+    let least = [
+        (
+            "switch",
+            "[[switch]]\nagent = \"10.0.0.1\"\nacl = \"https://a\"\n",
+        ),
+        (
+            "fabric",
+            "[[fabric]]\nagents = [\"10.0.1.0/24\"]\nacl = \"https://{agent}\"\n",
+        ),
+        (
+            "capture.blacklist",
+            "[capture]\nanalyzer = [\"10.0.0.70\"]\nlocal = [\"10.0.0.0/8\"]\n[[capture.blacklist]]\nname = \"x\"\n\
+             url = \"https://a\"\n",
+        ),
+        (
+            "webhook",
+            "[[webhook]]\nname = \"x\"\nurl = \"https://a\"\nformat = \"json\"\nevents = [\"threshold\"]\n",
+        ),
+    ];
+    let mut same = Vec::new();
+    for (section, key, line) in settings_of_the_example() {
+        let Some((_, table)) = least.iter().find(|(name, _)| *name == section) else {
+            continue;
+        };
+        // What must be there has no default.
+        if table.contains(&format!("\n{key} = ")) {
+            continue;
+        }
+        let [with, without] = [format!("{table}{line}\n"), (*table).to_owned()].map(|text| parse(&text));
+        if with.is_ok_and(|with| format!("{with:?}") == format!("{:?}", without.unwrap())) {
+            same.push(format!("[{section}] {key}"));
+        }
+    }
+    same.dedup();
+    assert_eq!(
+        same,
+        [
+            "[switch] platform",
+            "[switch] interface",
+            "[fabric] max_switches",
+            "[fabric] platform",
+            "[fabric] interface",
+            "[capture.blacklist] refresh",
+            "[webhook] timeout",
+        ],
+        "all that has a default; the others are examples"
+    );
+    let directory = EXAMPLE
+        .lines()
+        .find_map(|line| line.strip_prefix("#state_dir = "));
+    assert_eq!(
+        directory.unwrap().trim_matches('"'),
+        crate::state::DEFAULT_DIRECTORY
+    );
+}
+
 #[test]
 fn captures_and_drops_are_understood() {
     let config = parse(

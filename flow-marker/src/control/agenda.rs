@@ -97,6 +97,15 @@ impl Agenda {
         }
     }
 
+    /// Takes other times: `interval` between two changes in the long run, and leases that last `ttl`, from their next renewal
+    /// on, which is now.
+    pub fn set_times(&mut self, now: Time, interval: Duration, ttl: Duration) {
+        self.pace.set_interval(interval);
+        if std::mem::replace(&mut self.ttl, ttl) != ttl {
+            self.renew_at = now;
+        }
+    }
+
     /// What to do now. What it says to do has begun.
     pub fn next(&mut self, now: Time, desired: &mut Desired) -> Step {
         if desired.is_silent() {

@@ -5,6 +5,7 @@
 //! ends does not keep others away. Places are limited by switch and in all; whoever finds none is seen again with the next
 //! packet. What sampling does not see is not captured: of a beacon of 100 packets at 1:10000 one in a hundred is seen at all.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::hash::Hasher;
 use std::net::{IpAddr, Ipv4Addr};
@@ -183,18 +184,8 @@ impl Captures {
         switch: usize,
         (local, remote): Pair,
     ) -> Result<actuator::Capture, NotCaptured> {
-        let (IpAddr::V4(local4), IpAddr::V4(remote4)) = (local, remote) else {
-            return Err(NotCaptured::Family);
-        };
-        let Some(IpAddr::V4(source)) = self.roster.get(switch).map(|switch| switch.config.agent) else {
-            return Err(NotCaptured::Agent);
-        };
-        if [local, remote]
-            .iter()
-            .any(|host| is_exempt(&self.config, &self.roster, *host))
-        {
-            return Err(NotCaptured::Exempt);
-        }
+        let at = self.roster.get(switch).ok_or(NotCaptured::Agent)?;
+        let capture = self.allowed(&at.config, (local, remote))?;
         if self
             .resting
             .get(&(local, remote))
@@ -209,12 +200,73 @@ impl Captures {
         if on_switch.count() >= self.config.per_switch {
             return Err(NotCaptured::SwitchFull);
         }
+        Ok(capture)
+    }
+
+    /// What the capture of two hosts would be, if there may be one at all.
+    fn allowed(
+        &self,
+        switch: &config::Switch,
+        (local, remote): Pair,
+    ) -> Result<actuator::Capture, NotCaptured> {
+        let (IpAddr::V4(local4), IpAddr::V4(remote4)) = (local, remote) else {
+            return Err(NotCaptured::Family);
+        };
+        let IpAddr::V4(source) = switch.agent else {
+            return Err(NotCaptured::Agent);
+        };
+        if [local, remote]
+            .iter()
+            .any(|host| is_exempt(&self.config, &self.roster, *host))
+        {
+            return Err(NotCaptured::Exempt);
+        }
         Ok(actuator::Capture {
             local: local4,
             remote: remote4,
             source,
             analyzer: analyzer(&self.config.analyzers, local4, remote4).ok_or(NotCaptured::Exempt)?,
         })
+    }
+
+    /// Works by another configuration from now on. `listed`: the name of the list that has a pair of hosts by it. What is
+    /// listed no more ends, and the smallest of those that are too many; what has another analyzer goes there.
+    pub fn follow(
+        &mut self,
+        config: &config::Capture,
+        listed: impl Fn(&Pair) -> Option<Arc<str>>,
+    ) -> Vec<Edit> {
+        self.config.clone_from(config);
+        let mut all: Vec<_> = std::mem::take(&mut self.sessions).into_iter().collect();
+        all.sort_by_key(|(_, session)| Reverse(session.bytes));
+        let (mut there, mut edits) = (BTreeMap::<usize, usize>::new(), Vec::new());
+        for (pair, mut session) in all {
+            let on_switch = there.get(&session.switch).copied().unwrap_or_default();
+            let has_place = self.sessions.len() < config.total && on_switch < config.per_switch;
+            let list = listed(&pair).filter(|_| has_place);
+            let control = self.again(&session, &pair);
+            let (Some(list), Some((control, analyzer))) = (list, control) else {
+                edits.push(release(session, Ending::Configuration));
+                continue;
+            };
+            there.insert(session.switch, on_switch + 1);
+            if session.analyzer != analyzer {
+                edits.push(Edit::Replace {
+                    switch: session.switch,
+                    control: Arc::new(control),
+                });
+            }
+            (session.list, session.analyzer) = (list, analyzer);
+            self.sessions.insert(pair, session);
+        }
+        edits
+    }
+
+    /// The control of a session by the configuration as it is, and where it leads; `None` when there would be none.
+    fn again(&self, session: &Session, (local, remote): &Pair) -> Option<(Control, Ipv4Addr)> {
+        let at = self.roster.get(session.switch)?;
+        let capture = self.allowed(&at.config, (*local, *remote)).ok()?;
+        Some((control(&self.id, &at.config, capture)?, capture.analyzer))
     }
 
     /// Ends what is over.

@@ -4,6 +4,7 @@
 //! the longest time begins with twice as long. There are never more than so many on a switch, and each is as narrow as what
 //! was seen.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +13,7 @@ use shared::AclName;
 use shared::units::BitRate;
 
 use crate::actuator::{Action, Control, Drop, Kind};
-use crate::attack::Attack;
+use crate::attack::{Attack, Protected};
 use crate::clock::Time;
 use crate::config;
 use crate::control::desired::{Cause, Ending, Holder, Wish};
@@ -34,7 +35,7 @@ pub enum Met {
     Started(Edit),
     /// There are as many drops on its switch as there may be.
     Full,
-    /// It is from no switch of the inventory.
+    /// It is from no switch of the inventory, or was seen before the configuration said that it is none.
     Nowhere,
     /// No rule stops it without doing its work: it is told of, and nothing else.
     Unruled(String),
@@ -46,6 +47,7 @@ struct Active {
     until: Time,
     ttl: Duration,
     last: Time,
+    attack: Attack,
 }
 
 /// All drops.
@@ -53,6 +55,7 @@ struct Active {
 pub struct Defence {
     id: String,
     config: config::Drops,
+    protected: Protected,
     roster: Arc<Roster>,
     active: BTreeMap<AclName, Active>,
     /// How long those lasted that are over, and when they ended; for the longest time. Bounded by the budget of all
@@ -69,9 +72,10 @@ const MOST_UNRULED: usize = 1024;
 
 impl Defence {
     /// No drops.
-    pub const fn new(id: String, config: config::Drops, roster: Arc<Roster>) -> Self {
+    pub fn new(id: String, config: config::Drops, roster: Arc<Roster>) -> Self {
         Self {
             id,
+            protected: Protected::new(&config),
             config,
             roster,
             active: BTreeMap::new(),
@@ -86,12 +90,15 @@ impl Defence {
         let Some((index, control)) = self.control(attack) else {
             return Met::Nowhere;
         };
+        if !self.is_attack(attack) {
+            return Met::Nowhere;
+        }
         // Whoever discards all that opens connections to a service has ended the service.
         if attack.drop.opening && attack.drop.source.is_none() {
             return self.unruled(now, control.name, attack);
         }
         if let Some(active) = self.active.get_mut(&control.name) {
-            active.last = now;
+            (active.last, active.attack) = (now, *attack);
             return Met::Known;
         }
         if self.resting.get(&control.name).is_some_and(|until| *until > now) {
@@ -111,6 +118,7 @@ impl Defence {
             until: now + ttl,
             ttl,
             last: now,
+            attack: *attack,
         };
         self.active.insert(control.name.clone(), active);
         let cause = Cause {
@@ -138,6 +146,36 @@ impl Defence {
                 cause: Arc::new(cause),
             },
         })
+    }
+
+    /// Whether it would be one by the configuration as it is.
+    fn is_attack(&self, Attack { drop, .. }: &Attack) -> bool {
+        let by_port = drop
+            .source_port
+            .is_none_or(|port| self.config.ports.contains(&port));
+        by_port && self.protected.covers(drop.destination, drop.source)
+    }
+
+    /// Works by another configuration from now on: what is no attack by it ends, and the smallest of those that are too many
+    /// for it; nothing lasts longer than it says.
+    pub fn follow(&mut self, now: Time, config: &config::Drops) -> Vec<Edit> {
+        self.config.clone_from(config);
+        self.protected = Protected::new(config);
+        let mut all: Vec<_> = std::mem::take(&mut self.active).into_iter().collect();
+        all.sort_by_key(|(_, active)| Reverse(active.attack.rate));
+        let (mut there, mut edits) = (BTreeMap::<usize, usize>::new(), Vec::new());
+        for (name, mut active) in all {
+            let places = there.entry(active.switch).or_default();
+            if !self.is_attack(&active.attack) || *places >= config.max_rules {
+                edits.push(release(name, &active, Ending::Configuration));
+                continue;
+            }
+            *places += 1;
+            active.ttl = active.ttl.min(config.ttl.1);
+            active.until = active.until.min(now + config.ttl.1);
+            self.active.insert(name, active);
+        }
+        edits
     }
 
     /// Told once, and again when it comes back.
@@ -192,13 +230,7 @@ impl Defence {
             .collect();
         let edits = over.into_iter().map(|(name, active)| {
             self.past.insert(name.clone(), (active.ttl, now));
-            Edit::Release {
-                switch: active.switch,
-                name,
-                holder: Holder::Controller,
-                last: active.last,
-                why: Ending::Expired,
-            }
+            release(name, &active, Ending::Expired)
         });
         edits.collect()
     }
@@ -243,6 +275,16 @@ pub(super) fn control(id: &str, switch: &config::Switch, drop: Drop) -> Option<C
         interface: switch.any_interface().to_owned(),
         action: Action::Drop(drop),
     })
+}
+
+fn release(name: AclName, active: &Active, why: Ending) -> Edit {
+    Edit::Release {
+        switch: active.switch,
+        name,
+        holder: Holder::Controller,
+        last: active.last,
+        why,
+    }
 }
 
 /// The attack for people.
@@ -401,6 +443,42 @@ mod tests {
         }
         let about = "SYN flood from many sources towards 10.10.100.10 port 443".to_owned();
         assert_eq!(told, [(0, about.clone()), (70, about)]);
+    }
+
+    #[test]
+    fn another_configuration_ends_what_is_no_attack_by_it_and_the_smallest_of_too_many() {
+        let mut defence = defence();
+        let with = |host, rate: &str| Attack {
+            rate: rate.parse().unwrap(),
+            ..attack(host)
+        };
+        for (host, rate) in [(1, "1G"), (2, "3G"), (3, "2G"), (4, "4G")] {
+            started(defence.met(at(0), &with(host, rate), None));
+        }
+        let mut config = defence.config.clone();
+        assert!(defence.follow(at(1), &config).is_empty(), "nothing has changed");
+        config.max_rules = 3;
+        let released = |edits: Vec<Edit>| {
+            let hosts = edits.into_iter().map(|edit| match edit {
+                Edit::Release { name, why, .. } => {
+                    assert_eq!(why, Ending::Configuration);
+                    let is = |host: &u8| {
+                        let (_, control) = self::defence().control(&attack(*host)).unwrap();
+                        control.name == name
+                    };
+                    (1..5).find(is).unwrap()
+                }
+                other => panic!("{other:?}"),
+            });
+            hosts.collect::<Vec<_>>()
+        };
+        assert_eq!(released(defence.follow(at(1), &config)), [1]);
+        config.exclude = vec!["10.10.100.4/32".parse().unwrap()];
+        assert_eq!(released(defence.follow(at(2), &config)), [4]);
+        assert!(matches!(defence.met(at(2), &with(4, "4G"), None), Met::Nowhere));
+        config.ports = vec![123];
+        assert_eq!(released(defence.follow(at(3), &config)), [2, 3]);
+        assert_eq!(defence.next_end(), None);
     }
 
     #[test]

@@ -1,7 +1,10 @@
 //! What a controller wants of a switch.
 
+use std::sync::Arc;
+
 use shared::AclName;
 
+use crate::actuator::Control;
 use crate::clock::Time;
 use crate::control::desired::{Ending, Holder, Wish};
 use crate::control::switch::Switch;
@@ -15,6 +18,13 @@ pub enum Edit {
         switch: usize,
         /// What, and why.
         wish: Wish,
+    },
+    /// A control that is wanted is to look otherwise.
+    Replace {
+        /// The position of the switch in the inventory.
+        switch: usize,
+        /// How.
+        control: Arc<Control>,
     },
     /// Whoever wanted it does not want it any more.
     Release {
@@ -35,7 +45,9 @@ impl Edit {
     /// The position of the switch in the inventory.
     pub const fn switch(&self) -> usize {
         match self {
-            Self::Want { switch, .. } | Self::Release { switch, .. } => *switch,
+            Self::Want { switch, .. } | Self::Replace { switch, .. } | Self::Release { switch, .. } => {
+                *switch
+            }
         }
     }
 
@@ -43,6 +55,7 @@ impl Edit {
     pub fn make(self, now: Time, switch: &Switch) {
         switch.edit(|desired| match self {
             Self::Want { wish, .. } => desired.want(wish),
+            Self::Replace { control, .. } => drop(desired.replace(&control)),
             Self::Release {
                 name,
                 holder,

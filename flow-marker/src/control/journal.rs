@@ -175,6 +175,11 @@ impl Journal {
         Untold { place, new }
     }
 
+    /// Ours may be so many on a switch from now on.
+    pub fn set_budget(&self, budget: usize) {
+        self.kept().budget = budget;
+    }
+
     /// A marked flow of a switch has ended, after so many bytes.
     pub fn covered(&self, place: Place, now: Time, bytes: u64) {
         let mut kept = self.kept();

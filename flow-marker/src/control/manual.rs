@@ -91,6 +91,7 @@ struct Wanted {
     switch: usize,
     until: Time,
     asked: Asked,
+    control: Arc<Control>,
 }
 
 /// Who wants it and why, for people.
@@ -139,14 +140,16 @@ impl Manual {
                 until,
             }),
         };
+        let control = Arc::new(control);
         let wanted = Wanted {
             switch: index,
             until,
             asked,
+            control: Arc::clone(&control),
         };
         self.active.insert(name.clone(), wanted);
         let wish = Wish {
-            control: Arc::new(control),
+            control,
             holder: Holder::Person,
             cause: Arc::new(cause),
         };
@@ -193,6 +196,37 @@ impl Manual {
         };
         // An id that would make a name illegal is none that `config` admits.
         made.ok_or(NotMade::Switch)
+    }
+
+    /// Works by another configuration from now on: what must not be by it ends, and what is to look otherwise does. What was
+    /// on a switch that is none any more ends too.
+    pub fn follow(&mut self, config: Arc<Config>) -> Vec<Edit> {
+        self.config = config;
+        let mut edits = Vec::new();
+        for (name, mut wanted) in std::mem::take(&mut self.active) {
+            let at = self.roster.get(wanted.switch).filter(|at| !at.is_retired());
+            let control = at.and_then(|at| self.control(&at.config, wanted.asked.what).ok());
+            match control {
+                Some(control) => {
+                    if *wanted.control != control {
+                        wanted.control = Arc::new(control);
+                        edits.push(Edit::Replace {
+                            switch: wanted.switch,
+                            control: Arc::clone(&wanted.control),
+                        });
+                    }
+                    self.active.insert(name, wanted);
+                }
+                None => edits.push(Edit::Release {
+                    switch: wanted.switch,
+                    name,
+                    holder: Holder::Person,
+                    last: wanted.until,
+                    why: Ending::Configuration,
+                }),
+            }
+        }
+        edits
     }
 
     /// It is not wanted any more.

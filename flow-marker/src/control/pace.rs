@@ -25,6 +25,11 @@ impl Pace {
         }
     }
 
+    /// One change each `interval` from now on.
+    pub const fn set_interval(&mut self, interval: Duration) {
+        self.interval = interval;
+    }
+
     /// When the next change may be made; not after `now` means at once.
     pub fn ready_at(&self) -> Time {
         let ahead = self.interval.saturating_mul(Self::BURST - 1);

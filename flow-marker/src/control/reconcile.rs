@@ -8,10 +8,13 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use shared::life::Shutdown;
+use tokio::sync::watch;
 
 use crate::actuator::{Actuator, Capacity, Change, Counted, Failure, Present, Verdict};
 use crate::clock::{Clock, Time};
+use crate::config;
 use crate::control::agenda::{Agenda, BACKOFF, Step};
 use crate::control::desired::{Belief, Desired, Plan};
 use crate::control::switch::Switch;
@@ -20,7 +23,7 @@ use crate::control::switch::Switch;
 pub const WITHDRAW: Duration = Duration::from_secs(5);
 
 /// How a switch is changed.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Care {
     /// Between two changes in the long run.
     pub interval: Duration,
@@ -28,29 +31,40 @@ pub struct Care {
     pub ttl: Duration,
 }
 
+impl Care {
+    /// As the configuration says.
+    pub const fn of(mark: &config::Mark) -> Self {
+        Self {
+            interval: mark.commit_interval,
+            ttl: mark.ttl,
+        }
+    }
+}
+
 /// Runs until `shutdown`, then withdraws what it has installed. `connect` makes what speaks to the switch, as soon as it is
-/// to be spoken to.
+/// to be spoken to, and again whenever `care` is told anew: tokens and certificates may be others.
 ///
 /// If the switch does not answer within [`WITHDRAW`], what is there stays until its lease ends, unless the next start takes
 /// it over.
 pub async fn run<A: Actuator>(
     switch: Arc<Switch>,
-    connect: impl Fn() -> Result<A, Failure> + Send,
+    connect: impl Fn() -> Result<A, Failure> + Send + Sync,
     clock: Clock,
-    care: Care,
+    care: watch::Receiver<Care>,
     shutdown: Shutdown,
 ) {
-    let mut agenda = Agenda::new(care.interval, care.ttl, RandomState::new().hash_one(0_u64));
+    let Care { interval, ttl } = *care.borrow();
+    let mut agenda = Agenda::new(interval, ttl, RandomState::new().hash_one(0_u64));
     let Some(actuator) = connected(&switch, &connect, clock, &shutdown).await else {
         return;
     };
     let reconciler = Reconciler {
         switch,
-        actuator,
+        actuator: ArcSwap::from_pointee(actuator),
         clock,
-        ttl: care.ttl,
+        care,
     };
-    reconciler.reconcile(&mut agenda, &shutdown).await;
+    reconciler.reconcile(&mut agenda, &connect, &shutdown).await;
     // Cut short or not, what counts is what is left.
     let _ = tokio::time::timeout(WITHDRAW, reconciler.withdraw()).await;
     if let Some(left) = reconciler.left_behind() {
@@ -90,9 +104,9 @@ async fn connected<A>(
 
 struct Reconciler<A> {
     switch: Arc<Switch>,
-    actuator: A,
+    actuator: ArcSwap<A>,
     clock: Clock,
-    ttl: Duration,
+    care: watch::Receiver<Care>,
 }
 
 /// What has come back from the switch.
@@ -118,7 +132,13 @@ async fn answer(request: &mut Request<'_>) -> Done {
 }
 
 impl<A: Actuator> Reconciler<A> {
-    async fn reconcile(&self, agenda: &mut Agenda, shutdown: &Shutdown) {
+    async fn reconcile(
+        &self,
+        agenda: &mut Agenda,
+        connect: &(impl Fn() -> Result<A, Failure> + Sync),
+        shutdown: &Shutdown,
+    ) {
+        let mut care = self.care.clone();
         let (mut change, mut renewal, mut count): (Request<'_>, Request<'_>, Request<'_>) =
             (None, None, None);
         while !shutdown.requested() {
@@ -137,7 +157,9 @@ impl<A: Actuator> Reconciler<A> {
                     continue;
                 }
                 Step::Count => {
-                    count = Some(Box::pin(async { Done::Counted(self.actuator.counters().await) }));
+                    count = Some(Box::pin(async {
+                        Done::Counted(self.actuator().counters().await)
+                    }));
                     continue;
                 }
                 // A day is as good as for ever, and no timer runs over.
@@ -149,6 +171,12 @@ impl<A: Actuator> Reconciler<A> {
                 done = answer(&mut count) => done,
                 () = tokio::time::sleep(wait) => continue,
                 () = self.switch.changed() => continue,
+                Ok(()) = care.changed() => {
+                    let Care { interval, ttl } = *care.borrow_and_update();
+                    agenda.set_times(self.clock.now(), interval, ttl);
+                    self.connect_again(connect);
+                    continue;
+                }
                 () = shutdown.wait() => break,
             };
             self.take(agenda, done);
@@ -159,15 +187,35 @@ impl<A: Actuator> Reconciler<A> {
         self.switch.edit(|desired| desired.abandon(now));
     }
 
+    fn actuator(&self) -> Arc<A> {
+        self.actuator.load_full()
+    }
+
+    fn ttl(&self) -> Duration {
+        self.care.borrow().ttl
+    }
+
+    /// Speaks to the switch with the tokens and certificates that there are now; what is under way ends as it began.
+    fn connect_again(&self, connect: &impl Fn() -> Result<A, Failure>) {
+        match connect() {
+            Ok(actuator) => self.actuator.store(Arc::new(actuator)),
+            // They could be read a moment ago.
+            Err(error) => {
+                tracing::error!(switch = %self.switch.config.agent, %error, "token or certificate cannot be read; those from before are used");
+            }
+        }
+    }
+
     async fn send(&self, plan: Plan) -> Done {
-        Done::Changed(self.actuator.apply(plan.changes, self.ttl).await)
+        Done::Changed(self.actuator().apply(plan.changes, self.ttl()).await)
     }
 
     async fn ask(&self, capacity: bool) -> Done {
         let asked = async {
-            let present = self.actuator.snapshot().await?;
+            let actuator = self.actuator();
+            let present = actuator.snapshot().await?;
             let capacity = match capacity {
-                true => Some(self.actuator.capacity().await?),
+                true => Some(actuator.capacity().await?),
                 false => None,
             };
             Ok((present, capacity))
@@ -176,7 +224,7 @@ impl<A: Actuator> Reconciler<A> {
     }
 
     async fn renew(&self, belief: Option<Belief>) -> Done {
-        Done::Renewed(belief, self.actuator.renew(self.ttl).await)
+        Done::Renewed(belief, self.actuator().renew(self.ttl()).await)
     }
 
     fn take(&self, agenda: &mut Agenda, done: Done) {
@@ -291,7 +339,7 @@ impl<A: Actuator> Reconciler<A> {
             if plan.changes.is_empty() {
                 return;
             }
-            let verdicts = self.actuator.apply(plan.changes, self.ttl).await;
+            let verdicts = self.actuator().apply(plan.changes, self.ttl()).await;
             // As long as it gets on, the next batch follows at once.
             if self.verdicts(self.clock.now(), verdicts).made == 0 {
                 tokio::time::sleep(BACKOFF.0).await;

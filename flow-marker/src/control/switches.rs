@@ -16,7 +16,6 @@ use crate::inventory::Roster;
 #[derive(Debug)]
 pub struct Switches {
     roster: Arc<Roster>,
-    limits: Limits,
     journal: Arc<Journal>,
     state: Mutex<State>,
 }
@@ -24,6 +23,7 @@ pub struct Switches {
 #[derive(Debug)]
 struct State {
     list: Arc<[Arc<Switch>]>,
+    limits: Limits,
     /// What the controllers may do on a switch that is new.
     modes: Modes,
 }
@@ -33,13 +33,10 @@ impl Switches {
     pub fn new(roster: Arc<Roster>, config: &Config, journal: Arc<Journal>) -> Self {
         Self {
             roster,
-            limits: Limits {
-                hold: config.mark.hold,
-                max_rules: config.mark.max_rules,
-            },
             journal,
             state: Mutex::new(State {
                 list: Arc::default(),
+                limits: limits(config),
                 modes: modes(config),
             }),
         }
@@ -51,7 +48,7 @@ impl Switches {
         let mut new = self.roster.iter().skip(state.list.len()).peekable();
         if new.peek().is_some() {
             let new = new.map(|member| {
-                let modes = (self.limits, state.modes);
+                let modes = (state.limits, state.modes);
                 Arc::new(Switch::new(&member, modes, Arc::clone(&self.journal)))
             });
             state.list = state.list.iter().cloned().chain(new).collect();
@@ -85,6 +82,21 @@ impl Switches {
         self.lock().modes
     }
 
+    /// Works by the numbers of a configuration from now on, on all of them and on those to come.
+    pub fn follow(&self, config: &Config) {
+        let limits = limits(config);
+        let mut state = self.lock();
+        if state.limits == limits {
+            return;
+        }
+        state.limits = limits;
+        self.journal.set_budget(limits.max_rules);
+        for switch in state.list.iter() {
+            switch.edit(|desired| desired.set_limits(limits));
+            switch.notify();
+        }
+    }
+
     /// Who they are.
     pub const fn roster(&self) -> &Arc<Roster> {
         &self.roster
@@ -93,6 +105,13 @@ impl Switches {
     /// What was decided.
     pub fn journal(&self) -> &Journal {
         &self.journal
+    }
+}
+
+fn limits(config: &Config) -> Limits {
+    Limits {
+        hold: config.mark.hold,
+        max_rules: config.mark.max_rules,
     }
 }
 

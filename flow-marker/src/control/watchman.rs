@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use shared::AclName;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use crate::actuator::{Action, Kind};
@@ -19,7 +19,7 @@ use crate::blacklist::watch::Watch;
 use crate::clock::{Clock, Time};
 use crate::config::Config;
 use crate::control::Edit;
-use crate::control::capture::{Captures, NotCaptured, Seen};
+use crate::control::capture::{Captures, NotCaptured, Pair, Seen};
 use crate::control::defence::{Defence, Met};
 use crate::control::desired::{About, Decision, What};
 use crate::control::desk::{Desk, Kept, Order, Report};
@@ -39,7 +39,9 @@ pub struct Watchman {
     captures: Captures,
     defence: Defence,
     manual: Manual,
+    /// The configuration in force, and where a newer one comes from.
     config: Arc<Config>,
+    newer: watch::Receiver<Arc<Config>>,
     switches: Arc<Switches>,
     metrics: Arc<Metrics>,
     clock: Clock,
@@ -48,16 +50,17 @@ pub struct Watchman {
 }
 
 impl Watchman {
-    /// A watchman over all switches. Contacts nobody yet.
+    /// A watchman over all switches, which follows what comes by `newer`. Contacts nobody yet.
     ///
     /// # Errors
     /// TLS cannot be set up.
     pub fn new(
-        config: Arc<Config>,
+        mut newer: watch::Receiver<Arc<Config>>,
         switches: Arc<Switches>,
         metrics: Arc<Metrics>,
         clock: Clock,
     ) -> anyhow::Result<Self> {
+        let config = Arc::clone(&newer.borrow_and_update());
         let roster = || Arc::clone(switches.roster());
         let (desk, orders) = Desk::new();
         let seed = clock.unix_ns(clock.now());
@@ -70,6 +73,7 @@ impl Watchman {
             defence: Defence::new(config.id.clone(), config.drop.clone(), roster()),
             manual: Manual::new(Arc::clone(&config), roster()),
             config,
+            newer,
             switches,
             metrics,
             clock,
@@ -109,6 +113,7 @@ impl Watchman {
                     None => return,
                 },
                 Some(order) = self.orders.recv() => self.order(order),
+                Ok(()) = self.newer.changed() => self.follow(),
                 Some(fetched) = self.fetching.join_next() => match fetched {
                     Ok((list, fetched)) => self.fetched(list, fetched),
                     Err(error) => tracing::error!(%error, "a fetch has panicked"),
@@ -138,6 +143,26 @@ impl Watchman {
                 let fetched = source.fetch(&request.origin, &request.validators).await;
                 (request.list, fetched)
             });
+        }
+    }
+
+    /// Works by the newest configuration from now on, and looks for newer lists at once.
+    fn follow(&mut self) {
+        let now = self.clock.now();
+        self.config = Arc::clone(&self.newer.borrow_and_update());
+        let Config { capture, drop, .. } = &*self.config;
+        // What is being fetched may be of a list that has another number now.
+        self.fetching = JoinSet::new();
+        self.lists
+            .follow(now, &capture.blacklists, self.clock.unix_ns(now));
+        self.show_lists();
+        let watch = self.watch.load();
+        let listed = |(local, remote): &Pair| Some(Arc::clone(watch.list(watch.hit(*local, *remote)?.list)?));
+        let mut edits = self.captures.follow(capture, listed);
+        edits.extend(self.defence.follow(now, drop));
+        edits.extend(self.manual.follow(Arc::clone(&self.config)));
+        for edit in edits {
+            self.make(now, edit);
         }
     }
 
@@ -225,6 +250,12 @@ impl Watchman {
             .store(Arc::new(self.lists.watch(&capture.local, &capture.exclude)));
         let entries = self.lists.status().map(|(_, entries, _)| entries).sum();
         self.metrics.process.listed.set_len(entries);
+        self.show_stale();
+    }
+
+    fn show_stale(&self) {
+        let stale = self.lists.status().filter(|(.., status)| status.error.is_some());
+        self.metrics.process.lists_stale.set_len(stale.count());
     }
 
     fn report(&self) -> Report {
@@ -258,8 +289,7 @@ impl Watchman {
             Outcome::Same => m.lists_same.inc(),
             Outcome::Failed => m.lists_failed.inc(),
         }
-        let stale = self.lists.status().filter(|(.., status)| status.error.is_some());
-        m.lists_stale.set_len(stale.count());
+        self.show_stale();
         if let Some((name, entries, status)) = self.lists.status().nth(list) {
             let decision = |what| Decision::new(now, what, About::List(Arc::clone(name)));
             let decision = match (outcome, &status.error) {
@@ -305,12 +335,12 @@ impl Watchman {
         let now = self.clock.now();
         let m = &self.metrics.process;
         m.sightings.inc();
-        let list = self
-            .lists
-            .status()
-            .nth(sighting.hit.list)
-            .map(|(name, ..)| Arc::clone(name));
-        let list = list.unwrap_or_default();
+        // It may be from before the lists were others.
+        let watch = self.watch.load();
+        let hit = watch.hit(sighting.hit.local, sighting.hit.remote);
+        let Some(list) = hit.and_then(|hit| watch.list(hit.list)).map(Arc::clone) else {
+            return;
+        };
         let port_name = self.port_name(sighting.agent, sighting.port);
         let (local, remote) = (sighting.hit.local, sighting.hit.remote);
         match self.captures.sighted(now, sighting, &list, port_name) {

@@ -23,6 +23,14 @@ impl Edges {
         }
     }
 
+    /// Judges as the configuration says from now on; true when that may change what ports are.
+    pub(super) fn obey(&mut self, mark: &Mark) -> bool {
+        let policy = Policy::new(mark);
+        let is_news = self.policy != policy;
+        self.policy = policy;
+        is_news
+    }
+
     /// Whether links count.
     pub(super) fn needs_links(&self) -> bool {
         self.policy.needs_links()
@@ -30,11 +38,11 @@ impl Edges {
 
     /// Takes a topology; true when that may change what ports are.
     pub(super) fn follow(&mut self, topology: &Arc<Topology>) -> bool {
-        let is_news = self.needs_links() && !Arc::ptr_eq(&self.topology, topology);
-        if is_news {
+        let is_new = !Arc::ptr_eq(&self.topology, topology);
+        if is_new {
             self.topology = Arc::clone(topology);
         }
-        is_news
+        is_new && self.needs_links()
     }
 
     /// Judges all ports of a switch, so that the path of a sample finds it done.

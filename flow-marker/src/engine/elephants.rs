@@ -117,9 +117,24 @@ impl Elephants {
         self.inventory.has_changed().then_some(&self.inventory)
     }
 
-    /// Judges ports by this topology from now on. `heard`: the switches whose datagrams come here.
-    pub(super) fn follow(&mut self, topology: &Arc<Topology>, heard: impl Iterator<Item = AgentId>) {
-        if self.edges.follow(topology) {
+    /// Judges ports by this topology, and everything by this configuration, from now on; `None`: as before. `heard`: the
+    /// switches whose datagrams come here. What is known of flows stays, and is judged anew with the next sample of each.
+    pub(super) fn follow(
+        &mut self,
+        topology: &Arc<Topology>,
+        config: Option<&Config>,
+        heard: impl Iterator<Item = AgentId>,
+    ) {
+        let mut other_edges = self.edges.follow(topology);
+        if let Some(Config { mark, drop, .. }) = config {
+            (self.threshold, self.threshold_max) = (mark.threshold, mark.threshold_max);
+            self.detector.set_profile(mark.profile);
+            other_edges |= self.edges.obey(mark);
+            if let Some(lookout) = &mut self.lookout {
+                lookout.follow(drop);
+            }
+        }
+        if other_edges {
             self.inventory.forget_roles();
             self.unpublished.extend(heard);
         }

@@ -10,6 +10,7 @@ use super::names;
 use super::settings::{Forwarding, Group, Map, Named};
 use super::threshold;
 use super::topology::Topology;
+use crate::config::Config;
 use crate::flow::Definition;
 use crate::flow::lookup::Lookup;
 
@@ -24,6 +25,8 @@ pub struct Plan {
     pub topology: Arc<Topology>,
     /// What is counted.
     pub flows: Named<Definition>,
+    /// By what is detected, once it was read again; `None`: as the shards were made.
+    pub config: Option<Arc<Config>>,
     /// Names of address ranges.
     pub groups: Named<Group>,
     /// Names of values.
@@ -57,6 +60,7 @@ impl Default for Plan {
             thresholds: Named::new(Self::MAX_THRESHOLDS),
             topology: Arc::default(),
             flows: Named::new(Self::MAX_FLOWS),
+            config: None,
             groups: Named::new(Self::MAX_TABLES),
             maps: Named::new(Self::MAX_TABLES),
             tables: Arc::default(),

@@ -15,6 +15,7 @@ use super::record::FlowRecord;
 use super::settings::{Forwarding, Group, Map, Named, TooMany};
 use super::threshold::{Definition, Fired};
 use super::topology::Topology;
+use crate::config::Config;
 use crate::flow;
 
 /// A question about metrics has no answer.
@@ -109,6 +110,30 @@ impl Engine {
     /// [`TooMany`]
     pub fn set_group(&self, name: &str, group: Group) -> Result<bool, TooMany> {
         self.change(|plan| plan.groups.put(name, group))
+    }
+
+    /// Detects by another configuration than `before` from now on, with its groups: those that it changes are set and removed;
+    /// all others stay as users have made them. When it fails, nothing has changed.
+    ///
+    /// # Errors
+    /// [`TooMany`]
+    pub fn follow(&self, before: &Config, config: &Arc<Config>) -> Result<(), TooMany> {
+        self.change(|plan| {
+            for gone in before
+                .groups
+                .keys()
+                .filter(|name| !config.groups.contains_key(*name))
+            {
+                plan.groups.remove(gone);
+            }
+            for (name, group) in &config.groups {
+                if before.groups.get(name) != Some(group) {
+                    plan.groups.put(name, group.clone())?;
+                }
+            }
+            plan.config = Some(Arc::clone(config));
+            Ok(())
+        })
     }
 
     /// Removes a group; false when there was none of this name.

@@ -102,16 +102,66 @@ struct Members {
     by_agent: HashMap<IpAddr, AgentId>,
 }
 
+/// A template, and how many switches are here by it.
+#[derive(Debug)]
+struct Template {
+    fabric: Fabric,
+    taken: AtomicUsize,
+}
+
+impl Template {
+    fn all(fabrics: &[Fabric]) -> Vec<Self> {
+        let template = |fabric: &Fabric| Self {
+            fabric: fabric.clone(),
+            taken: AtomicUsize::new(0),
+        };
+        fabrics.iter().map(template).collect()
+    }
+
+    fn is_full(&self) -> bool {
+        self.taken.load(Ordering::Relaxed) >= self.fabric.max_switches
+    }
+
+    /// The template that decides about an agent whose datagram has come from `source`, if it has a place.
+    fn of(all: &[Self], agent: IpAddr, source: IpAddr) -> Result<Option<&Self>, NotAdmitted> {
+        let Some(template) = all.iter().find(|template| template.fabric.allows(agent)) else {
+            return Ok(None);
+        };
+        if !template.fabric.may_send_from(agent, source) {
+            return Err(NotAdmitted::Source);
+        }
+        match template.is_full() {
+            true => Err(NotAdmitted::Full),
+            false => Ok(Some(template)),
+        }
+    }
+
+    /// Whether a switch is as its template says now; it has a place there then.
+    fn keeps(all: &[Self], member: &Member) -> bool {
+        let agent = member.config.agent;
+        let template = all.iter().find(|template| template.fabric.allows(agent));
+        let template = template.filter(|template| {
+            let same = template
+                .fabric
+                .switch(agent)
+                .is_some_and(|switch| switch == *member.config);
+            same && !template.is_full()
+        });
+        template
+            .map(|template| template.taken.fetch_add(1, Ordering::Relaxed))
+            .is_some()
+    }
+}
+
 /// All switches that may be contacted.
 #[derive(Debug)]
 pub struct Roster {
     members: ArcSwap<Members>,
     /// Held by whoever changes it once it runs.
     adding: Mutex<()>,
-    /// The templates, with how many switches are here by each.
-    templates: Vec<(Fabric, AtomicUsize)>,
+    templates: ArcSwap<Vec<Template>>,
     /// What ports are of which no receiving thread knows.
-    policy: Policy,
+    policy: ArcSwap<Policy>,
     /// What was known of ports before this start.
     remembered: OnceLock<HashMap<IpAddr, Vec<PortFacts>>>,
     metrics: Arc<Metrics>,
@@ -121,12 +171,11 @@ pub struct Roster {
 impl Roster {
     /// The switches of a configuration, in their order; others can come by its templates.
     pub fn new(config: &Config, metrics: &Arc<Metrics>) -> Self {
-        let templates = config.fabrics.iter().cloned();
         let roster = Self {
-            templates: templates.map(|fabric| (fabric, AtomicUsize::new(0))).collect(),
+            templates: ArcSwap::from_pointee(Template::all(&config.fabrics)),
             members: ArcSwap::default(),
             adding: Mutex::default(),
-            policy: Policy::new(&config.mark),
+            policy: ArcSwap::from_pointee(Policy::new(&config.mark)),
             remembered: OnceLock::new(),
             metrics: Arc::clone(metrics),
             changes: watch::Sender::new(0),
@@ -152,32 +201,26 @@ impl Roster {
         if let Some(member) = self.find(agent) {
             return Ok(Some(member));
         }
-        let mut templates = self.templates.iter();
-        let Some((template, taken)) = templates.find(|(template, _)| template.allows(agent)) else {
-            return Ok(None);
-        };
-        if !template.may_send_from(agent, source) {
-            return Err(NotAdmitted::Source);
-        }
         // Without the lock, so that a flood of invented agents finds out at once.
-        if taken.load(Ordering::Relaxed) >= template.max_switches {
-            return Err(NotAdmitted::Full);
+        if Template::of(&self.templates.load(), agent, source)?.is_none() {
+            return Ok(None);
         }
         let _one_at_a_time = self.adding.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(member) = self.find(agent) {
             return Ok(Some(member));
         }
-        if taken.load(Ordering::Relaxed) >= template.max_switches {
-            return Err(NotAdmitted::Full);
-        }
-        let switch = template.switch(agent).ok_or(NotAdmitted::Server)?;
+        let templates = self.templates.load();
+        let Some(template) = Template::of(&templates, agent, source)? else {
+            return Ok(None);
+        };
+        let switch = template.fabric.switch(agent).ok_or(NotAdmitted::Server)?;
         if self
             .iter()
             .any(|member| member.config.acl == switch.acl && !member.is_retired())
         {
             return Err(NotAdmitted::Server);
         }
-        taken.fetch_add(1, Ordering::Relaxed);
+        template.taken.fetch_add(1, Ordering::Relaxed);
         tracing::info!(%agent, acl = %switch.acl, "a switch that the template allows for sends; it is in the inventory");
         Ok(Some(self.add(switch, true)))
     }
@@ -200,25 +243,44 @@ impl Roster {
             .into_iter()
             .flatten()
             .for_each(|facts| ports.recall(facts));
-        ports.judge(&self.policy, |_, _| false);
+        ports.judge(&self.policy.load(), |_, _| false);
         ports
     }
 
-    /// Makes the switches that the configuration names those that it names now: retires those that are gone, adds those that
-    /// have come, and does both for those that have changed. Templates stay as they are, and so do the switches that came by
-    /// them, but for those that the configuration names now. How many were retired and added.
-    pub fn follow(&self, switches: &[config::Switch]) -> (usize, usize) {
+    /// Judges ports by what the configuration says now. Threads that hear of a switch know better, and say so next.
+    fn judge_by(&self, policy: Policy) {
+        if **self.policy.load() == policy {
+            return;
+        }
+        self.policy.store(Arc::new(policy));
+        for member in self.iter().filter(|member| !member.is_retired()) {
+            let mut ports = member.switch();
+            ports.judge(&self.policy.load(), |_, _| false);
+            member.publish(&ports);
+        }
+    }
+
+    /// Makes the switches those of the configuration as it is now: retires those that are gone, adds those that have come,
+    /// and does both for those that have changed. Who came by a template stays as long as a template says the same of it, has
+    /// a place for it, and the configuration does not name it; else its next datagram is its first. How many were retired and
+    /// added.
+    pub fn follow(&self, config: &Config) -> (usize, usize) {
+        let switches = &config.switches;
+        self.judge_by(Policy::new(&config.mark));
         let _one_at_a_time = self.adding.lock().unwrap_or_else(PoisonError::into_inner);
         let is_there = |switch: &&config::Switch| {
             self.find(switch.agent)
                 .is_some_and(|there| !there.by_template && *there.config == **switch)
         };
         let (same, new): (Vec<_>, Vec<_>) = switches.iter().partition(is_there);
+        let templates = Template::all(&config.fabrics);
         let stays = |member: &Member| match member.by_template {
             false => same.iter().any(|switch| switch.agent == member.config.agent),
             true => {
                 let mut new = new.iter();
-                !new.any(|switch| switch.agent == member.config.agent || switch.acl == member.config.acl)
+                let is_named =
+                    new.any(|switch| switch.agent == member.config.agent || switch.acl == member.config.acl);
+                !is_named && Template::keeps(&templates, member)
             }
         };
         let mut retired = 0;
@@ -229,6 +291,7 @@ impl Roster {
             self.remove(&member);
             retired += 1;
         }
+        self.templates.store(Arc::new(templates));
         for switch in &new {
             self.add((*switch).clone(), false);
         }
@@ -242,12 +305,6 @@ impl Roster {
         let mut members = Members::clone(&self.members.load());
         members.by_agent.remove(&agent);
         self.members.store(Arc::new(members));
-        if member.by_template {
-            let mut templates = self.templates.iter();
-            if let Some((_, taken)) = templates.find(|(template, _)| template.allows(agent)) {
-                taken.fetch_sub(1, Ordering::Relaxed);
-            }
-        }
         member.retire.trigger();
     }
 
@@ -382,9 +439,10 @@ mod tests {
         let (roster, metrics) = roster(FABRIC);
         let eight = address("10.0.0.8");
         roster.meet(eight, eight).unwrap();
+        let template = FABRIC.split("[[switch]]").next().unwrap();
         let follow = |text: &str| {
-            let config = Config::parse(Path::new("t"), text).unwrap();
-            roster.follow(&config.switches)
+            let config = Config::parse(Path::new("t"), &format!("{template}{text}")).unwrap();
+            roster.follow(&config)
         };
         let shown = || {
             let members = roster.iter();
@@ -425,6 +483,56 @@ mod tests {
                 "its place in the template is free again"
             );
         }
+    }
+
+    #[test]
+    fn who_came_by_a_template_stays_as_long_as_that_says_the_same_of_him() {
+        let (roster, _) = roster(FABRIC);
+        let follow = |text: &str| roster.follow(&Config::parse(Path::new("t"), text).unwrap());
+        let meet = |agent: &str| roster.meet(address(agent), address(agent));
+        let by_template = || {
+            roster
+                .iter()
+                .filter(|member| member.by_template && !member.is_retired())
+        };
+        for agent in ["10.0.0.2", "10.0.0.3"] {
+            meet(agent).unwrap().unwrap();
+        }
+        assert_eq!(follow(FABRIC), (0, 0), "nothing has changed");
+        assert!(
+            matches!(meet("10.0.0.4"), Err(NotAdmitted::Full)),
+            "both still have their places"
+        );
+        let larger = FABRIC.replace("max_switches = 2", "max_switches = 3");
+        assert_eq!(follow(&larger), (0, 0));
+        meet("10.0.0.4").unwrap().unwrap();
+        assert_eq!(follow(FABRIC), (1, 0), "the last to come has no place any more");
+        assert_eq!(by_template().count(), 2);
+        let other = FABRIC.replace("https://{agent}", "https://{agent}:8443");
+        assert_eq!(follow(&other), (2, 0), "they are contacted in another way");
+        let again = meet("10.0.0.2").unwrap().unwrap();
+        assert_eq!(again.config.acl.as_str(), "https://10.0.0.2:8443/");
+        let (_, switches) = FABRIC.split_once("[[switch]]").unwrap();
+        assert_eq!(
+            follow(&format!("[[switch]]{switches}")),
+            (1, 0),
+            "no template, no members"
+        );
+        assert!(meet("10.0.0.2").unwrap().is_none());
+        assert_eq!(by_template().count(), 0);
+    }
+
+    #[test]
+    fn ports_are_judged_by_the_newest_policy() {
+        let text =
+            "[[switch]]\nagent = \"10.0.0.1\"\nacl = \"http://a\"\n[switch.ports.\"3\"]\nspeed = \"1G\"\n";
+        let (roster, _) = roster(text);
+        let role = || roster.get(0).unwrap().ports()[0].1.role.unwrap().role;
+        assert_eq!(role(), config::Role::Edge);
+        let config =
+            Config::parse(Path::new("t"), &format!("{text}[mark]\nedge = \"configured\"\n")).unwrap();
+        assert_eq!(roster.follow(&config), (0, 0));
+        assert_eq!(role(), config::Role::Core);
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
 
 use super::agents::Agents;
@@ -13,7 +14,7 @@ use super::gather::{self, Gathered, Ports, Sinces, bits};
 use super::history::Point;
 use super::{FRESH, Frame, Live};
 use crate::clock::{Clock, Time};
-use crate::config;
+use crate::config::Config;
 use crate::control::pause::Pause;
 use crate::control::switches::Switches;
 use crate::engine::{AgentStatus, Engine, LiveFlow, Loads};
@@ -49,8 +50,8 @@ pub struct Sources {
     pub pause: Arc<Pause>,
     /// What is counted.
     pub metrics: Arc<Metrics>,
-    /// What must not be marked.
-    pub mark: Arc<config::Mark>,
+    /// The configuration in force, for what must not be marked.
+    pub config: watch::Receiver<Arc<Config>>,
     /// The time.
     pub clock: Clock,
 }
@@ -196,10 +197,11 @@ impl Collector {
             controls,
             marks,
         } = gather::switches(now, &self.sources.switches, &ports, &mut self.sinces);
+        let config = Arc::clone(&self.sources.config.borrow());
         let around = Around {
             now,
             clock: &self.sources.clock,
-            mark: &self.sources.mark,
+            mark: &config.mark,
             marks: &marks,
         };
         let round = self

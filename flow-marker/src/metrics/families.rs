@@ -70,6 +70,10 @@ metrics! {
         history_oldest: Gauge = "history_oldest_timestamp_seconds" [] "When the oldest record of the history was made, in seconds since 1970; 0 when there is none.";
         drops_started: Counter = "drops_started_total" [] "Drops that have begun.";
         drops_full: Counter = "drops_refused_total" [] "Attacks that are not dropped since their switch has as many drops as it may have, once a second for each.";
+        reloads_done: Counter = "reloads_total" ["result=\"done\""] "Times that the configuration was read again, by result.";
+        reloads_refused: Counter = "reloads_total" ["result=\"refused\""] "Times that the configuration was read again, by result.";
+        reload_succeeded: Fact = "config_last_reload_successful" [] "1 when the configuration in force is the one that was read last, 0 when that could not be used.";
+        reload_time: Gauge = "config_last_reload_success_timestamp_seconds" [] "When the configuration in force was read, in seconds since 1970 (UTC).";
         drops_unruled: Counter = "drops_unruled_total" [] "Attacks that no rule stops without doing their work: SYN floods from many sources.";
     }
 }

@@ -10,15 +10,17 @@ mod event;
 mod format;
 mod queue;
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context as _;
+use arc_swap::ArcSwap;
 use reqwest::header::CONTENT_TYPE;
 use shared::backoff::Backoff;
 use shared::client::{ClientConfig, Token, http_client, why};
 use tokio::sync::{Notify, watch};
-use tokio::task::JoinSet;
+use tokio::task::{AbortHandle, JoinSet};
 
 use crate::clock::Clock;
 use crate::config::{Config, Webhook};
@@ -45,13 +47,21 @@ const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs
 /// One webhook.
 #[derive(Debug)]
 pub struct Hook {
-    config: Webhook,
     /// The id of this controller.
     id: String,
-    client: reqwest::Client,
+    target: ArcSwap<Target>,
     queue: Mutex<Queue>,
     filled: Notify,
+    /// There is another target.
+    moved: Notify,
     metrics: Arc<Metrics>,
+}
+
+/// Whom a webhook tells, and how.
+#[derive(Debug)]
+struct Target {
+    config: Webhook,
+    client: reqwest::Client,
 }
 
 /// Why a request did not succeed.
@@ -62,12 +72,8 @@ enum Failure {
     Refused(u16),
 }
 
-impl Hook {
-    /// Contacts nobody yet.
-    ///
-    /// # Errors
-    /// The token or the certificates cannot be used.
-    pub fn new(config: &Webhook, id: &str, metrics: Arc<Metrics>) -> anyhow::Result<Self> {
+impl Target {
+    fn new(config: &Webhook) -> anyhow::Result<Self> {
         let mut client = ClientConfig::new(config.url.clone());
         client.ca_file.clone_from(&config.ca_file);
         client.connect_timeout = config.timeout;
@@ -81,11 +87,45 @@ impl Hook {
         Ok(Self {
             client: http_client(&client).with_context(context)?,
             config: config.clone(),
+        })
+    }
+}
+
+impl Hook {
+    /// Contacts nobody yet.
+    ///
+    /// # Errors
+    /// The token or the certificates cannot be used.
+    pub fn new(config: &Webhook, id: &str, metrics: Arc<Metrics>) -> anyhow::Result<Self> {
+        Ok(Self::of(Arc::new(Target::new(config)?), id, metrics))
+    }
+
+    fn of(target: Arc<Target>, id: &str, metrics: Arc<Metrics>) -> Self {
+        Self {
             id: id.to_owned(),
+            target: ArcSwap::new(target),
             queue: Mutex::new(Queue::new(WAITING)),
             filled: Notify::new(),
+            moved: Notify::new(),
             metrics,
-        })
+        }
+    }
+
+    fn target(&self) -> Arc<Target> {
+        self.target.load_full()
+    }
+
+    /// Tells whom it tells now, from the next request on. What waits, waits for that.
+    fn follow(&self, target: Arc<Target>) {
+        self.target.store(target);
+        self.moved.notify_one();
+    }
+
+    /// It tells nobody any more.
+    fn close(&self) {
+        let left = self.queue().close() as u64;
+        self.counts().webhook_waiting.sub(left);
+        self.counts().webhook_dropped.add(left);
     }
 
     fn queue(&self) -> MutexGuard<'_, Queue> {
@@ -98,10 +138,13 @@ impl Hook {
 
     /// Takes an event, if it is of a kind that is told here.
     fn offer(&self, event: &Arc<Event>) {
-        if !self.config.events.contains(&event.kind) {
+        if !self.target.load().config.events.contains(&event.kind) {
             return;
         }
         let (m, mut queue) = (self.counts(), self.queue());
+        if queue.is_closed() {
+            return;
+        }
         match queue.push(Arc::clone(event)) {
             true => m.webhook_waiting.add(1),
             false => m.webhook_dropped.inc(),
@@ -113,15 +156,17 @@ impl Hook {
     /// Tells what is in the queue, for ever. `seed` decides the jitter.
     async fn deliver(&self, retry: (Duration, Duration), seed: u64) {
         let mut backoff = Backoff::new(retry.0, retry.1, seed);
-        let (m, name) = (self.counts(), self.config.name.as_str());
+        let m = self.counts();
         loop {
+            let target = self.target();
+            let name = target.config.name.as_str();
             let batch = self.queue().take(BATCH);
             if batch.is_empty() {
                 self.filled.notified().await;
                 continue;
             }
             let events = batch.len();
-            match self.send(&batch).await {
+            match self.send(&target, &batch).await {
                 Ok(()) => {
                     if backoff.failures() > 0 {
                         tracing::info!(webhook = name, "the webhook takes events again");
@@ -147,7 +192,11 @@ impl Hook {
                             "the webhook does not take events; they wait"
                         );
                     }
-                    tokio::time::sleep(backoff.next_delay()).await;
+                    tokio::select! {
+                        () = tokio::time::sleep(backoff.next_delay()) => {}
+                        // Whoever is told now may well take them.
+                        () = self.moved.notified() => backoff.reset(),
+                    }
                     continue;
                 }
             }
@@ -163,12 +212,13 @@ impl Hook {
         counter.add(events);
     }
 
-    async fn send(&self, events: &[Arc<Event>]) -> Result<(), Failure> {
-        let body = format::body(self.config.format, &self.id, events);
-        let request = self.client.post(self.config.url.clone());
+    async fn send(&self, target: &Target, events: &[Arc<Event>]) -> Result<(), Failure> {
+        let Target { config, client } = target;
+        let body = format::body(config.format, &self.id, events);
+        let request = client.post(config.url.clone());
         let request = request.header(CONTENT_TYPE, "application/json").body(body);
         // What the server has to say besides its status is not read.
-        let reply = request.timeout(self.config.timeout).send().await;
+        let reply = request.timeout(config.timeout).send().await;
         let status = reply.map_err(|error| Failure::Transient(why(error)))?.status();
         match status.as_u16() {
             200..300 => Ok(()),
@@ -198,13 +248,14 @@ impl Following {
 
 /// Reads a log into the queues, from what follows `seen`, until the log ends.
 async fn read(
-    hooks: Arc<[Arc<Hook>]>,
+    hooks: Arc<ArcSwap<Vec<Arc<Hook>>>>,
     mut changed: watch::Receiver<u64>,
     mut seen: u64,
     log: impl Fn(i64) -> Following,
 ) {
     loop {
         let following = log(i64::try_from(seen).unwrap_or(i64::MAX));
+        let hooks = hooks.load_full();
         for hook in &*hooks {
             hook.counts().webhook_dropped.add(following.missed);
         }
@@ -241,37 +292,101 @@ fn decisions(journal: &Journal, clock: &Clock, after: i64) -> Following {
     Following::new(&journal.ask(&question), event)
 }
 
-/// Starts to tell what happens from now on; ends when the result is dropped. `first` is the id of the first event and of the
-/// first decision.
-///
-/// # Errors
-/// A token or certificates cannot be used.
-pub fn start(
-    config: &Config,
-    (engine, journal): (&Engine, &Arc<Journal>),
-    metrics: &Arc<Metrics>,
-    clock: Clock,
-    first: u64,
-) -> anyhow::Result<JoinSet<()>> {
-    let mut tasks = JoinSet::new();
-    let mut hooks = Vec::with_capacity(config.webhooks.len());
-    for webhook in &config.webhooks {
-        hooks.push(Arc::new(Hook::new(webhook, &config.id, Arc::clone(metrics))?));
-    }
-    let hooks: Arc<[_]> = hooks.into();
-    for (hook, seed) in hooks.iter().map(Arc::clone).zip(first..) {
-        tasks.spawn(async move { hook.deliver(RETRY, seed).await });
-    }
-    if !hooks.is_empty() {
+/// All webhooks; they end when this is dropped.
+#[derive(Debug)]
+pub struct Webhooks {
+    id: String,
+    metrics: Arc<Metrics>,
+    /// Those that are told, in the configuration's order.
+    hooks: Arc<ArcSwap<Vec<Arc<Hook>>>>,
+    /// What delivers, by the name of its webhook.
+    delivering: HashMap<String, AbortHandle>,
+    tasks: JoinSet<()>,
+    seed: u64,
+}
+
+/// Webhooks that can be told.
+#[derive(Debug)]
+pub struct Ready(Vec<Arc<Target>>);
+
+impl Webhooks {
+    /// Starts to tell what happens from now on. `first` is the id of the first event and of the first decision.
+    ///
+    /// # Errors
+    /// A token or certificates cannot be used.
+    pub fn start(
+        config: &Config,
+        (engine, journal): (&Engine, &Arc<Journal>),
+        metrics: &Arc<Metrics>,
+        clock: Clock,
+        first: u64,
+    ) -> anyhow::Result<Self> {
+        let mut webhooks = Self {
+            id: config.id.clone(),
+            metrics: Arc::clone(metrics),
+            hooks: Arc::default(),
+            delivering: HashMap::new(),
+            tasks: JoinSet::new(),
+            seed: first,
+        };
+        webhooks.follow(Self::prepare(config)?);
         let (engine, journal) = (engine.clone(), Arc::clone(journal));
         let seen = first.saturating_sub(1);
         let (fired, decided) = (engine.events_changed(), journal.changed());
         let log = move |after| thresholds(&engine, &clock, after);
-        tasks.spawn(read(Arc::clone(&hooks), fired, seen, log));
+        let hooks = || Arc::clone(&webhooks.hooks);
+        let thresholds = read(hooks(), fired, seen, log);
         let log = move |after| decisions(&journal, &clock, after);
-        tasks.spawn(read(hooks, decided, seen, log));
+        let decisions = read(hooks(), decided, seen, log);
+        webhooks.tasks.spawn(thresholds);
+        webhooks.tasks.spawn(decisions);
+        Ok(webhooks)
     }
-    Ok(tasks)
+
+    /// Reads tokens and certificates of a configuration.
+    ///
+    /// # Errors
+    /// They cannot be used.
+    pub fn prepare(config: &Config) -> anyhow::Result<Ready> {
+        let targets = config
+            .webhooks
+            .iter()
+            .map(|webhook| Target::new(webhook).map(Arc::new));
+        Ok(Ready(targets.collect::<anyhow::Result<_>>()?))
+    }
+
+    /// Tells these from now on. Who keeps his name is told what waits for him, by the new way; who is new, what happens from
+    /// now on; what waits for others is left.
+    pub fn follow(&mut self, Ready(targets): Ready) {
+        let before = self.hooks.load_full();
+        let mut gone = std::mem::take(&mut self.delivering);
+        let mut hooks = Vec::with_capacity(targets.len());
+        for target in targets {
+            let name = target.config.name.clone();
+            let known = before.iter().find(|hook| hook.target.load().config.name == name);
+            if let Some((hook, task)) = known.zip(gone.remove(&name)) {
+                hook.follow(target);
+                hooks.push(Arc::clone(hook));
+                self.delivering.insert(name, task);
+                continue;
+            }
+            let hook = Arc::new(Hook::of(target, &self.id, Arc::clone(&self.metrics)));
+            hooks.push(Arc::clone(&hook));
+            self.seed = self.seed.wrapping_add(1);
+            let seed = self.seed;
+            let task = self.tasks.spawn(async move { hook.deliver(RETRY, seed).await });
+            self.delivering.insert(name, task);
+        }
+        self.hooks.store(Arc::new(hooks));
+        gone.into_values().for_each(|task| task.abort());
+        let is_there = |hook: &&Arc<Hook>| self.delivering.contains_key(&hook.target.load().config.name);
+        before
+            .iter()
+            .filter(|hook| !is_there(hook))
+            .for_each(|hook| hook.close());
+        // Those that were ended are forgotten.
+        while self.tasks.try_join_next().is_some() {}
+    }
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ pub(super) struct Queue {
     events: VecDeque<Arc<Event>>,
     capacity: usize,
     under_way: usize,
+    closed: bool,
 }
 
 impl Queue {
@@ -20,6 +21,7 @@ impl Queue {
             events: VecDeque::new(),
             capacity: capacity.max(1),
             under_way: 0,
+            closed: false,
         }
     }
 
@@ -44,6 +46,17 @@ impl Queue {
     pub(super) fn done(&mut self) {
         self.events.drain(..self.under_way.min(self.events.len()));
         self.under_way = 0;
+    }
+
+    /// Whether nobody is told any more.
+    pub(super) const fn is_closed(&self) -> bool {
+        self.closed
+    }
+
+    /// Nobody is told any more; how many waited.
+    pub(super) fn close(&mut self) -> usize {
+        (self.under_way, self.closed) = (0, true);
+        std::mem::take(&mut self.events).len()
     }
 
     /// What was under way waits again.

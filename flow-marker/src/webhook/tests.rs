@@ -174,7 +174,7 @@ async fn alertmanager_is_told_as_its_api_says() {
     let (listener, address) = bind("127.0.0.1:0").await;
     let more = format!("token_file = {:?}", token.display());
     let hook = hook(&format!("http://{address}/api/v2/alerts"), "alertmanager", &more);
-    assert!(!format!("{:?}", hook.client).contains("s3cret"));
+    assert!(!format!("{:?}", hook.target()).contains("s3cret"));
     let clock = Clock::start();
     hook.offer(&Arc::new(Event::fired(
         &clock,
@@ -274,7 +274,12 @@ async fn decisions_are_told_as_they_are_made() {
     let (journal, clock) = (Arc::new(Journal::new(100, 64)), Clock::start());
     let (known, changed) = (Arc::clone(&journal), journal.changed());
     let log = move |after| decisions(&known, &clock, after);
-    let reading = tokio::spawn(read(Arc::from([Arc::clone(&hook)]), changed, 99, log));
+    let reading = tokio::spawn(read(
+        Arc::new(ArcSwap::from_pointee(vec![Arc::clone(&hook)])),
+        changed,
+        99,
+        log,
+    ));
     let place = Place {
         index: 0,
         agent: [10, 0, 0, 1].into(),
@@ -302,4 +307,72 @@ async fn decisions_are_told_as_they_are_made() {
     );
     reading.abort();
     delivering.abort();
+}
+
+#[tokio::test]
+async fn who_keeps_his_name_is_told_at_his_new_place_what_waited_and_who_goes_is_not() {
+    let (listener, address) = bind("127.0.0.1:0").await;
+    let text = |name: &str, url: &str| {
+        let text = format!(
+            "[[webhook]]\nname = \"{name}\"\nurl = \"{url}\"\nformat = \"json\"\nevents = [\"no_room\"]\n"
+        );
+        Config::parse(Path::new("t"), &text).unwrap()
+    };
+    // Nobody is there.
+    let before = text("ops", "http://127.0.0.1:1/hook");
+    let metrics = Arc::new(Metrics::new(1));
+    let mut webhooks = Webhooks {
+        id: "fm".to_owned(),
+        metrics: Arc::clone(&metrics),
+        hooks: Arc::default(),
+        delivering: HashMap::new(),
+        tasks: JoinSet::new(),
+        seed: 1,
+    };
+    webhooks.follow(Webhooks::prepare(&before).unwrap());
+    let (journal, clock) = (Arc::new(Journal::new(100, 64)), Clock::start());
+    let (known, changed) = (Arc::clone(&journal), journal.changed());
+    let log = move |after| decisions(&known, &clock, after);
+    webhooks
+        .tasks
+        .spawn(read(Arc::clone(&webhooks.hooks), changed, 99, log));
+    let happens = || {
+        let decision = Decision::new(Time::START, What::NoRoom, About::Switch);
+        journal.record(None, [decision]);
+    };
+    let m = &metrics.process;
+    happens();
+    until(|| m.webhook_failures.get() >= 1).await;
+    let hook = Arc::clone(&webhooks.hooks.load()[0]);
+    // The same again: the same queue goes on.
+    webhooks.follow(Webhooks::prepare(&before).unwrap());
+    assert!(Arc::ptr_eq(&hook, &webhooks.hooks.load()[0]));
+    let server = serve(listener, &[]).await;
+    webhooks.follow(Webhooks::prepare(&text("ops", &format!("http://{address}/hook"))).unwrap());
+    until(|| m.webhook_delivered.get() == 1).await;
+    happens();
+    until(|| m.webhook_delivered.get() == 2).await;
+    assert_eq!(ids(&server), [100, 101]);
+    // Another name is another webhook, which is told what happens from now on.
+    webhooks.follow(Webhooks::prepare(&text("other", "http://127.0.0.1:1/hook")).unwrap());
+    assert!(hook.queue().is_closed());
+    happens();
+    until(|| m.webhook_waiting.get() == 1).await;
+    webhooks.follow(Ready(Vec::new()));
+    assert_eq!((m.webhook_waiting.get(), m.webhook_dropped.get()), (0, 1));
+    assert_eq!((webhooks.delivering.len(), ids(&server).len()), (0, 2));
+    let bad = text("ops", "https://127.0.0.1:1/hook").webhooks.remove(0);
+    let bad = Webhook {
+        token_file: Some("/nonexistent/token".into()),
+        ..bad
+    };
+    let config = Config {
+        webhooks: vec![bad],
+        ..before
+    };
+    let error = format!("{:#}", Webhooks::prepare(&config).unwrap_err());
+    assert!(
+        error.contains("webhook \"ops\"") && error.contains("/nonexistent/token"),
+        "{error}"
+    );
 }

@@ -50,6 +50,20 @@ pub enum TlsError {
     },
 }
 
+/// Files that were read and can be used.
+#[derive(Debug)]
+pub struct Fresh(ServerConfig);
+
+impl Fresh {
+    /// Reads them.
+    ///
+    /// # Errors
+    /// They cannot be used; the error says which.
+    pub fn read(files: &TlsFiles) -> Result<Self, TlsError> {
+        Ok(Self(server_config(files)?))
+    }
+}
+
 /// TLS for a server's new connections.
 #[derive(Debug)]
 pub struct Tls {
@@ -76,9 +90,14 @@ impl Tls {
     /// # Errors
     /// They cannot be used; then nothing changes.
     pub fn reload(&self, files: &TlsFiles) -> Result<(), TlsError> {
-        self.config.store(Arc::new(server_config(files)?));
-        self.generation.send_modify(|generation| *generation += 1);
+        self.replace(Fresh::read(files)?);
         Ok(())
+    }
+
+    /// The same with files that were read before.
+    pub fn replace(&self, fresh: Fresh) {
+        self.config.store(Arc::new(fresh.0));
+        self.generation.send_modify(|generation| *generation += 1);
     }
 
     /// What makes a connection out of a stream, and what tells when that connection is outdated.

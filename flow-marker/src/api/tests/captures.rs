@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::*;
 use crate::blacklist::teller::Sighting;
-use crate::blacklist::watch::Hit;
+use crate::blacklist::watch::{Hit, List};
 use crate::clock::Time;
 use crate::control::desired::Desired;
 use crate::flow::AgentId;
@@ -27,6 +27,14 @@ fn sighting(remote: &str) -> Sign {
 #[tokio::test]
 async fn sessions_refusals_and_lists_are_told() {
     let world = World::open();
+    let list = List {
+        name: "emerging".into(),
+        prefixes: ["192.0.2.0/24", "2001:db8::/32"]
+            .map(|net| net.parse().unwrap())
+            .into(),
+    };
+    let watch = Watch::new(&[list], &["10.0.0.0/8".parse().unwrap()], &[]);
+    world.watch.store(Arc::new(watch));
     for remote in ["192.0.2.9", "2001:db8::1"] {
         world.signs.send(sighting(remote)).await.unwrap();
     }

@@ -45,6 +45,8 @@ pub(super) struct World {
     pub(super) waiters: Waiters,
     pub(super) switches: Arc<Switches>,
     pub(super) trigger: ShutdownTrigger,
+    /// What receiving threads look out for.
+    pub(super) watch: Arc<ArcSwap<Watch>>,
     /// What receiving threads tell.
     pub(super) signs: tokio::sync::mpsc::Sender<Sign>,
     _shards: JoinSet<()>,
@@ -117,14 +119,10 @@ impl World {
         let journal = Arc::new(crate::control::journal::Journal::new(first, usize::MAX));
         let switches = Arc::new(Switches::new(roster, &config, journal));
         let configured = crate::control::switches::modes(&config);
-        let config = Arc::new(config);
-        let watchman = Watchman::new(
-            Arc::clone(&config),
-            Arc::clone(&switches),
-            Arc::clone(&metrics),
-            clock,
-        );
+        let (_, config) = watch::channel(Arc::new(config));
+        let watchman = Watchman::new(config.clone(), Arc::clone(&switches), Arc::clone(&metrics), clock);
         let watchman = watchman.unwrap();
+        let watch = watchman.watch();
         let (signs, taken) = tokio::sync::mpsc::channel(16);
         let live = Live::new(Arc::clone(switches.roster()));
         let pause = Arc::<Pause>::default();
@@ -148,12 +146,13 @@ impl World {
             keeper: Keeper::idle(),
             history,
             desk: watchman.desk(),
-            mark: Arc::new(config.mark.clone()),
+            config,
             clock,
             waiters: waiters.clone(),
         };
         shards.spawn(watchman.run(taken));
         Self {
+            watch,
             signs,
             router: router(api, Arc::new(access), PageToken::new().unwrap()),
             engine,

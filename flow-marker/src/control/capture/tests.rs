@@ -210,6 +210,63 @@ fn analyzers_share_the_pairs_and_a_new_one_takes_only_its_part() {
     );
 }
 
+#[test]
+fn another_configuration_ends_what_is_not_listed_by_it_and_the_smallest_of_too_many() {
+    let mut captures = captures("analyzer = [\"10.0.0.70\"]\nper_switch = 3\n");
+    let mut names = BTreeMap::new();
+    for (remote, bytes) in [(1, 9000), (2, 1000), (3, 5000)] {
+        let sighting = Sighting {
+            bytes,
+            ..sighting(0, 7, remote)
+        };
+        let wish = started(see(&mut captures, 1, &sighting));
+        names.insert(wish.control.name.clone(), remote);
+    }
+    let list = |pair: &Pair| (pair.1 != IpAddr::from([192, 0, 2, 1])).then(|| "other".into());
+    let all = |_: &Pair| Some("emerging".into());
+    let mut config = captures.config.clone();
+    assert!(captures.follow(&config, all).is_empty(), "nothing has changed");
+    config.per_switch = 2;
+    let released = |edits: Vec<Edit>| {
+        let names = edits.into_iter().map(|edit| match edit {
+            Edit::Release { name, why, .. } => {
+                assert_eq!(why, Ending::Configuration);
+                names[&name]
+            }
+            other => panic!("{other:?}"),
+        });
+        names.collect::<Vec<_>>()
+    };
+    assert_eq!(released(captures.follow(&config, all)), [2], "the smallest");
+    assert_eq!(released(captures.follow(&config, list)), [1], "it is in no list");
+    let left = captures.sessions().values().next().unwrap();
+    assert_eq!((captures.sessions().len(), &*left.list), (1, "other"));
+    config.analyzers = vec![[10, 0, 0, 71].into()];
+    match &captures.follow(&config, all)[..] {
+        [Edit::Replace { switch: 0, control }] => {
+            let Action::Capture(capture) = control.action else {
+                panic!("{control:?}")
+            };
+            assert_eq!(
+                (capture.analyzer, names[&control.name]),
+                ([10, 0, 0, 71].into(), 3)
+            );
+        }
+        other => panic!("{other:?}"),
+    }
+    assert!(captures.follow(&config, all).is_empty());
+    config.analyzers = vec![[192, 0, 2, 3].into()];
+    assert_eq!(
+        released(captures.follow(&config, all)),
+        [3],
+        "an analyzer is never captured"
+    );
+    // What has ended so may begin again at once.
+    config.analyzers = vec![[10, 0, 0, 71].into()];
+    captures.follow(&config, all);
+    started(see(&mut captures, 2, &sighting(0, 7, 3)));
+}
+
 proptest! {
     /// Whatever is seen: never more than the limits, one for a pair, and each that began ends.
     #[test]
@@ -219,6 +276,7 @@ proptest! {
         let carry_out = |wanted: &mut BTreeMap<AclName, usize>, edit: Edit| match edit {
             Edit::Want { switch, wish } => drop(wanted.insert(wish.control.name.clone(), switch)),
             Edit::Release { switch, name, .. } => assert_eq!(wanted.remove(&name), Some(switch)),
+            Edit::Replace { control, .. } => assert!(wanted.contains_key(&control.name)),
         };
         for (agent, local, pause) in ops {
             now += pause;

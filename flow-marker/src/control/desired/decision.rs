@@ -95,8 +95,8 @@ kinds! {
     PauseEnded = "pause_ended" Warn "the pause has ended: what is wanted comes back";
     /// A controller has another mode, or the one that the configuration says.
     ModeChanged = "mode_changed" Warn "a controller has another mode";
-    /// The configuration was read again.
-    Reloaded = "reloaded" Info "the configuration was read again";
+    /// The configuration was read again, and is in force or was not taken.
+    Reloaded = "reloaded" Info "configuration was read again";
     /// A newer blacklist is in force.
     ListLoaded = "list_loaded" Info "blacklist is the newest";
     /// There is no newer blacklist; the last good one stays.
@@ -116,6 +116,8 @@ pub enum Ending {
     Goodbye,
     /// Its time is over.
     Expired,
+    /// The configuration does not ask for it any more.
+    Configuration,
     /// The process ends.
     Stop,
 }
@@ -126,6 +128,7 @@ impl Ending {
             Self::Silence => ("silence", "nothing is seen of its traffic any more"),
             Self::Goodbye => ("fin", "its flow has said goodbye (FIN or RST)"),
             Self::Expired => ("expired", "its time is over"),
+            Self::Configuration => ("configuration", "the configuration does not ask for it any more"),
             Self::Stop => ("stop", "flow-marker ends"),
         }
     }

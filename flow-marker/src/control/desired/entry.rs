@@ -238,6 +238,7 @@ impl Entry {
 
     pub(super) fn want_again(&mut self, wish: &Wish) {
         self.times.ended = None;
+        self.become_another(&wish.control);
         // A person does not say how large a flow is.
         if wish.holder != Holder::Person {
             self.rate = wish.cause.evidence.rate;
@@ -248,6 +249,27 @@ impl Entry {
         if !self.holders.contains(&wish.holder) {
             self.holders.push(wish.holder);
         }
+    }
+
+    /// It is to look like this from now on, under the same name; false when it does. What the switch has is replaced in its place.
+    pub(super) fn become_another(&mut self, control: &Arc<Control>) -> bool {
+        if self.control == *control {
+            return false;
+        }
+        self.control = Arc::clone(control);
+        self.entries = control.entries();
+        // Whatever was wrong was so with the other one.
+        self.trouble = None;
+        for presence in [Some(&mut self.presence), self.in_flight.as_mut()]
+            .into_iter()
+            .flatten()
+        {
+            if matches!(presence, Presence::Installed(_)) {
+                *presence = Presence::Unknown;
+            }
+        }
+        self.proving.gone();
+        true
     }
 
     /// Its traffic goes on, at this rate. That of a mark that a person wants counts too: he did not say how large it is.

@@ -26,7 +26,7 @@ use std::time::Duration;
 
 use shared::AclName;
 
-use crate::actuator::{BATCH, Capacity, Change, Hand, Present};
+use crate::actuator::{BATCH, Capacity, Change, Hand, Kind, Present};
 use crate::clock::Time;
 use crate::control::modes::Modes;
 
@@ -42,7 +42,7 @@ pub use split::Split;
 pub use tally::Tally;
 
 /// The numbers that the state machine works by.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// A mark stays at least this long after it was installed.
     pub hold: Duration,
@@ -169,6 +169,19 @@ impl Desired {
         let before = self.permit_any();
         self.modes = modes;
         self.permitted(now, before);
+    }
+
+    /// The numbers to work by from now on. Marks beyond fewer places go, the smallest first; they stay for another time where
+    /// they had the usual one.
+    pub fn set_limits(&mut self, limits: Limits) {
+        let before = std::mem::replace(&mut self.limits, limits);
+        let marks = self
+            .entries
+            .values_mut()
+            .filter(|entry| entry.kind() == Kind::Mark);
+        for mark in marks.filter(|mark| mark.hold == before.hold) {
+            mark.hold = limits.hold;
+        }
     }
 
     /// Whether anything may be on the switch.

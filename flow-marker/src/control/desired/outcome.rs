@@ -75,6 +75,19 @@ impl Desired {
             verdict => Some(matches!(verdict, Verdict::Installed { .. })),
         };
         entry.settle(placed, now);
+        if change
+            .control
+            .as_ref()
+            .is_some_and(|asked| *asked != entry.control)
+        {
+            // It was of what is not wanted so any more: what the switch has is replaced next.
+            entry.presence = match verdict {
+                Verdict::Refused { .. } | Verdict::NoRoom { .. } => before.unwrap_or(Presence::Unknown),
+                _ => Presence::Unknown,
+            };
+            self.finish(now, name);
+            return Noted::Failed;
+        }
         match verdict {
             Verdict::Installed { etag, timing } => {
                 entry.presence = Presence::Installed(etag);

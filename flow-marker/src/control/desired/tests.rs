@@ -18,6 +18,7 @@ mod places;
 mod modes;
 mod verdicts;
 mod remains;
+mod follow;
 
 pub(in crate::control) fn at(seconds: u64) -> Time {
     Time::START + Duration::from_secs(seconds)

@@ -9,7 +9,7 @@ use shared::AclName;
 use super::decision::{About, Decision, Ending, What};
 use super::entry::{Entry, Holder, Person, Presence, State, Wish};
 use super::{Desired, Limits};
-use crate::actuator::Kind;
+use crate::actuator::{Control, Kind};
 use crate::clock::Time;
 use crate::config::Mode;
 use crate::control::modes::Modes;
@@ -28,7 +28,11 @@ impl Entry {
 impl Desired {
     /// A control is wanted. Wanting it twice, by the same or another holder, is wanting it once.
     pub fn want(&mut self, wish: Wish) {
-        let now = wish.cause.detected;
+        self.want_at(wish.cause.detected, wish);
+    }
+
+    /// The same of what was detected some time before.
+    pub fn want_at(&mut self, now: Time, wish: Wish) {
         if self.withdrawing || self.rests(now, &wish) {
             return;
         }
@@ -67,6 +71,12 @@ impl Desired {
         if let Some(what) = what {
             self.wanted(now, &name, what, person);
         }
+    }
+
+    /// A control that is wanted is to look like this from now on, whoever wants it; false when nobody does, or it is that.
+    pub fn replace(&mut self, control: &Arc<Control>) -> bool {
+        let entry = self.entries.get_mut(&control.name);
+        entry.is_some_and(|entry| entry.is_wanted() && entry.become_another(control))
     }
 
     /// Whether a data source cannot have it now, since a person has released it a short while ago.
@@ -123,6 +133,10 @@ impl Desired {
         let mut released = entry.decision(now, What::Released, &self.modes).ending(why);
         entry.release(now, holder, last_sample);
         let is_over = was_wanted && !entry.is_wanted();
+        if is_over && why == Ending::Configuration {
+            // A person has said so: it goes at once.
+            (entry.hold, entry.not_before) = (Duration::ZERO, Time::START);
+        }
         self.not_personal(now, name, was_personal, before);
         if is_over {
             released.about = self.released(now, name).unwrap_or(released.about);

@@ -113,3 +113,39 @@ fn people_have_a_limit_too() {
     assert_eq!(ask(1100).unwrap_err(), NotMade::Full);
     assert!(ask(1000).is_ok(), "what is there can be prolonged");
 }
+
+#[test]
+fn another_configuration_changes_what_people_want_and_ends_what_must_not_be() {
+    let mut manual = manual();
+    let [local, remote] = [[10, 1, 0, 7], [192, 0, 2, 9]].map(Ipv4Addr::from);
+    let whats = [
+        What::Mark(flow("10.1.0.1", 80)),
+        What::Capture(local, remote),
+        drop_to("10.1.0.2"),
+    ];
+    let names = whats.map(|what| manual.ask(at(0), asked(what)).unwrap().0);
+    assert!(
+        manual.follow(Arc::clone(&manual.config)).is_empty(),
+        "nothing has changed"
+    );
+    let mut config = Config::clone(&manual.config);
+    config.mark.dscp = None;
+    config.capture.analyzers = vec![[10, 0, 0, 71].into()];
+    let replaced: Vec<_> = manual
+        .follow(Arc::new(config.clone()))
+        .into_iter()
+        .map(|edit| match edit {
+            Edit::Replace { control, .. } => control.name.clone(),
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert!(replaced.len() == 2 && replaced.contains(&names[0]) && replaced.contains(&names[1]));
+    assert!(manual.follow(Arc::new(config.clone())).is_empty());
+    config.mark.exclude.prefixes.push("10.1.0.1/32".parse().unwrap());
+    let edits = manual.follow(Arc::new(config));
+    assert!(
+        matches!(&edits[..], [Edit::Release { name, holder: Holder::Person, why: Ending::Configuration, .. }] if *name == names[0]),
+        "{edits:?}"
+    );
+    assert_eq!(manual.wanted().count(), 2);
+}

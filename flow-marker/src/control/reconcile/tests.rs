@@ -103,6 +103,7 @@ async fn every_commit_is_paced_and_withdrawing_is_not() {
         interval: Duration::from_secs(3600),
         ttl: Duration::from_secs(60),
     };
+    let (_kept, care) = watch::channel(care);
     let (clock, connect) = (Clock::start(), fake.clone());
     let connect = move || Ok(connect.clone());
     let running = tokio::spawn(run(Arc::clone(&switch), connect, clock, care, shutdown));
@@ -127,9 +128,13 @@ async fn every_commit_is_paced_and_withdrawing_is_not() {
 async fn what_may_be_left_behind_is_said() {
     let reconciler = |fake: Fake| Reconciler {
         switch: Arc::new(switch(Mode::Act, 64)),
-        actuator: fake,
+        actuator: ArcSwap::from_pointee(fake),
         clock: Clock::start(),
-        ttl: Duration::from_secs(60),
+        care: watch::channel(Care {
+            interval: Duration::from_secs(1),
+            ttl: Duration::from_secs(60),
+        })
+        .1,
     };
     let dead = Fake(Arc::new(Inner {
         dead: true,
@@ -150,4 +155,50 @@ async fn what_may_be_left_behind_is_said() {
     assert!(healthy.left_behind().unwrap().contains("did not confirm"));
     healthy.withdraw().await;
     assert_eq!(healthy.left_behind(), None);
+}
+
+#[tokio::test]
+async fn another_care_is_taken_at_once_by_a_new_connection() {
+    let (fake, switch) = (Fake::default(), Arc::new(switch(Mode::Act, 64)));
+    let slow = Care {
+        interval: Duration::from_secs(3600),
+        ttl: Duration::from_secs(60),
+    };
+    let (told, care) = watch::channel(slow);
+    let (trigger, shutdown) = Shutdown::new();
+    let (connections, clock) = (Arc::new(Mutex::new(0)), Clock::start());
+    let (counted, connected) = (Arc::clone(&connections), fake.clone());
+    let connect = move || {
+        *counted.lock().unwrap() += 1;
+        Ok(connected.clone())
+    };
+    let running = tokio::spawn(run(Arc::clone(&switch), connect, clock, care, shutdown));
+    let reach = async |count: usize| {
+        while fake.0.acls.lock().unwrap().len() < count {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    for n in 0..3 {
+        switch.edit(|desired| desired.want(wish(n)));
+        switch.notify();
+        reach(usize::from(n) + 1).await;
+    }
+    // Three were a burst; the fourth would wait for an hour.
+    switch.edit(|desired| desired.want(wish(3)));
+    switch.notify();
+    let quick = Care {
+        interval: Duration::from_millis(1),
+        ..slow
+    };
+    told.send_replace(quick);
+    tokio::time::timeout(WITHDRAW, async {
+        while *connections.lock().unwrap() < 2 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    })
+    .await
+    .unwrap();
+    trigger.trigger();
+    tokio::time::timeout(WITHDRAW, running).await.unwrap().unwrap();
+    assert!(fake.0.acls.lock().unwrap().is_empty());
 }

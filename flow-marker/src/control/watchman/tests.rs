@@ -34,6 +34,8 @@ struct World {
     watch: Arc<ArcSwap<Watch>>,
     switch: Arc<Switch>,
     metrics: Arc<Metrics>,
+    told: watch::Sender<Arc<Config>>,
+    text: String,
 }
 
 fn world(url: &str) -> World {
@@ -42,12 +44,13 @@ fn world(url: &str) -> World {
          [capture]\nmode = \"act\"\nanalyzer = [\"10.0.0.70\"]\nlocal = [\"10.0.0.0/8\"]\n\
          [[capture.blacklist]]\nname = \"emerging\"\nurl = \"{url}\"\n"
     );
-    let config = Arc::new(Config::parse(Path::new("t"), &text).unwrap());
+    let config = Arc::new(parse(&text));
     let metrics = Arc::new(Metrics::new(1));
     let roster = Arc::new(Roster::new(&config, &metrics));
     let switches = Arc::new(Switches::new(roster, &config, Arc::default()));
     let switch = switches.get(0).unwrap();
-    let watchman = Watchman::new(config, switches, Arc::clone(&metrics), Clock::start()).unwrap();
+    let (told, newer) = watch::channel(config);
+    let watchman = Watchman::new(newer, switches, Arc::clone(&metrics), Clock::start()).unwrap();
     let watch = watchman.watch();
     let (signs, taken) = mpsc::channel(16);
     tokio::spawn(watchman.run(taken));
@@ -56,7 +59,13 @@ fn world(url: &str) -> World {
         watch,
         switch,
         metrics,
+        told,
+        text,
     }
+}
+
+fn parse(text: &str) -> Config {
+    Config::parse(Path::new("t"), text).unwrap()
 }
 
 impl World {
@@ -147,4 +156,47 @@ async fn a_list_that_cannot_be_had_is_counted() {
     }
     assert_eq!(world.metrics.process.lists_stale.get(), 1);
     assert_eq!(world.hit(), None);
+}
+
+#[tokio::test]
+async fn a_list_that_goes_ends_its_captures_and_one_that_comes_is_fetched_at_once() {
+    let text = Arc::new(Mutex::new("192.0.2.0/24\n".to_owned()));
+    let mut world = world(&server(&text).await);
+    while world.hit().is_none() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let sighting = Sighting {
+        agent: AgentId(0),
+        port: 3,
+        hit: world.hit().unwrap(),
+        samples: 1,
+        bytes: 1500,
+        first: Time::START,
+    };
+    let capture = || Sign::Listed(sighting);
+    world.signs.send(capture()).await.unwrap();
+    world.views(1).await;
+    // Nothing has changed: the capture goes on.
+    world.told.send_replace(Arc::new(parse(&world.text)));
+    while world.metrics.process.lists_same.get() + world.metrics.process.lists_new.get() < 2 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    world.views(1).await;
+    let (rest, list) = world.text.split_once("[[capture.blacklist]]").unwrap();
+    world.told.send_replace(Arc::new(parse(rest)));
+    world.views(0).await;
+    assert!(world.hit().is_none());
+    // What a thread has seen before it heard of that.
+    world.signs.send(capture()).await.unwrap();
+    while world.metrics.process.sightings.get() < 2 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    world.views(0).await;
+    world.text = format!("{rest}[[capture.blacklist]]{list}");
+    world.told.send_replace(Arc::new(parse(&world.text)));
+    while world.hit().is_none() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    world.signs.send(capture()).await.unwrap();
+    world.views(1).await;
 }

@@ -332,7 +332,11 @@ impl Shard {
         let thresholds = plan.thresholds.iter().map(|(id, definition)| (id, &**definition));
         self.thresholds.replace(thresholds, self.metrics.names_mut());
         let heard = self.agents.iter().filter_map(|(.., agent)| agent.id());
-        self.elephants.follow(&plan.topology, heard);
+        let config = plan.config.as_deref().filter(|config| {
+            let before = self.plan.config.as_deref();
+            before.is_none_or(|before| !std::ptr::eq(before, *config))
+        });
+        self.elephants.follow(&plan.topology, config, heard);
         self.plan = plan;
         self.learn_names(now);
         let plan = Arc::clone(&self.plan);

@@ -214,3 +214,60 @@ fn what_enters_and_leaves_by_a_lag_is_told_apart() {
         ]
     );
 }
+
+#[test]
+fn another_threshold_counts_for_what_flows_have_shown_before() {
+    let taker = Taker {
+        takes: true,
+        ..Taker::default()
+    };
+    let slow = "[mark]\nthreshold = \"100M\"\nprofile = \"average\"\n";
+    let (mut shard, metrics) = shard(slow, &taker);
+    let follow = |shard: &mut Shard, rest: &str| {
+        let config = Config::parse(Path::new("t"), &format!("{SWITCH}{rest}")).unwrap();
+        let plan = Plan {
+            config: Some(Arc::new(config)),
+            ..Plan::default()
+        };
+        shard.follow(Time::START, Arc::new(plan));
+    };
+    let elephants = || metrics.agents()[0].detected.get();
+    // 24 Mbit/s.
+    let mut number = 0;
+    let mut go_on = |shard: &mut Shard| {
+        for _ in 0..20 {
+            number += 1;
+            let now = Time::START + Duration::from_millis(100 * u64::from(number));
+            send(shard, number, now, &[sample(1, 1, 9)]);
+        }
+    };
+    go_on(&mut shard);
+    assert_eq!(elephants(), 0);
+    follow(&mut shard, "[mark]\nthreshold = \"10M\"\nprofile = \"average\"\n");
+    assert_eq!(elephants(), 0, "a sample decides");
+    go_on(&mut shard);
+    assert_eq!(elephants(), 1);
+    let Event::Started(found) = taker.elephants.lock().unwrap()[0].clone() else {
+        panic!("an elephant")
+    };
+    let first = found.evidence.first_sample;
+    assert_eq!(
+        (first, found.evidence.samples),
+        (Time::START + Duration::from_millis(100), 21)
+    );
+    // It stays one whatever the threshold; and a port may become one that flows do not enter by.
+    follow(&mut shard, slow);
+    go_on(&mut shard);
+    shard.tick(at(6));
+    let agent = metrics.agents().remove(0);
+    assert_eq!((elephants(), agent.ended.get(), agent.flow_core.get()), (1, 0, 0));
+    follow(&mut shard, "[mark]\nthreshold = \"10M\"\nedge = \"configured\"\n");
+    go_on(&mut shard);
+    assert_eq!((agent.flow_counted.get(), agent.flow_core.get()), (60, 20));
+    shard.tick(at(30));
+    assert_eq!(
+        (elephants(), agent.ended.get()),
+        (1, 1),
+        "nothing is heard of it any more"
+    );
+}

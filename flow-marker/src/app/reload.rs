@@ -1,0 +1,166 @@
+//! Reads the configuration again: SIGHUP.
+//!
+//! First everything that can fail is done: the file is read and judged as a whole, and so are all files that it names. Then
+//! each part takes its share, which cannot fail. So a file that cannot be used changes nothing at all, and no part ever works
+//! by another half of the configuration than the others. What only a restart changes stays, and is named.
+
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use shared::life;
+use shared::serve::Reload;
+use tokio::sync::watch;
+
+use super::loops;
+use super::serving::{Callers, Serving};
+use crate::actuator::Kind;
+use crate::clock::Clock;
+use crate::config::changes::{Changes, Update};
+use crate::config::{Blacklist, Config, Origin};
+use crate::control::desired::{About, Decision, What};
+use crate::control::overrides::Overrides;
+use crate::control::reconcile::Care;
+use crate::control::switches::{self, Switches};
+use crate::engine::Engine;
+use crate::metrics::Metrics;
+use crate::webhook::{Ready, Webhooks};
+
+/// Who asks, for the journal.
+const WHO: &str = "SIGHUP";
+
+/// What follows the configuration.
+pub(super) struct Reloading {
+    /// Where the one in force is, for the dispatcher, the watchman and the API.
+    pub(super) newer: watch::Sender<Arc<Config>>,
+    /// For the loops of switches.
+    pub(super) care: watch::Sender<Care>,
+    pub(super) serving: Serving,
+    pub(super) engine: Engine,
+    pub(super) switches: Arc<Switches>,
+    pub(super) overrides: Arc<Overrides>,
+    pub(super) webhooks: Webhooks,
+    pub(super) metrics: Arc<Metrics>,
+    pub(super) clock: Clock,
+}
+
+/// A newer configuration with all that it names, ready to be followed.
+struct Prepared {
+    config: Arc<Config>,
+    changes: Changes,
+    callers: Callers,
+    webhooks: Ready,
+}
+
+impl Reloading {
+    /// Reads it again whenever that is asked for. Never ends by itself.
+    pub(super) async fn run(mut self, mut reload: Reload) {
+        self.succeeded();
+        loop {
+            reload.asked().await;
+            life::notify_reloading();
+            let status = self.reload();
+            life::notify_status(&status);
+            life::notify_ready();
+        }
+    }
+
+    /// Reads it again; what came of it.
+    fn reload(&mut self) -> String {
+        let before = Arc::clone(&self.newer.borrow());
+        let followed = self
+            .prepare(&before)
+            .and_then(|prepared| self.follow(&before, prepared));
+        let (reason, status) = match followed {
+            Ok(changes) => {
+                self.metrics.process.reloads_done.inc();
+                self.succeeded();
+                tracing::info!(%changes, "the configuration was read again");
+                ("taken", changes.to_string())
+            }
+            Err(error) => {
+                let error = format!("{error:#}");
+                self.metrics.process.reloads_refused.inc();
+                self.metrics.process.reload_succeeded.set(false);
+                tracing::error!(error, "the configuration is not taken; nothing is changed");
+                ("refused", format!("configuration not taken: {error}"))
+            }
+        };
+        let decision = Decision::new(self.clock.now(), What::Reloaded, About::Switch);
+        let decision = decision.because(reason, &status).by(Some(WHO.into()));
+        self.switches.journal().record(None, [decision]);
+        status
+    }
+
+    fn succeeded(&self) {
+        let m = &self.metrics.process;
+        m.reload_succeeded.set(true);
+        m.reload_time
+            .set(self.clock.unix_ns(self.clock.now()) / 1_000_000_000);
+    }
+
+    /// Does all that can fail, and changes nothing.
+    fn prepare(&self, before: &Config) -> anyhow::Result<Prepared> {
+        let fresh = before.reread()?;
+        fresh.http.check(fresh.file.as_deref())?;
+        let Update { config, changes } = Update::new(before, fresh);
+        let callers = self.serving.prepare(&before.http, &config)?;
+        let mut modes = switches::modes(&config);
+        for (kind, set) in self.overrides.read() {
+            modes = modes.with(kind, set.mode);
+        }
+        loops::check(&config, modes)?;
+        config.capture.blacklists.iter().try_for_each(is_there)?;
+        Ok(Prepared {
+            callers,
+            webhooks: Webhooks::prepare(&config)?,
+            config: Arc::new(config),
+            changes,
+        })
+    }
+
+    /// Has every part take its share. Fails only before anything has changed.
+    fn follow(&mut self, before: &Config, prepared: Prepared) -> anyhow::Result<Changes> {
+        let Prepared {
+            config,
+            mut changes,
+            callers,
+            webhooks,
+        } = prepared;
+        // Users of the API may have taken the places of its groups a moment ago.
+        self.engine.follow(before, &config).context("[group]")?;
+        self.serving.follow(callers);
+        self.webhooks.follow(webhooks);
+        self.switches.follow(&config);
+        self.care.send_replace(Care::of(&config.mark));
+        self.newer.send_replace(Arc::clone(&config));
+        self.switches.roster().follow(&config);
+        // Last: what is not to be marked any more is known before switches are contacted.
+        let now = self.clock.now();
+        self.overrides
+            .follow(&self.switches, now, switches::modes(&config));
+        let set = self.overrides.read();
+        for kind in Kind::ALL {
+            let other = switches::modes(before).of(kind) != switches::modes(&config).of(kind);
+            if let Some(set) = set.get(&kind).filter(|_| other) {
+                let (name, mode, who) = (kind.name(), format!("{:?}", set.mode), &set.said.caller);
+                changes.made.push(format!(
+                    "{name} stays in mode {}, as {who} has set it",
+                    mode.to_lowercase()
+                ));
+            }
+        }
+        Ok(changes)
+    }
+}
+
+/// Whether the file of a list can be read. A list on a server is fetched when it can be.
+fn is_there(list: &Blacklist) -> anyhow::Result<()> {
+    let Origin::File(path) = &list.origin else {
+        return Ok(());
+    };
+    let file = std::fs::File::open(path);
+    let is_file = file.and_then(|file| Ok(file.metadata()?.is_file()));
+    let context = || format!("blacklist {:?}: cannot read {}", list.name, path.display());
+    anyhow::ensure!(is_file.with_context(context)?, "{}: it is no file", context());
+    Ok(())
+}
