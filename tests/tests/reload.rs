@@ -322,7 +322,7 @@ fn a_file_that_cannot_be_used_changes_nothing_and_says_why() {
             "switch 10.0.0.9: `token_file` DIR/absent: ",
         ),
         (second("ca_file = \"DIR/no.pem\""), "switch 10.0.0.9: "),
-        (format!("{good}SWITCH"), "`agent`: "),
+        (format!("{good}SWITCH"), "is the agent of two switches"),
         (good.replace("10.77.0.0/16", "10.77.0.0/61"), "10.77.0.0/61"),
         (
             good.replace("group:a", "group:b"),

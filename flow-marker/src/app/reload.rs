@@ -16,7 +16,7 @@ use super::serving::{Callers, Serving};
 use crate::actuator::Kind;
 use crate::clock::Clock;
 use crate::config::changes::{Changes, Update};
-use crate::config::{Blacklist, Config, Origin};
+use crate::config::{Blacklist, Config};
 use crate::control::desired::{About, Decision, What};
 use crate::control::overrides::Overrides;
 use crate::control::reconcile::Care;
@@ -58,7 +58,8 @@ impl Reloading {
         loop {
             reload.asked().await;
             life::notify_reloading();
-            let status = self.reload();
+            // Files are read, and certificates: of a thousand switches that takes a while.
+            let status = tokio::task::block_in_place(|| self.reload());
             life::notify_status(&status);
             life::notify_ready();
         }
@@ -109,7 +110,11 @@ impl Reloading {
             modes = modes.with(kind, set.mode);
         }
         loops::check(&config, modes)?;
-        config.capture.blacklists.iter().try_for_each(is_there)?;
+        config
+            .capture
+            .blacklists
+            .iter()
+            .try_for_each(Blacklist::check_file)?;
         Ok(Prepared {
             callers,
             webhooks: Webhooks::prepare(&config)?,
@@ -151,16 +156,4 @@ impl Reloading {
         }
         Ok(changes)
     }
-}
-
-/// Whether the file of a list can be read. A list on a server is fetched when it can be.
-fn is_there(list: &Blacklist) -> anyhow::Result<()> {
-    let Origin::File(path) = &list.origin else {
-        return Ok(());
-    };
-    let file = std::fs::File::open(path);
-    let is_file = file.and_then(|file| Ok(file.metadata()?.is_file()));
-    let context = || format!("blacklist {:?}: cannot read {}", list.name, path.display());
-    anyhow::ensure!(is_file.with_context(context)?, "{}: it is no file", context());
-    Ok(())
 }

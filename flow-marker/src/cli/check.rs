@@ -69,6 +69,9 @@ pub(super) fn check(config: &Config, out: &mut dyn Write) -> anyhow::Result<()> 
     for fabric in &config.fabrics {
         one_template(config, fabric, out)?;
     }
+    for list in &config.capture.blacklists {
+        list.check_file()?;
+    }
     for webhook in &config.webhooks {
         // Reads token and certificates, as `run` would.
         Hook::new(webhook, &config.id, Arc::default())?;

@@ -5,6 +5,7 @@ use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use anyhow::Context as _;
 use ipnet::IpNet;
 use reqwest::Url;
 use serde::{Deserialize, Deserializer};
@@ -46,6 +47,26 @@ pub struct Blacklist {
     pub origin: Origin,
     /// How often it is looked for a newer one.
     pub refresh: Duration,
+}
+
+impl Blacklist {
+    /// Whether its file can be read; a list on a server is fetched when it can be.
+    ///
+    /// # Errors
+    /// It cannot.
+    pub fn check_file(&self) -> anyhow::Result<()> {
+        let Origin::File(path) = &self.origin else {
+            return Ok(());
+        };
+        let context = || format!("blacklist {:?}: cannot read {}", self.name, path.display());
+        let file = std::fs::File::open(path).and_then(|file| file.metadata());
+        anyhow::ensure!(
+            file.with_context(context)?.is_file(),
+            "{}: it is no file",
+            context()
+        );
+        Ok(())
+    }
 }
 
 /// Where a list is.

@@ -260,13 +260,16 @@ impl Changes {
         now.state_dir.clone_from(&before.state_dir);
         now.sflow.clone_from(&before.sflow);
         let fresh = std::mem::replace(&mut now.http, before.http.clone());
+        let fresh_certificates = fresh.certificate;
         let http = &mut now.http;
-        (http.token, http.certificate) = (fresh.token, fresh.certificate);
+        http.token = fresh.token;
         http.tokens_file = fresh.tokens_file;
         if let (Some(tls), Some(fresh)) = (&mut http.tls, fresh.tls) {
             let listen = tls.listen;
             *tls = fresh;
             tls.listen = listen;
+            // Without TLS there are none that could be shown.
+            http.certificate = fresh_certificates;
         }
     }
 }
