@@ -235,6 +235,7 @@ impl Changes {
         let mut kept = |key, other: bool| restart.extend(other.then_some(key));
         kept("id", before.id != now.id);
         kept("state_dir", before.state_dir != now.state_dir);
+        kept("history", before.history != now.history);
         let (a, b) = (&before.sflow, &now.sflow);
         kept("sflow.threads", a.threads != b.threads);
         kept("sflow.receive_buffer", a.receive_buffer != b.receive_buffer);
@@ -258,6 +259,7 @@ impl Changes {
         );
         now.id.clone_from(&before.id);
         now.state_dir.clone_from(&before.state_dir);
+        now.history = before.history;
         now.sflow.clone_from(&before.sflow);
         let fresh = std::mem::replace(&mut now.http, before.http.clone());
         let fresh_certificates = fresh.certificate;

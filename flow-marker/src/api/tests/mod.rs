@@ -131,7 +131,7 @@ impl World {
             switches: Arc::clone(&switches),
             pause: Arc::clone(&pause),
             metrics: Arc::clone(&metrics),
-            mark: Arc::new(config.mark.clone()),
+            config: config.clone(),
             clock,
         };
         shards.spawn(crate::live::Collector::new(gathered, live.clone()).run());
