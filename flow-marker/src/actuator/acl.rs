@@ -43,6 +43,9 @@ impl AclActuator {
     }
 }
 
+/// What a warning of the server says when an earlier rule hides one (docs/API.md, Reading).
+const SHADOWED: &str = "shadowed by";
+
 impl Actuator for AclActuator {
     async fn snapshot(&self) -> Result<Vec<Present>, Failure> {
         let list = self.client.list(&self.prefix).await.map_err(|e| failure(&e))?;
@@ -55,6 +58,10 @@ impl Actuator for AclActuator {
                 name: acl.name,
                 etag: acl.etag,
                 entries: acl.entries,
+                shadowed: acl
+                    .warnings
+                    .into_iter()
+                    .find(|warning| warning.contains(SHADOWED)),
             })
             .collect())
     }

@@ -107,6 +107,8 @@ pub struct Present {
     pub etag: String,
     /// Hardware entries that it takes; 0 when the switch does not tell.
     pub entries: u64,
+    /// Which earlier rule hides one of its own, so that this matches nothing, in the switch's words.
+    pub shadowed: Option<String>,
 }
 
 /// What the rules of a control have matched, all together.

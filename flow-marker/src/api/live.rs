@@ -65,8 +65,8 @@ pub(super) async fn live(State(api): State<Api>) -> Result<Response, ApiError> {
     let mut frames = api.live.watch();
     let newest = frames.borrow_and_update().clone();
     let watcher = Watcher {
-        // An old one is followed by a new one as soon as that is made.
-        first: Some(newest.event).filter(|event| !event.is_empty()),
+        // Instead of an old one, of when somebody watched last, a new one is made at once.
+        first: newest.is_fresh(api.clock.now()).then_some(newest.event),
         frames,
         shutdown,
         _place: place,

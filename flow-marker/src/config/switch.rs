@@ -74,6 +74,15 @@ impl Switch {
         }
     }
 
+    /// Whether it is the same switch, contacted in the same way, whatever people call it.
+    pub fn is_contacted_as(&self, other: &Self) -> bool {
+        let renamed = Self {
+            name: other.name.clone(),
+            ..self.clone()
+        };
+        renamed == *other
+    }
+
     /// Whether datagrams from this address may be its own.
     pub fn may_send_from(&self, source: IpAddr) -> bool {
         let sources = self.source.as_ref();

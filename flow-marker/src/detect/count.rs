@@ -6,6 +6,7 @@
 
 use std::time::Duration;
 
+use super::candidate::share;
 use super::number::narrow;
 
 /// The alternative: the rate that is no elephant.
@@ -77,6 +78,11 @@ impl Score {
     /// In units of a larger sample, which is worth more.
     pub(super) fn scaled(self, by: f64) -> Self {
         Self(self.0 * narrow(by))
+    }
+
+    /// The share of an alarm, if it is worth noting.
+    pub(super) fn share(self) -> f32 {
+        share(f64::from(self.0), f64::from(ALARM))
     }
 
     /// Nothing speaks for an elephant.

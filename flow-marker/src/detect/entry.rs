@@ -142,6 +142,11 @@ impl Entry {
         f64::from(self.rate) * (-(silent as f64 * 1e-9) / TAU.as_secs_f64()).exp()
     }
 
+    /// Bytes per second, when it was sampled last.
+    pub(super) const fn rate(&self) -> f32 {
+        self.rate
+    }
+
     /// The most bytes that one sample stood for.
     pub(super) fn largest(&self) -> f64 {
         f64::from(self.largest)
@@ -179,6 +184,11 @@ impl Before {
 }
 
 impl Counts {
+    /// The share of the evidence that there is, if it is worth noting.
+    pub(super) fn share(&self) -> f32 {
+        self.score.share()
+    }
+
     /// Counts a sample for the average. A flow below `idle` bytes per second is as good as silent: its evidence starts
     /// anew, so that a mouse of an hour that becomes an elephant is not reported with the bytes of that hour.
     pub(super) fn average(&mut self, now: Time, weight: u64, before: &Before, idle: f64) {

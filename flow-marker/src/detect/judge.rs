@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use shared::units::BitRate;
 
+use super::candidate::share;
 use super::clock::{Reading, Senders};
 use super::entry::{Before, Counts, Entry, State};
 use super::number::rounded;
@@ -28,6 +29,8 @@ pub(super) struct Judge<'a> {
     pub(super) trails: &'a mut Table<Trail>,
     pub(super) senders: &'a mut Senders,
     pub(super) hasher: &'a FlowHasher,
+    /// The share of the evidence that there is, if it is worth noting.
+    pub(super) share: f32,
 }
 
 /// One sample, after it was added to its flow's average.
@@ -58,7 +61,13 @@ impl Judge<'_> {
         let threshold = case.seen.threshold;
         let rule = threshold.and_then(|rate| Rule::new(self.profile, rate, largest, self.spacing));
         let Some(rule) = rule else {
-            return average(entry, case);
+            let evidence = average(entry, case);
+            let threshold = case
+                .seen
+                .threshold
+                .map_or(f64::INFINITY, |rate| rate.as_f64() / 8.0);
+            self.share = share(f64::from(entry.rate()), threshold);
+            return evidence;
         };
         match (said(case, &rule), &mut entry.state) {
             (Said::Opens, state) => {
@@ -73,16 +82,19 @@ impl Judge<'_> {
             }
             (Said::Step(step), State::Tracked(track)) => {
                 if track.take(&step, &rule) == Tracked::Goes {
+                    self.share = share(track.ahead as f64 * step.overhead, rule.evidence);
                     return None;
                 }
                 self.promote(entry, case, &step, &rule)
             }
             (Said::Step(step), State::Followed { doubts }) => {
                 *doubts = 0;
-                let followed = self
-                    .trails
-                    .find(case.fingerprint)
-                    .map(|trail| trail.take(&step, &rule));
+                let trail = self.trails.find(case.fingerprint);
+                let followed = trail.map(|trail| {
+                    let followed = trail.take(&step, &rule);
+                    self.share = trail.share(&rule, step.overhead);
+                    followed
+                });
                 // Without a trail, others were worth more.
                 self.settle(entry, case, &step, followed.unwrap_or(Followed::Lost))
             }
@@ -90,7 +102,11 @@ impl Judge<'_> {
                 entry.state = State::Tracked(Track::new(&step));
                 None
             }
-            (_, State::Counted(counts) | State::Distrusted(counts)) => sum(counts, case, &rule),
+            (_, State::Counted(counts) | State::Distrusted(counts)) => {
+                let evidence = sum(counts, case, &rule);
+                self.share = counts.share();
+                evidence
+            }
             (Said::Doubt | Said::Nothing, state) => {
                 let mut counts = Counts::new(case.now);
                 let evidence = sum(&mut counts, case, &rule);
@@ -109,6 +125,7 @@ impl Judge<'_> {
         let mut trail = Trail::new(case.fingerprint, track, step, tick);
         let followed = trail.decide(rule, step.overhead);
         if followed == Followed::Goes {
+            self.share = trail.share(rule, step.overhead);
             if let Some((_, place)) = self.trails.touch(case.fingerprint, case.now, trail) {
                 *place = trail;
                 entry.state = State::Followed { doubts: 0 };
@@ -126,6 +143,9 @@ impl Judge<'_> {
         step: &Step,
         followed: Followed,
     ) -> Option<Evidence> {
+        if !matches!(followed, Followed::Goes) {
+            self.share = 0.0;
+        }
         match followed {
             Followed::Goes => return None,
             Followed::Lost => entry.state = State::Tracked(Track::new(step)),

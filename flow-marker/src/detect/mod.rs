@@ -24,6 +24,7 @@ mod clock;
 mod count;
 mod profile;
 mod effective;
+mod candidate;
 mod number;
 pub mod table;
 
@@ -44,6 +45,7 @@ use profile::Rule;
 use table::{Found, Table};
 use trail::Trail;
 
+pub use candidate::Candidate;
 pub use clock::Clock;
 pub use effective::Effective;
 pub use entry::Entry;
@@ -53,6 +55,10 @@ pub use progress::Progress;
 /// A flow below this share of the threshold is as good as silent: one that falls there from above has ended, and what
 /// one was that rises from there is no evidence.
 const IDLE: f64 = 0.1;
+
+/// From this share of the evidence on flows are noted for people to see: two samples close to each other, where one in a
+/// thousand is sampled and the threshold is 100 Mbit/s. It is a fraction of all flows that go so fast even for a moment.
+const EIGHTH: f32 = 0.125;
 
 /// What a TCP segment says of its stream (RFC 9293 §3.1, RFC 7323 §3.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -182,6 +188,7 @@ pub struct Detector {
     hasher: FlowHasher,
     table: Table<Entry>,
     trails: Table<Trail>,
+    candidates: Table<Candidate>,
     senders: Senders,
     fired: HashMap<Fingerprint, Fired, Keyed>,
     /// How many of them each agent has.
@@ -201,6 +208,9 @@ impl Detector {
     /// of these.
     const TRAIL: usize = 16;
 
+    /// Candidates at most: more than anybody reads, and 1 MiB.
+    const CANDIDATES: usize = 8192;
+
     /// A detector for `flows` flows and `elephants` elephants.
     pub fn new(profile: Profile, flows: usize, elephants: usize, hasher: FlowHasher) -> Self {
         Self {
@@ -209,6 +219,7 @@ impl Detector {
             hasher,
             table: Table::new(flows),
             trails: Table::new(flows / Self::TRAIL),
+            candidates: Table::new((flows / Self::TRAIL).min(Self::CANDIDATES)),
             senders: Senders::new(flows / Self::TRAIL),
             fired: HashMap::with_hasher(Keyed::random()),
             fired_of: HashMap::new(),
@@ -241,6 +252,11 @@ impl Detector {
     /// How many elephants have not ended.
     pub fn elephants(&self) -> usize {
         self.fired.len()
+    }
+
+    /// Flows that have an eighth of the evidence, or had when they were sampled last; old ones among them.
+    pub fn candidates(&self) -> impl Iterator<Item = &Candidate> {
+        self.candidates.iter()
     }
 
     /// All elephants that have not ended.
@@ -316,6 +332,7 @@ impl Detector {
             trails,
             senders,
             hasher,
+            share: 0.0,
         };
         let case = Case {
             now,
@@ -324,8 +341,12 @@ impl Detector {
             before,
         };
         let evidence = judge.evidence(entry, &case);
-        let largest = entry.largest();
+        let (share, largest) = (judge.share, entry.largest());
         let Some(evidence) = evidence else {
+            if share >= EIGHTH {
+                let rate = entry.rate();
+                self.note(now, fingerprint, seen, (share, rate));
+            }
             return match found {
                 Found::Known | Found::Added => Outcome::Counted,
                 Found::Displaced => Outcome::Displaced,
@@ -344,10 +365,20 @@ impl Detector {
         let told = deliver(&Event::Started(elephant));
         self.table.remove(fingerprint);
         self.trails.remove(fingerprint);
+        self.candidates.remove(fingerprint);
         self.fired
             .insert(fingerprint, Fired::new(elephant, now, largest, told));
         *self.fired_of.entry(seen.key.agent).or_default() += 1;
         Outcome::Fired
+    }
+
+    /// Notes a flow that may become an elephant. Of few samples, so apart from what all go through.
+    #[inline(never)]
+    fn note(&mut self, now: Time, fingerprint: Fingerprint, seen: &Observation, (share, rate): (f32, f32)) {
+        let new = Candidate::new(fingerprint, now, seen, (share, rate));
+        if let Some((_, place)) = self.candidates.touch(fingerprint, now, new) {
+            *place = new;
+        }
     }
 
     /// Offers what was not delivered yet and finds out which elephants have ended. To be called about ten times a

@@ -120,6 +120,14 @@ impl<P: Place> Table<P> {
         Some((found, place))
     }
 
+    /// All that are in it, in no order.
+    pub fn iter(&self) -> impl Iterator<Item = &P> {
+        self.sets
+            .iter()
+            .flatten()
+            .filter(|place| place.fingerprint() != 0)
+    }
+
     /// The place of a flow that has one.
     #[inline]
     pub fn find(&mut self, fingerprint: Fingerprint) -> Option<&mut P> {

@@ -413,4 +413,5 @@ fn one_elephant_among_mice_is_the_only_one_found() {
     }
 }
 
+mod candidates;
 mod streams;

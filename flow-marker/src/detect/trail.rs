@@ -4,6 +4,7 @@
 //! bytes, since the last few samples never span enough evidence where sampling is fine. The flow is an elephant when,
 //! since some anchor, it has advanced by B bytes and at R.
 
+use super::candidate::share;
 use super::clock::{Reading, Tick};
 use super::profile::Rule;
 use super::sequence::{Step, Track, advance, ticks_between};
@@ -195,6 +196,13 @@ impl Trail {
             });
         }
         Followed::Goes
+    }
+
+    /// The share of the evidence that the flow has shown since its oldest anchor.
+    pub(super) fn share(&self, rule: &Rule, overhead: f64) -> f32 {
+        let oldest = self.anchors().map(|anchor| anchor.position).min();
+        let far = oldest.map_or(0, |oldest| self.position - oldest);
+        share(far as f64 * overhead, rule.evidence)
     }
 
     /// From which anchor the flow has gone far and fast enough.

@@ -35,6 +35,8 @@ pub struct Member {
     pub done: Arc<metrics::Control>,
     /// It is here by a template.
     pub by_template: bool,
+    /// What people call it by now; the only thing of its configuration that may change.
+    name: Mutex<Option<Arc<str>>>,
     ports: Mutex<Arc<PortList>>,
     retire: ShutdownTrigger,
     retirement: Shutdown,
@@ -61,6 +63,15 @@ impl Member {
         };
         *shown = ports;
         true
+    }
+
+    /// What the configuration calls it.
+    pub fn name(&self) -> Option<Arc<str>> {
+        self.name.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn rename(&self, name: Option<&str>) {
+        *self.name.lock().unwrap_or_else(PoisonError::into_inner) = name.map(Arc::from);
     }
 
     /// Its ports as a thread knows them that has not heard of it yet.
@@ -270,7 +281,7 @@ impl Roster {
         let _one_at_a_time = self.adding.lock().unwrap_or_else(PoisonError::into_inner);
         let is_there = |switch: &&config::Switch| {
             self.find(switch.agent)
-                .is_some_and(|there| !there.by_template && *there.config == **switch)
+                .is_some_and(|there| !there.by_template && there.config.is_contacted_as(switch))
         };
         let (same, new): (Vec<_>, Vec<_>) = switches.iter().partition(is_there);
         let templates = Template::all(&config.fabrics);
@@ -292,6 +303,11 @@ impl Roster {
             retired += 1;
         }
         self.templates.store(Arc::new(templates));
+        for switch in same {
+            if let Some(member) = self.find(switch.agent) {
+                member.rename(switch.name.as_deref());
+            }
+        }
         for switch in &new {
             self.add((*switch).clone(), false);
         }
@@ -319,6 +335,7 @@ impl Roster {
         let member = Arc::new(Member {
             id: AgentId(u32::try_from(members.list.len()).unwrap_or(u32::MAX)),
             ports: Mutex::new(Arc::new(ports.ports())),
+            name: Mutex::new(config.name.as_deref().map(Arc::from)),
             config: Arc::new(config),
             received,
             done,
@@ -462,6 +479,12 @@ mod tests {
         assert_eq!(follow(&first), (1, 0));
         assert!(roster.find(address("192.0.2.200")).is_none());
         assert_eq!(follow(&format!("{first}{second}")), (0, 1));
+        let named = format!("{first}name = \"leaf1\"\n{second}");
+        assert_eq!(follow(&named), (0, 0), "a name is no reason to withdraw anything");
+        assert_eq!(
+            roster.find(address("10.0.0.1")).unwrap().name().as_deref(),
+            Some("leaf1")
+        );
         assert_eq!(follow(&format!("{first}platform = \"linux\"\n{second}")), (1, 1));
         // What came by a template stays until the configuration names it.
         assert_eq!(follow(&one("10.0.0.8", "http://c")), (3, 1));

@@ -56,10 +56,8 @@ impl Agents {
                     place: Arc::clone(&place),
                     severity: finding.severity,
                     kind: finding.kind,
-                    sentence: match at {
-                        Some(at) => format!("{at}: {}", finding.sentence),
-                        None => finding.sentence.clone(),
-                    },
+                    at,
+                    sentence: finding.sentence.clone(),
                 }));
         }
         self.findings

@@ -10,7 +10,7 @@ use tokio::time::MissedTickBehavior;
 use super::agents::Agents;
 use super::changes::{self, Restarts};
 use super::flows::{Around, FlowList, Flows, Round};
-use super::gather::{self, Gathered, Ports, Sinces, bits};
+use super::gather::{self, Ends, Gathered, Ports, Sinces, bits};
 use super::history::Point;
 use super::{FRESH, Frame, Live};
 use crate::clock::{Clock, Time};
@@ -35,6 +35,9 @@ const RARELY: u32 = 100;
 
 /// Ports of which the fullest are found: some may be of agents that are no switch.
 const PORTS: usize = 4 * LINKS;
+
+/// Flows that are shown: all elephants that there can be, or as many of what may become one. 5 MB, and some 10 ms a second.
+const FLOWS: usize = 1 << 14;
 
 /// Over so long traffic is averaged: agents send samples in bursts, up to a second apart (sFlow v5 §4.2.2).
 const SMOOTH: f64 = 2.0;
@@ -145,7 +148,7 @@ impl Collector {
     async fn round(&mut self) {
         self.ask_rarely().await;
         // When nobody answers, the second is a hole.
-        let Ok(parts) = self.sources.engine.ask(|shard, _| shard.live()).await else {
+        let Ok(parts) = self.sources.engine.ask(|shard, now| shard.live(now)).await else {
             return;
         };
         let (mut told, mut agents) = (Vec::new(), Vec::new());
@@ -157,6 +160,10 @@ impl Collector {
         // An agent that was silent for an hour may have got another owner: the later answer is the last.
         agents.reverse();
         agents.dedup_by_key(|status| status.agent);
+        if told.len() > FLOWS {
+            told.sort_unstable_by_key(|flow| std::cmp::Reverse((flow.elephant.is_some(), flow.rate)));
+            told.truncate(FLOWS);
+        }
         self.take(&told, &agents);
     }
 
@@ -192,11 +199,20 @@ impl Collector {
         let (now, live) = (self.sources.clock.now(), self.live.clone());
         let name = |agent: IpAddr| live.place(agent);
         let ports = Ports::of(self.sources.switches.roster(), name);
+        let ends = told
+            .iter()
+            .filter_map(|flow| Some(((flow.key.agent, flow.key.tuple), flow.until?)));
+        let ends: Ends = ends.collect();
         let Gathered {
             switches,
             controls,
             marks,
-        } = gather::switches(now, &self.sources.switches, &ports, &mut self.sinces);
+        } = gather::switches(
+            now,
+            &self.sources.switches,
+            (&ports, &ends),
+            &mut self.sinces,
+        );
         let config = Arc::clone(&self.sources.config.borrow());
         let around = Around {
             now,

@@ -207,7 +207,11 @@ impl Flows {
             .filter(|before| before.state == state)
             .map(|before| before.since);
         let since = installed.and_then(|view| view.times.installed);
-        let since = since.or(kept).unwrap_or(around.now);
+        let found = live
+            .elephant
+            .filter(|_| before.is_none_or(|before| before.state < FlowState::Found));
+        let since = since.or(kept).or(found.map(|elephant| elephant.detected));
+        let since = since.unwrap_or(around.now);
         if live.elephant.is_some() {
             let new = live.bytes.saturating_sub(before.map_or(0, |before| before.bytes));
             match installed {

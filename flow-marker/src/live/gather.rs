@@ -13,7 +13,7 @@ use crate::control::pause::Pause;
 use crate::control::switch::Switch;
 use crate::control::switches::Switches;
 use crate::engine::{Loads, PortLoad};
-use crate::flow::AgentId;
+use crate::flow::{AgentId, FiveTuple};
 use crate::inventory::{PortList, Roster};
 use crate::overview::{ControlFact, Filling, Flow, LINKS, Link, Paused, Place, Port, SwitchFact};
 
@@ -61,6 +61,9 @@ fn since(all: &mut HashMap<usize, Time>, index: usize, is: bool, now: Time) -> O
     }
 }
 
+/// When elephants have ended that are not sampled again before.
+pub(super) type Ends = HashMap<(AgentId, FiveTuple), Time>;
+
 /// What is known of all switches.
 #[derive(Debug, Default)]
 pub(super) struct Gathered {
@@ -70,13 +73,18 @@ pub(super) struct Gathered {
 }
 
 /// Gathers what is known of all switches that are in the inventory, or still have something of ours.
-pub(super) fn switches(now: Time, switches: &Switches, ports: &Ports, sinces: &mut Sinces) -> Gathered {
+pub(super) fn switches(
+    now: Time,
+    switches: &Switches,
+    (ports, ends): (&Ports, &Ends),
+    sinces: &mut Sinces,
+) -> Gathered {
     let mut gathered = Gathered::default();
     for switch in switches.all().iter() {
         let Some((place, _)) = place(switch, ports) else {
             continue;
         };
-        gathered.switches.push(fact(now, switch, &place, sinces));
+        let mut switch_fact = fact(now, switch, &place, sinces);
         let agent = AgentId(u32::try_from(switch.index).unwrap_or(u32::MAX));
         let views: Vec<_> = switch.read(|desired| desired.views().collect());
         for view in views {
@@ -90,15 +98,22 @@ pub(super) fn switches(now: Time, switches: &Switches, ports: &Ports, sinces: &m
                 };
                 gathered.marks.insert((agent, *flow), mark);
             }
+            let shadowed = view.shadowed.clone();
+            let shadowed = shadowed.map(|rule| (view.control.action.to_string(), rule));
+            switch_fact.shadowed.extend(shadowed);
             let why: Option<Why> = view.proof.why;
             gathered.controls.push(ControlFact {
                 place: Arc::clone(&place),
                 port,
                 effect_why: why.map(|why| why.text(|agent| oversight::address(switches, agent))),
-                until: None,
+                until: view
+                    .control
+                    .flow()
+                    .and_then(|flow| ends.get(&(agent, *flow)).copied()),
                 view,
             });
         }
+        gathered.switches.push(switch_fact);
     }
     gathered
 }

@@ -60,7 +60,8 @@ impl Frame {
         }
     }
 
-    fn is_fresh(&self, now: Time) -> bool {
+    /// Whether it is of this second.
+    pub fn is_fresh(&self, now: Time) -> bool {
         self.at.is_some_and(|at| now.since(at) < FRESH)
     }
 }

@@ -38,9 +38,7 @@ impl Places {
     pub(super) fn of(&mut self, roster: &Roster, agent: IpAddr) -> Arc<Place> {
         let hosts = &self.hosts;
         // A switch may come to the roster, or get another name.
-        let configured = roster
-            .find(agent)
-            .and_then(|member| member.config.name.as_deref().map(Arc::from));
+        let configured = roster.find(agent).and_then(|member| member.name());
         let name = configured.or_else(|| hosts.get(&agent).cloned());
         let fresh = || {
             let name = name.clone().unwrap_or_else(|| agent.to_string().into());
@@ -50,7 +48,11 @@ impl Places {
             self.known.clear();
         }
         let place = self.known.entry(agent).or_insert_with(fresh);
-        if name.as_ref().is_some_and(|name| *name != place.name) {
+        let is_old = match &name {
+            Some(name) => *name != place.name,
+            None => place.name.parse() != Ok(agent),
+        };
+        if is_old {
             *place = fresh();
         }
         Arc::clone(place)

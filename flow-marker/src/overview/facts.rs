@@ -253,8 +253,21 @@ pub struct FindingFact {
     pub severity: Severity,
     /// What it is.
     pub kind: Complaint,
+    /// The port, or the data source, if it is about one.
+    pub at: Option<String>,
     /// In words.
     pub sentence: String,
+}
+
+impl FindingFact {
+    /// `leaf1 swp1: it says 1:100, but …`
+    pub fn text(&self) -> String {
+        let at = self.at.as_ref().map_or_else(String::new, |at| format!(" {at}"));
+        let mut letters = self.sentence.trim_end_matches('.').chars();
+        let first = letters.next().map(|first| first.to_ascii_lowercase());
+        let first = first.map_or_else(String::new, String::from);
+        format!("{}{at}: {first}{}", self.place.name, letters.as_str())
+    }
 }
 
 /// A control that is wanted, or not known to be gone.

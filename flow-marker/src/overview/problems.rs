@@ -140,7 +140,10 @@ impl Found<'_> {
                 0 => String::new(),
                 n => format!(", and {n} more of ours"),
             };
-            let text = format!("{name} hides the rule of {rule}: {}{more}", short(warning, WORDS));
+            let text = format!(
+                "on {name} “{rule}” matches nothing, its rule is hidden: {}{more}",
+                short(warning, WORDS)
+            );
             self.add("shadowed", Level::Warn, here, text, None);
         }
     }
@@ -197,7 +200,7 @@ impl Found<'_> {
                 Severity::Warning => Level::Note,
                 Severity::Critical => Level::Warn,
             };
-            let text = format!("{}: {}", finding.place.name, short(&finding.sentence, WORDS));
+            let text = short(&finding.text(), WORDS);
             self.add("sampling", level, (Some(&*finding.place), Area::Data), text, None);
         }
     }

@@ -167,6 +167,8 @@ pub struct View {
     pub error: Option<String>,
     /// The person who wants it, if one does or did last.
     pub person: Option<Person>,
+    /// Which earlier rule on the switch hides its own, in the switch's words.
+    pub shadowed: Option<String>,
 }
 
 /// What a control is worth when there is no room for all: what is not wanted any more goes first, what people want goes last, marks before
@@ -186,6 +188,8 @@ pub(super) struct Entry {
     pub(super) trouble: Option<Trouble>,
     /// What a hand has put in its place, which the next change is to replace.
     pub(super) hand: Option<Hand>,
+    /// What hides its rules, as the switch has told when it was there.
+    pub(super) shadowed: Option<String>,
     pub(super) times: Times,
     pub(super) timing: Option<ServerTiming>,
     /// The rate of the traffic it is about, as it was told last.
@@ -225,6 +229,7 @@ impl Entry {
             in_flight: None,
             trouble: None,
             hand: None,
+            shadowed: None,
             times: Times::default(),
             timing: None,
             hold,
@@ -428,6 +433,10 @@ impl Entry {
             proof: *self.proving.proof(),
             error: self.trouble().map(|t| t.why().to_owned()),
             person: self.person.clone(),
+            shadowed: self
+                .shadowed
+                .clone()
+                .filter(|_| matches!(self.presence, Presence::Installed(_))),
         }
     }
 

@@ -32,7 +32,7 @@ use crate::control::modes::Modes;
 
 pub use belief::Belief;
 pub use decision::{About, Decision, Ending, What};
-pub use effect::{Effect, News, Proof, Why};
+pub use effect::{Effect, Hits, News, Proof, Why};
 pub use entry::{Cause, Current, Holder, Person, State, Times, View, Wish};
 use entry::{Entry, Presence};
 pub use outcome::Noted;
@@ -278,12 +278,17 @@ impl Desired {
         self.version += 1;
         let mut present: BTreeMap<_, _> = present
             .into_iter()
-            .map(|p| (p.name, (p.etag, p.entries)))
+            .map(|p| (p.name, (p.etag, p.entries, p.shadowed)))
             .collect();
         let names: Vec<_> = self.entries.keys().cloned().collect();
         for name in names {
             if let Some(entry) = self.entries.get_mut(&name) {
-                entry.compare(present.remove(&name));
+                let found = present.remove(&name);
+                let found = found.map(|(etag, entries, shadowed)| {
+                    entry.shadowed = shadowed;
+                    (etag, entries)
+                });
+                entry.compare(found);
             }
             self.finish(now, &name);
         }
@@ -293,7 +298,7 @@ impl Desired {
         } else {
             now + Limits::GRACE
         };
-        for (name, (etag, entries)) in present {
+        for (name, (etag, entries, _)) in present {
             let entries = entries.max(1);
             match self.orphans.entry(name) {
                 Slot::Occupied(mut known) => {

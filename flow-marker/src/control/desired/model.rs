@@ -83,6 +83,7 @@ impl Model {
             name: name.clone(),
             etag: content.clone(),
             entries: 1,
+            shadowed: None,
         };
         self.switch.iter().map(present).collect()
     }

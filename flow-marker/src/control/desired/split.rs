@@ -111,6 +111,7 @@ mod tests {
             proof: Proof::default(),
             error: None,
             person: None,
+            shadowed: None,
         };
         let split = Split::of(&view);
         assert_eq!(

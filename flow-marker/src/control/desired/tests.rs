@@ -97,6 +97,7 @@ fn present(n: u16, etag: &str) -> Present {
         name: name(n),
         etag: etag.to_owned(),
         entries: 1,
+        shadowed: None,
     }
 }
 

@@ -38,6 +38,7 @@ impl Actuator for Fake {
             name: name.clone(),
             etag: "rule".to_owned(),
             entries: 1,
+            shadowed: None,
         };
         Ok(self.0.acls.lock().unwrap().iter().map(present).collect())
     }

@@ -115,6 +115,7 @@ impl Server {
             name: name.clone(),
             etag: format!("{:?}", acl.content),
             entries: 1,
+            shadowed: None,
         })
         .collect()
     }

@@ -91,6 +91,26 @@ fn a_flow_is_found_when_its_numbers_have_gone_far_enough() {
 }
 
 #[test]
+fn a_stream_is_shown_with_what_it_has_proven() {
+    let mut detector = Detector::new(Profile::Balanced, 1 << 10, 64, FlowHasher::with_seed([1, 2]));
+    let mut shown = Vec::new();
+    for n in 0..100_u32 {
+        let seconds = f64::from(n) * 0.06;
+        if detector.observe(at(1.0 + seconds), &USUAL.seen(seconds), &mut take) == Outcome::Fired {
+            break;
+        }
+        shown.extend(detector.candidates().map(|candidate| candidate.share));
+    }
+    assert!(detector.candidates().next().is_none(), "it is an elephant now");
+    // 200 Mbit/s: 1.5 MB each, of 9 MB.
+    assert!(shown.len() >= 4 && shown.is_sorted(), "{shown:?}");
+    assert!(
+        shown[0] < 0.34 && shown.last().is_some_and(|share| *share > 0.6),
+        "{shown:?}"
+    );
+}
+
+#[test]
 fn slower_flows_are_never_found_however_often_they_are_sampled() {
     for share in [0.2, 0.5, 0.9] {
         for apart in [0.001, 0.12, 0.5] {

@@ -2,15 +2,20 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use shared::units::BitRate;
 
 use super::Shard;
 use super::answers::AgentStatus;
 use crate::clock::Time;
-use crate::detect::Elephant;
+use crate::detect::{Candidate, Elephant};
 use crate::engine::metric::{Source, Store};
 use crate::flow::FlowKey;
+
+/// A flow that has not had so much evidence for so long has fallen behind: at the threshold, where evidence stands for 0.7 s
+/// and an eighth of it must be there again, samples come several times as often.
+const FALLEN: Duration = Duration::from_secs(5);
 
 /// A flow that is an elephant, or may become one.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -91,7 +96,7 @@ impl PortLoad {
 
 impl Shard {
     /// Its large flows, and who was heard.
-    pub fn live(&self) -> Live {
+    pub fn live(&self, now: Time) -> Live {
         let elephants = self.elephants.detector().standing().map(|standing| LiveFlow {
             key: standing.elephant.key,
             port: standing.elephant.port,
@@ -101,8 +106,10 @@ impl Shard {
             bytes: standing.bytes,
             until: Some(standing.until),
         });
+        let candidates = self.elephants.detector().candidates();
+        let candidates = candidates.filter_map(|candidate| growing(candidate, now));
         Live {
-            flows: elephants.collect(),
+            flows: elephants.chain(candidates).collect(),
             agents: self.statuses(),
         }
     }
@@ -133,6 +140,25 @@ impl Shard {
         loads.keep(most);
         loads
     }
+}
+
+/// A flow that may become an elephant, as long as it goes on.
+fn growing(candidate: &Candidate, now: Time) -> Option<LiveFlow> {
+    let silent = now.since(candidate.at);
+    if silent >= FALLEN {
+        return None;
+    }
+    // Samples come up to a second late and in batches: before that, silence means nothing.
+    let idle = silent.saturating_sub(Duration::from_secs(1)).as_secs_f64();
+    Some(LiveFlow {
+        key: candidate.key,
+        port: candidate.port,
+        rate: BitRate::from_bytes_per_second(f64::from(candidate.rate) * (-idle).exp()),
+        share: f64::from(candidate.share).min(0.99),
+        elephant: None,
+        bytes: 0,
+        until: None,
+    })
 }
 
 impl Loads {

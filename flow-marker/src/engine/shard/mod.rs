@@ -1,8 +1,8 @@
 //! All that one receiving thread keeps of the agents it owns. Without socket or clock: the same shard runs behind a
 //! socket and behind a capture file.
 
-mod answers;
 mod live;
+mod answers;
 mod agent;
 mod noted;
 mod defined;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::clock::Time;
 use crate::engine::doctor::Severity;
-use crate::overview::facts::{AgentFact, Facts, FindingFact, Level};
+use crate::overview::facts::{AgentFact, Facts, Level};
 use crate::overview::problems::{BLIND, LOSSY, lost};
 use crate::overview::words::{count, list, percent, short, span};
 
@@ -27,20 +27,12 @@ pub(super) fn answer(facts: &Facts) -> (Level, Vec<String>) {
         .filter(|a| a.silent(facts.now).is_some())
         .collect();
     let heard = facts.agents.len() - silent.len();
-    let reporting = |n| {
-        format!(
-            "{} {}",
-            count(n, "agent"),
-            if n == 1 { "reports" } else { "report" }
-        )
-    };
     if silent.is_empty() {
-        let none = if heard == 1 {
-            "it is not silent"
-        } else {
-            "none is silent"
+        let text = match heard {
+            1 => "the one agent reports".to_owned(),
+            n => format!("{n} agents report, none is silent"),
         };
-        add(Level::Ok, format!("{}, {none}", reporting(heard)));
+        add(Level::Ok, text);
     } else {
         let grave = if heard == 0 { Level::Bad } else { Level::Warn };
         add(grave, silence(facts.now, &silent));
@@ -110,15 +102,8 @@ fn add_loss(facts: &Facts, add: &mut impl FnMut(Level, String)) {
 fn add_findings(facts: &Facts, add: &mut impl FnMut(Level, String)) {
     let count_of = |severity| facts.findings.iter().filter(|f| f.severity == severity).count();
     let (grave, other) = (count_of(Severity::Critical), count_of(Severity::Warning));
-    let told = |finding: &FindingFact| {
-        format!(
-            "{}: {}",
-            finding.place.name,
-            short(finding.sentence.trim_end_matches('.'), 160)
-        )
-    };
-    let worst = facts.findings.iter().max_by_key(|finding| finding.severity);
-    match worst {
+    // They are sorted.
+    match facts.findings.first() {
         Some(worst) if grave + other > 0 => {
             let level = if grave > 0 { Level::Warn } else { Level::Note };
             let more = match grave + other {
@@ -127,7 +112,7 @@ fn add_findings(facts: &Facts, add: &mut impl FnMut(Level, String)) {
             };
             add(
                 level,
-                format!("the sampling doctor says of {}{more}", told(worst)),
+                format!("the sampling doctor says of {}{more}", short(&worst.text(), 180)),
             );
         }
         _ => {}

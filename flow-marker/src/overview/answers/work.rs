@@ -4,7 +4,7 @@ use crate::actuator::Kind;
 use crate::control::desired::{Effect, State};
 use crate::overview::facts::{ControlFact, Facts, Level};
 use crate::overview::on_switches;
-use crate::overview::words::{count, short};
+use crate::overview::words::{count, list, short};
 
 pub(super) fn answer(facts: &Facts) -> (Level, Vec<String>) {
     let there: Vec<&ControlFact> = Kind::ALL
@@ -28,34 +28,35 @@ pub(super) fn answer(facts: &Facts) -> (Level, Vec<String>) {
     let all = count(there.len(), "control");
     parts.push(match (works, there.len()) {
         (1, 1) => "the one control is seen to work".to_owned(),
+        (0, 1) if none == 0 => "the one control is not seen to work yet".to_owned(),
+        (0, 1) => "the one control is not seen to work".to_owned(),
         (works, n) if works == n => format!("all {all} are seen to work"),
         (0, _) => format!(
             "none of {all} is seen to work{}",
             if none == 0 { " yet" } else { "" }
         ),
-        (works, _) => format!(
-            "{works} of {all} {} seen to work",
-            if works == 1 { "is" } else { "are" }
-        ),
+        (1, _) => format!("1 of {all} is seen to work"),
+        (works, _) => format!("{works} of {all} are seen to work"),
     });
     let how: Vec<_> = [
-        (hits, "hit counters rise"),
-        (seen, "mark seen downstream"),
-        (queued, "in another queue"),
+        (hits, "by rising hit counters"),
+        (seen, "by the mark seen downstream"),
+        (queued, "by the queue it leaves by"),
     ]
     .into_iter()
     .filter(|(n, _)| *n > 0)
     .map(|(n, how)| format!("{n} {how}"))
     .collect();
     if !how.is_empty() {
-        parts.push(how.join(", "));
+        parts.push(list(&how, 3));
     }
     if unknown > 0 {
-        let is = if unknown == 1 { "is" } else { "are" };
-        parts.push(
-            format!("of {unknown} nothing {is} known: too new, or nothing to be seen")
-                .replace(" are ", " is "),
-        );
+        let of = if there.len() == 1 {
+            "it".to_owned()
+        } else {
+            unknown.to_string()
+        };
+        parts.push(format!("nothing was seen of {of} so far"));
     }
     let failing = there
         .iter()
