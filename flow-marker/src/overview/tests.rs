@@ -231,7 +231,7 @@ fn what_we_cause_is_what_is_on_switches() {
         &facts,
         "causing",
         Level::Ok,
-        "No: nothing of ours is on any switch; marks are made when they are needed; nothing was changed in the last 15 min.",
+        "No: nothing of ours is on any switch; marks are made when they are needed; nothing was changed on a switch in the last 15 min.",
     );
     facts.controls = vec![
         mark(1, State::Installed, Effect::Seen),
@@ -269,7 +269,7 @@ fn a_mode_that_only_observes_says_what_it_would_do() {
         &facts,
         "causing",
         Level::Ok,
-        "No: nothing of ours is on any switch; all controllers only observe; 1 control is only observed; nothing was changed in the last 15 min.",
+        "No: nothing of ours is on any switch; all controllers only observe; 1 control is only observed; nothing was changed on a switch in the last 15 min.",
     );
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::clock::Time;
 use crate::engine::doctor::Severity;
 use crate::overview::facts::{AgentFact, Facts, Level};
+use crate::overview::heard;
 use crate::overview::problems::{BLIND, LOSSY, lost};
 use crate::overview::words::{count, list, percent, short, span};
 
@@ -26,11 +27,13 @@ pub(super) fn answer(facts: &Facts) -> (Level, Vec<String>) {
         .iter()
         .filter(|a| a.silent(facts.now).is_some())
         .collect();
-    let heard = facts.agents.len() - silent.len();
+    let heard = heard(facts).count();
     if silent.is_empty() {
-        let text = match heard {
-            1 => "the one agent reports".to_owned(),
-            n => format!("{n} agents report, none is silent"),
+        let text = match (heard, facts.agents.len()) {
+            (1, 1) => "the one agent reports".to_owned(),
+            (n, all) if n == all => format!("{n} agents report, none is silent"),
+            // The others have not had the time since the start.
+            (n, all) => format!("{n} of {} report so far", count(all, "agent")),
         };
         add(Level::Ok, text);
     } else {

@@ -45,7 +45,7 @@ fn last(facts: &Facts) -> String {
             let ago = Duration::from_nanos(facts.unix(facts.now).saturating_sub(deed.time));
             format!("the last change {} ago: {}", span(ago), deed.text)
         }
-        None => "nothing was changed in the last 15 min".to_owned(),
+        None => "nothing was changed on a switch in the last 15 min".to_owned(),
     }
 }
 
