@@ -207,12 +207,7 @@ impl Collector {
             switches,
             controls,
             marks,
-        } = gather::switches(
-            now,
-            &self.sources.switches,
-            (&ports, &ends),
-            &mut self.sinces,
-        );
+        } = gather::switches(now, &self.sources.switches, (&ports, &ends), &mut self.sinces);
         let config = Arc::clone(&self.sources.config.borrow());
         let around = Around {
             now,
