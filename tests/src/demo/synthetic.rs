@@ -63,12 +63,19 @@ impl SyntheticFabric {
     }
 }
 
-/// Many small flows through port 1, and the counters that tell the ports' speed.
+/// The counters of a port, which tell its speed.
+fn port(index: u32) -> CounterSample {
+    CounterSample::new(PortCounters::new(index, 1_000_000_000), &format!("swp{index}"))
+}
+
+/// How often counters are sent.
+const COUNTERS: Duration = Duration::from_secs(5);
+
+/// Many small flows through port 1.
 fn mice() -> Timeline {
-    let port = |index, name| CounterSample::new(PortCounters::new(index, 1_000_000_000), name);
-    let ports = vec![port(1, "swp1"), port(2, "swp2")];
+    let ports = vec![port(1), port(2)];
     (0..40).fold(
-        Timeline::new().with_ports(ports, Duration::from_secs(5)),
+        Timeline::new().with_ports(ports, COUNTERS),
         |timeline, number: u16| {
             let client = SocketAddr::from(([10, 100, 10, 151], 50_000 + number));
             let sample = FlowSample::new(
@@ -113,7 +120,9 @@ impl Fabric for SyntheticFabric {
             source: SocketAddr::new(source, port),
             destination: SocketAddr::new(destination, 5201),
         };
-        let sample = FlowSample::new(Packet::tcp(ends.source, ends.destination), SAMPLING, 1, 2);
+        // It has a port of its own, whose counters are those of its agent process.
+        let ingress = 2 + self.started;
+        let sample = FlowSample::new(Packet::tcp(ends.source, ends.destination), SAMPLING, ingress, 2);
         let duration = Duration::from_secs(u64::from(seconds));
         let mut traffic =
             Traffic::new(sample, RATE, u64::from(self.started)).during(Duration::ZERO, duration);
@@ -122,7 +131,10 @@ impl Fabric for SyntheticFabric {
         };
         // The elephant's samples have an agent process of their own: a sub-agent, with its own sequence numbers.
         let agent = Agent::with_sub_agent(AGENT, self.started);
-        let datagrams = agent.datagrams(Timeline::new().with_flow(traffic), 7, Duration::from_secs(1));
+        let timeline = Timeline::new()
+            .with_ports(vec![port(ingress)], COUNTERS)
+            .with_flow(traffic);
+        let datagrams = agent.datagrams(timeline, 7, Duration::from_secs(1));
         let now = SystemTime::now();
         self.elephant = Some(play(datagrams, AGENT, self.flow_marker.sflow)?);
         self.span = Some((now, now + duration));
