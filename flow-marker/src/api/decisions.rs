@@ -98,7 +98,7 @@ pub(super) async fn read(State(api): State<Api>, parameters: Parameters) -> Resu
     let asked = Asked::read(&parameters, api.clock.unix_ns(api.clock.now()))?;
     let limit = parameters.timeout()?;
     if asked.is_past() || (question.after.is_none() && limit.is_zero()) {
-        return Ok(pages::json(page(&api, question, asked).await?, &parameters));
+        return Ok(pages::json(&page(&api, question, asked).await?, &parameters));
     }
     let limit = match question.max {
         // Nothing could ever come.
@@ -112,7 +112,7 @@ pub(super) async fn read(State(api): State<Api>, parameters: Parameters) -> Resu
         .await?;
     let found = found.unwrap_or_default();
     let rows = found.iter().map(|(id, record)| row(&api.clock, *id, record));
-    Ok(pages::all(rows.collect()))
+    Ok(pages::all(&rows.collect::<Vec<_>>()))
 }
 
 /// `GET /decisions/csv`: as JSON, and never waited for.
@@ -123,7 +123,7 @@ pub(super) async fn export(State(api): State<Api>, parameters: Parameters) -> Re
     let question = question(&parameters)?;
     let asked = Asked::read(&parameters, api.clock.unix_ns(api.clock.now()))?;
     let page = page(&api, question, asked).await?;
-    Ok(pages::csv(page, &parameters, "decisions", COLUMNS))
+    Ok(pages::csv(&page, &parameters, "decisions", COLUMNS))
 }
 
 /// A page of the past: what memory has, and then what the history has.

@@ -98,7 +98,7 @@ pub(super) async fn page(
 }
 
 /// Records as JSON.
-pub(super) fn all(rows: Vec<Row>) -> Response {
+pub(super) fn all(rows: &[Row]) -> Response {
     let mut body = Vec::with_capacity(2 + rows.iter().map(|row| row.json.len() + 1).sum::<usize>());
     body.push(b'[');
     for (n, row) in rows.iter().enumerate() {
@@ -112,14 +112,14 @@ pub(super) fn all(rows: Vec<Row>) -> Response {
 }
 
 /// A page as JSON.
-pub(super) fn json(page: Page, parameters: &Parameters) -> Response {
-    let link = link(&page, parameters);
-    (link, all(page.rows)).into_response()
+pub(super) fn json(page: &Page, parameters: &Parameters) -> Response {
+    let link = link(page, parameters);
+    (link, all(&page.rows)).into_response()
 }
 
 /// A page as a table.
-pub(super) fn csv(page: Page, parameters: &Parameters, name: &'static str, columns: &[Column]) -> Response {
-    let mut headers = link(&page, parameters);
+pub(super) fn csv(page: &Page, parameters: &Parameters, name: &'static str, columns: &[Column]) -> Response {
+    let mut headers = link(page, parameters);
     headers.insert(
         CONTENT_TYPE,
         HeaderValue::from_static("text/csv; charset=utf-8; header=present"),

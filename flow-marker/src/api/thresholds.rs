@@ -125,7 +125,7 @@ pub(super) async fn events(State(api): State<Api>, parameters: Parameters) -> Re
     let asked = Asked::read(&parameters, api.clock.unix_ns(api.clock.now()))?;
     let limit = parameters.timeout()?;
     if asked.is_past() || (query.after.is_none() && limit.is_zero()) {
-        return Ok(pages::json(page(&api, query, asked).await?, &parameters));
+        return Ok(pages::json(&page(&api, query, asked).await?, &parameters));
     }
     let limit = match query.max {
         // Nothing could ever come.
@@ -138,9 +138,8 @@ pub(super) async fn events(State(api): State<Api>, parameters: Parameters) -> Re
         .until(api.engine.events_changed(), limit, look)
         .await?;
     let found = found.unwrap_or_default().into_iter();
-    Ok(pages::all(
-        found.map(|(id, fired)| row(&api.clock, id, fired)).collect(),
-    ))
+    let rows: Vec<_> = found.map(|(id, fired)| row(&api.clock, id, fired)).collect();
+    Ok(pages::all(&rows))
 }
 
 /// `GET /events/csv`: as JSON, and never waited for.
@@ -151,7 +150,7 @@ pub(super) async fn export(State(api): State<Api>, parameters: Parameters) -> Re
     let query = query(&parameters)?;
     let asked = Asked::read(&parameters, api.clock.unix_ns(api.clock.now()))?;
     let page = page(&api, query, asked).await?;
-    Ok(pages::csv(page, &parameters, "events", COLUMNS))
+    Ok(pages::csv(&page, &parameters, "events", COLUMNS))
 }
 
 fn query(parameters: &Parameters) -> Result<Query, ApiError> {

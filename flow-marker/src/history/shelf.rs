@@ -156,7 +156,7 @@ impl Shelf {
         let Some(newest) = rows.iter().map(|(_, row)| row.time).max() else {
             return Ok(());
         };
-        let number = self.to_write(newest)?;
+        let number = self.current(newest)?;
         self.write_to(number, rows)?;
         self.counts().history_written.add(rows.len() as u64);
         Ok(())
@@ -206,7 +206,7 @@ impl Shelf {
     }
 
     /// The file that takes a record of this moment: the newest, unless it is old or large enough.
-    fn to_write(&mut self, time: u64) -> Result<u64, Trouble> {
+    fn current(&mut self, time: u64) -> Result<u64, Trouble> {
         if let Some((number, newest)) = self.segments.last_key_value() {
             let began = newest.times().map_or(time, |(earliest, _)| earliest);
             let is_old = time.saturating_sub(began) >= self.limits.age / Limits::PARTS;
