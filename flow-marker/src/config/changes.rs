@@ -5,6 +5,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
+use shared::serve::settings::TlsSettings;
 use shared::units::TimeSpan;
 
 use super::{Config, Mode, Threshold};
@@ -220,7 +221,7 @@ impl Changes {
             |webhook| webhook.name.clone(),
             PartialEq::eq,
         );
-        let files = |config: &Config| config.http.tls.as_ref().map(|tls| tls.files());
+        let files = |config: &Config| config.http.tls.as_ref().map(TlsSettings::files);
         if before.http.tls.is_some() && now.http.tls.is_some() && files(before) != files(now) {
             self.made.push("http.tls has other files".to_owned());
         }
@@ -249,10 +250,7 @@ impl Changes {
         kept("http.limits", a.limits != b.limits);
         let (a, b) = (&a.tls, &b.tls);
         kept("http.tls", a.is_some() != b.is_some());
-        let listen = |tls: &Option<_>| {
-            tls.as_ref()
-                .map(|tls: &shared::serve::settings::TlsSettings| tls.listen)
-        };
+        let listen = |tls: &Option<TlsSettings>| tls.as_ref().map(|tls| tls.listen);
         kept(
             "http.tls.listen",
             a.is_some() && b.is_some() && listen(a) != listen(b),
@@ -261,6 +259,7 @@ impl Changes {
         now.state_dir.clone_from(&before.state_dir);
         now.history = before.history;
         now.sflow.clone_from(&before.sflow);
+        now.history = before.history;
         let fresh = std::mem::replace(&mut now.http, before.http.clone());
         let fresh_certificates = fresh.certificate;
         let http = &mut now.http;
