@@ -259,7 +259,6 @@ impl Changes {
         now.state_dir.clone_from(&before.state_dir);
         now.history = before.history;
         now.sflow.clone_from(&before.sflow);
-        now.history = before.history;
         let fresh = std::mem::replace(&mut now.http, before.http.clone());
         let fresh_certificates = fresh.certificate;
         let http = &mut now.http;
