@@ -41,6 +41,7 @@ Keys:
   / Esc        show only rows with all words; show all
   space        pause the display
   Enter        all there is to say of the selected row
+  a            the six answers in full
   ?  q         help; quit
 
 Exit status:

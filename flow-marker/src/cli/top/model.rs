@@ -57,6 +57,8 @@ pub(super) enum News {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Overlay {
     Help,
+    /// The six answers, whole.
+    Answers,
     /// All of the selected row.
     Details,
 }
@@ -279,6 +281,7 @@ impl State {
                 };
             }
             KeyCode::Char('?' | 'h') => self.overlay = Some(Overlay::Help),
+            KeyCode::Char('a') => self.overlay = Some(Overlay::Answers),
             KeyCode::Enter => {
                 // From now on it is this row, wherever it goes.
                 self.select(|place, _| place);
@@ -306,6 +309,7 @@ impl State {
         let last = self.tab.columns().len().saturating_sub(1);
         if let Some(view) = self.view_mut() {
             view.order.column = match right {
+                _ if view.order.column == Order::AS_TOLD => 0,
                 true => (view.order.column + 1).min(last),
                 false => view.order.column.saturating_sub(1),
             };

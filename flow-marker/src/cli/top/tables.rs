@@ -73,7 +73,8 @@ impl Tab {
         let (column, descending) = match self {
             Self::Flows => (1, true),
             Self::Links => (2, true),
-            Self::Controls => (4, false),
+            // What does not work comes first.
+            Self::Controls => (Order::AS_TOLD, false),
             Self::Problems | Self::Changes => (0, true),
         };
         Order { column, descending }
@@ -94,8 +95,14 @@ impl Tab {
 /// By what rows are sorted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Order {
+    /// Or [`Self::AS_TOLD`].
     pub(super) column: usize,
     pub(super) descending: bool,
+}
+
+impl Order {
+    /// By no column: as the instance tells it.
+    pub(super) const AS_TOLD: usize = usize::MAX;
 }
 
 /// A column.
@@ -268,6 +275,9 @@ impl Table {
         let total = rows.len();
         let filter: Vec<_> = filter.split_whitespace().map(str::to_lowercase).collect();
         rows.retain(|row| row.has(&filter));
+        if order.descending && order.column == Order::AS_TOLD {
+            rows.reverse();
+        }
         // Equal ones stay as they came.
         rows.sort_by(|a, b| {
             let (a, b) = (a.cells.get(order.column), b.cells.get(order.column));
@@ -564,7 +574,8 @@ mod tests {
         for tab in Tab::ALL {
             let table = Table::new(tab, &overview, tab.order(), "");
             assert_eq!(table.rows[0].cells.len(), tab.columns().len(), "{tab:?}");
-            assert!(tab.order().column < tab.columns().len());
+            let column = tab.order().column;
+            assert!(column < tab.columns().len() || column == Order::AS_TOLD);
         }
     }
 }

@@ -91,6 +91,8 @@ fn line(
 /// They are taken by rank until there is no room for the next; what is left goes to the first by rank that want more.
 fn columns(table: &Table, room: u16) -> Vec<(usize, &'static Column, u16)> {
     let mut all: Vec<_> = table.tab.columns().iter().enumerate().collect();
+    let has_text = |at| table.rows.iter().any(|row| !cell(row, at).is_empty());
+    all.retain(|(at, _)| table.rows.is_empty() || table.order.column == *at || has_text(*at));
     all.sort_by_key(|(_, column)| column.rank);
     let mut left = room;
     let mut chosen: Vec<(usize, &Column, u16)> = Vec::new();

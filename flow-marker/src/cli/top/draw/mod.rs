@@ -221,8 +221,9 @@ fn tabs(state: &State, room: u16) -> Vec<Piece> {
     }
     let (table, _) = state.table(state.tab);
     let column = state.tab.columns().get(table.order.column);
-    let column = column.map_or("", |column| column.title);
-    pieces.push(plain(format!("  by {column}{}", grid::arrow(&table))));
+    if let Some(column) = column {
+        pieces.push(plain(format!("  by {}{}", column.title, grid::arrow(&table))));
+    }
     pieces
 }
 

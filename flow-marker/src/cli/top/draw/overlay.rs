@@ -1,12 +1,13 @@
 //! What lies over the tables: help, or all of one row.
 
 use super::super::model::{Overlay, State};
+use super::super::text::fit;
 use super::paint::{Canvas, STRONG, plain, wrap};
 
 /// Columns of the headings of details.
 const HEADING: usize = 11;
 
-const HELP: [(&str, &str); 11] = [
+const HELP: [(&str, &str); 12] = [
     ("1-5, Tab", "flows, links, controls, problems, changes"),
     ("< >", "sort by the column on the left, on the right"),
     ("r", "reverse the order"),
@@ -14,6 +15,7 @@ const HELP: [(&str, &str); 11] = [
     ("space", "pause the display; what is measured and done goes on"),
     ("up, down", "select a row (also j, k, PgUp, PgDn, Home, End)"),
     ("Enter", "all there is to say of the selected row"),
+    ("a", "the six answers in full"),
     ("Ctrl-L", "draw the screen anew"),
     ("Ctrl-Z", "back to the shell; fg returns"),
     ("q, Ctrl-C", "quit"),
@@ -30,6 +32,13 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, state: &State, kind: Overlay) {
                 canvas.line(row, &[(format!("{key:<10} "), STRONG), plain(does)]);
             }
         }
+        Overlay::Answers => {
+            let answers = state.shown().overview.answers.iter();
+            paragraphs(
+                canvas,
+                answers.map(|answer| (answer.question.as_str(), answer.text.as_str())),
+            );
+        }
         Overlay::Details => details(canvas, state),
     }
 }
@@ -40,12 +49,19 @@ fn details(canvas: &mut Canvas<'_>, state: &State) {
     let Some(row) = row else {
         return canvas.line(0, &[plain("It is no longer in the list. Any key closes this.")]);
     };
+    let details = row.details.iter();
+    paragraphs(canvas, details.map(|(heading, text)| (*heading, text.as_str())));
+}
+
+/// Texts with their headings beside them, whole as far as there is room.
+fn paragraphs<'a>(canvas: &mut Canvas<'_>, all: impl Iterator<Item = (&'a str, &'a str)>) {
     let room = usize::from(canvas.width()).saturating_sub(HEADING);
-    let parts = row.details.iter().flat_map(|(heading, text)| {
-        let headings = std::iter::once(*heading).chain(std::iter::repeat(""));
+    let parts = all.flat_map(|(heading, text)| {
+        let headings = std::iter::once(heading).chain(std::iter::repeat(""));
         headings.zip(wrap(text, room))
     });
     for (next, (heading, part)) in (0..canvas.height()).zip(parts) {
+        let heading = fit(heading, HEADING - 1);
         canvas.line(next, &[(format!("{heading:<HEADING$}"), STRONG), plain(part)]);
     }
 }

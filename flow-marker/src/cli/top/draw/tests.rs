@@ -260,7 +260,13 @@ fn overlays_tell_all() {
     );
     let shown = screen(&state, 20, 5);
     assert!(shown[4].starts_with("Show rows with: not"), "{shown:?}");
-    press(&mut state, "\n?");
+    press(&mut state, "\na");
+    let shown = screen(&state, 44, 24).join("\n");
+    assert!(
+        shown.contains("believe    leaf3 has been silent for 42 s.\nhot "),
+        "{shown}"
+    );
+    press(&mut state, "x?");
     for (width, height) in [(80, 24), (80, 14)] {
         let shown = screen(&state, width, height).join("\n");
         assert!(shown.contains("pause the display; what is measured"), "{shown}");
@@ -327,7 +333,7 @@ fn spoiled(value: &Value, random: &mut impl Iterator<Item = u8>) -> Value {
 fn key() -> impl Strategy<Value = KeyEvent> {
     let codes = prop_oneof![
         "[ -~é東\u{0}-\u{1f}\u{202e}]".prop_map(|text| KeyCode::Char(text.chars().next().unwrap())),
-        "[1-5<>r/ ?jkgGpqh]".prop_map(|text| KeyCode::Char(text.chars().next().unwrap())),
+        "[1-5<>r/ ?jkgGpqha]".prop_map(|text| KeyCode::Char(text.chars().next().unwrap())),
         prop::sample::select(vec![
             KeyCode::Enter,
             KeyCode::Esc,
