@@ -351,6 +351,14 @@ pub struct Facts {
 }
 
 impl Facts {
+    /// What switches and agents are called.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        let switches = self.switches.iter().map(|switch| &switch.place);
+        let agents = self.agents.iter().map(|agent| &agent.place);
+        let links = self.links.iter().map(|link| &link.place);
+        switches.chain(agents).chain(links).map(|place| &*place.name)
+    }
+
     /// An instant in nanoseconds since 1970 (UTC).
     pub const fn unix(&self, time: Time) -> u64 {
         self.started.saturating_add(time.as_nanos())

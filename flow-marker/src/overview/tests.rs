@@ -314,14 +314,14 @@ fn data_is_believed_as_far_as_agents_are_heard() {
         &facts,
         "believe",
         Level::Warn,
-        "Leaf3 has been silent for 40 s; 2 of 3 agents report; nothing is lost; the data is 0.2 s old.",
+        "leaf3 has been silent for 40 s; 2 of 3 agents report; nothing is lost; the data is 0.2 s old.",
     );
     facts.agents = vec![agent(3, Some(ago(40))), agent(4, None)];
     is(
         &facts,
         "believe",
         Level::Bad,
-        "Leaf3 and leaf4 have been silent for up to 60 min; 0 of 2 agents report; nothing is lost; the data is 40 s old.",
+        "leaf3 and leaf4 have been silent for up to 60 min; 0 of 2 agents report; nothing is lost; the data is 40 s old.",
     );
 }
 
@@ -382,7 +382,7 @@ fn the_fullest_link_is_told_with_what_fills_it() {
         &facts,
         "hot",
         Level::Ok,
-        "Leaf1 swp1 is 12 % full (in, 120 Mb/s of 1 Gb/s) and discards nothing; no large flow fills it.",
+        "leaf1 swp1 is 12 % full (in, 120 Mb/s of 1 Gb/s) and discards nothing; no large flow fills it.",
     );
     facts.links = vec![link(0.93, 12.2), link(0.85, 0.0), link(0.1, 0.0)];
     facts.links[0].flows = vec![Filling {
@@ -394,7 +394,7 @@ fn the_fullest_link_is_told_with_what_fills_it() {
         &facts,
         "hot",
         Level::Bad,
-        "Leaf1 swp1 is 93 % full (in, 930 Mb/s of 1 Gb/s) and discards 12 packets/s; filled by 10.1.0.1:2 → 10.2.0.1:80 tcp \
+        "leaf1 swp1 is 93 % full (in, 930 Mb/s of 1 Gb/s) and discards 12 packets/s; filled by 10.1.0.1:2 → 10.2.0.1:80 tcp \
          (450 Mb/s); 1 other port is busy or discards.",
     );
 }
@@ -423,7 +423,7 @@ fn controls_work_or_the_reason_is_said() {
         &facts,
         "work",
         Level::Ok,
-        "All 2 controls are seen to work; 1 by rising hit counters and 1 by the mark seen downstream.",
+        "All 2 controls are seen to work; 1 by rising hit counters and 1 by marked packets seen downstream.",
     );
     let mut failing = mark(3, State::Installed, Effect::None);
     failing.effect_why = Some("its counters have not moved in 3 listings".to_owned());
@@ -432,7 +432,7 @@ fn controls_work_or_the_reason_is_said() {
         &facts,
         "work",
         Level::Warn,
-        "2 of 3 controls are seen to work; 1 by rising hit counters and 1 by the mark seen downstream; 1 control without effect, such as “mark \
+        "2 of 3 controls are seen to work; 1 by rising hit counters and 1 by marked packets seen downstream; 1 control without effect, such as “mark \
          tcp 10.1.0.1:3 → 10.2.0.1:80” on leaf1: its counters have not moved in 3 listings.",
     );
     facts.controls.drain(..2);
@@ -454,7 +454,7 @@ fn what_is_broken_is_said_in_the_switchs_own_words() {
         &facts,
         "broken",
         Level::Warn,
-        "Leaf2 has no place for more (64 of 64 rules): 3 controls wait.",
+        "leaf2 has no place for more (64 of 64 rules): 3 controls wait.",
     );
     let mut refused = mark(3, State::Refused, Effect::Unknown);
     refused.view.error = Some("422 the tool refuses it: error: unknown target SETQOS".to_owned());
@@ -463,7 +463,7 @@ fn what_is_broken_is_said_in_the_switchs_own_words() {
         &facts,
         "broken",
         Level::Bad,
-        "Leaf1 refuses “mark tcp 10.1.0.1:3 → 10.2.0.1:80”: 422 the tool refuses it: error: unknown target SETQOS; 1 other \
+        "leaf1 refuses “mark tcp 10.1.0.1:3 → 10.2.0.1:80”: 422 the tool refuses it: error: unknown target SETQOS; 1 other \
          problem is listed.",
     );
     facts = good();
@@ -474,7 +474,7 @@ fn what_is_broken_is_said_in_the_switchs_own_words() {
         &facts,
         "broken",
         Level::Bad,
-        "Leaf1 has not answered for 4 min: connection refused.",
+        "leaf1 has not answered for 4 min: connection refused.",
     );
     facts = good();
     facts.switches[0].shadowed = vec![(
@@ -491,7 +491,7 @@ fn what_is_broken_is_said_in_the_switchs_own_words() {
         &facts,
         "broken",
         Level::Warn,
-        "Leaf1 has had something else than it should have for 30 s (0 of 2 controls installed).",
+        "leaf1 has had something else than it should have for 30 s (0 of 2 controls installed).",
     );
 }
 

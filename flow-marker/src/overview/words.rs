@@ -89,12 +89,14 @@ pub(super) fn list(items: &[String], most: usize) -> String {
     }
 }
 
-/// A sentence of parts: the first letter is large, parts are apart by semicolons, and it ends.
-pub(super) fn sentence(parts: &[String]) -> String {
+/// A sentence of parts: they are apart by semicolons, it ends, and its first letter is large unless it begins with one of
+/// `names`, which are written as they are.
+pub(super) fn sentence<'a>(parts: &[String], mut names: impl Iterator<Item = &'a str>) -> String {
     let text = parts.join("; ");
     let text = text.trim_end_matches('.');
     let mut letters = text.chars();
     match letters.next() {
+        Some(_) if names.any(|name| text.starts_with(name)) => format!("{text}."),
         Some(first) => format!("{}{}.", first.to_uppercase(), letters.as_str()),
         None => String::new(),
     }
@@ -158,7 +160,9 @@ mod tests {
             [0, 1, 2].map(|n| count(n, "switch")),
             ["no switch", "1 switch", "2 switches"]
         );
-        assert_eq!(sentence(&["a b".to_owned(), "c.".to_owned()]), "A b; c.");
+        let parts = ["leaf b".to_owned(), "c.".to_owned()];
+        assert_eq!(sentence(&parts, ["spine"].into_iter()), "Leaf b; c.");
+        assert_eq!(sentence(&parts, ["spine", "leaf"].into_iter()), "leaf b; c.");
         assert_eq!(short("two\nlines of text", 9), "two lines…");
     }
 }

@@ -29,7 +29,7 @@ pub(super) fn all(facts: &Facts, problems: &[Problem]) -> [Answer; 6] {
     let answer = |question, (level, parts): (Level, Vec<String>)| Answer {
         question,
         level,
-        text: sentence(&parts),
+        text: sentence(&parts, facts.names()),
     };
     [
         answer("causing", causing::answer(facts)),

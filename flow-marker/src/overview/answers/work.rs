@@ -40,7 +40,7 @@ pub(super) fn answer(facts: &Facts) -> (Level, Vec<String>) {
     });
     let how: Vec<_> = [
         (hits, "by rising hit counters"),
-        (seen, "by the mark seen downstream"),
+        (seen, "by marked packets seen downstream"),
         (queued, "by the queue it leaves by"),
     ]
     .into_iter()
