@@ -141,7 +141,7 @@ fn what_is_wrong_at_the_first_try_is_said() {
         "{refused}"
     );
     let nonsense = Stub::start(anywhere(), |_, stream| {
-        send(stream, &response("200 OK", &[], b"[1]"))
+        send(stream, &response("200 OK", &[], b"[1]"));
     })
     .unwrap();
     let refused = error(nonsense.address, &["--once"]);

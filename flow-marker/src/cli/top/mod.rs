@@ -6,6 +6,7 @@ mod sse;
 mod draw;
 mod model;
 mod tables;
+mod rows;
 mod data;
 mod text;
 

@@ -2,7 +2,8 @@
 
 use ratatui::style::{Modifier, Style};
 
-use super::super::tables::{Column, Row, Table};
+use super::super::rows::Row;
+use super::super::tables::{Column, Table};
 use super::super::text::{fit, width};
 use super::paint::{Canvas, INVERSE, PLAIN};
 

@@ -19,8 +19,11 @@ const BEHIND: usize = 15;
 /// More bars would be less than two seconds each.
 const MOST_BARS: usize = 150;
 
+/// Its name, its colour, and what it is of the traffic.
+type Series = (&'static str, Color, fn(&Traffic) -> f64);
+
 /// What is shown of the traffic.
-const SERIES: [(&str, Color, fn(&Traffic) -> f64); 3] = [
+const SERIES: [Series; 3] = [
     ("marked", Color::Green, |of| of.marked),
     ("large", Color::Yellow, |of| of.large),
     ("mice", Color::Blue, |of| of.mice),
