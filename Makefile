@@ -1,6 +1,6 @@
 # `make` lists what there is to make.
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint fuzz bench bench-acl bench-engine bench-soak bench-loop bench-udp static deb lab clean
+.PHONY: help demo test check lint fuzz bench bench-acl bench-engine bench-soak bench-loop bench-udp bench-page static deb lab clean
 
 help: ## This list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 17
@@ -19,7 +19,7 @@ lint: ## Format, lints, documentation, licences
 fuzz: ## Hostile bytes for every parser, 60 s each; ARGS="SECONDS TARGET…" for more or less
 	@scripts/fuzz $(ARGS)
 
-bench: bench-acl bench-engine bench-soak bench-loop bench-udp ## All measurements; each is also a target of its own
+bench: bench-acl bench-engine bench-soak bench-loop bench-udp bench-page ## All measurements; each is also a target of its own
 
 bench-acl: ## acl-server: its own share of a change, changes a second, memory, start
 	@scripts/install-deps --build
@@ -41,6 +41,11 @@ bench-udp: ## flow-marker: samples per CPU-second over UDP, beside sfcapd and sf
 	@scripts/install-deps --build
 	@cargo build --workspace --bins --release
 	@cargo run --quiet --release --package tests --bin udp-bench -- $(ARGS)
+
+bench-page: ## flow-marker: what fifty browsers that watch five thousand flows cost on top of receiving; two minutes
+	@scripts/install-deps --build
+	@cargo build --workspace --bins --release
+	@cargo run --quiet --release --package tests --bin page-bench -- $(ARGS)
 
 static: ## Static programs for switches and collectors, with their sizes, in target/static
 	@scripts/static

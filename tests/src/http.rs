@@ -1,7 +1,7 @@
 //! One request a connection, nothing kept, no redirects, no TLS: what a test needs to ask a daemon, and not the code that
 //! the daemons themselves use.
 
-use std::io::{Read as _, Write as _};
+use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
@@ -100,7 +100,8 @@ pub fn request_as(
     head.push_str("\r\n");
     let mut bytes = head.into_bytes();
     bytes.extend_from_slice(body.unwrap_or_default());
-    let answer = exchange(server, &bytes, LIMIT).with_context(|| format!("{method} {path} at {server}"))?;
+    let answer = converse(server, &bytes, LIMIT, is_whole);
+    let answer = answer.with_context(|| format!("{method} {path} at {server}"))?;
     parse(&answer).with_context(|| format!("{method} {path} at {server}"))
 }
 
@@ -109,15 +110,37 @@ pub fn request_as(
 /// # Errors
 /// No connection, or no end of the answer in time.
 pub fn exchange(server: SocketAddr, bytes: &[u8], limit: Duration) -> Result<Vec<u8>> {
+    converse(server, bytes, limit, |_| false)
+}
+
+/// Whether an answer that tells its length is all there: not every server closes when it is asked to.
+fn is_whole(answer: &[u8]) -> bool {
+    let length = |response: &Response| response.header("content-length")?.parse::<usize>().ok();
+    parse(answer).is_ok_and(|response| length(&response).is_some_and(|length| response.body.len() >= length))
+}
+
+/// Like [`exchange`], until the server closes or `is_whole` says that nothing more will come.
+fn converse(
+    server: SocketAddr,
+    bytes: &[u8],
+    limit: Duration,
+    is_whole: impl Fn(&[u8]) -> bool,
+) -> Result<Vec<u8>> {
     let mut stream = TcpStream::connect_timeout(&server, Duration::from_secs(2).min(limit))?;
     stream.set_read_timeout(Some(limit))?;
     stream.set_write_timeout(Some(limit))?;
     // A server that refuses an oversized body answers and closes before it has read it all.
     let sent = stream.write_all(bytes);
     let mut answer = Vec::new();
-    match stream.read_to_end(&mut answer) {
-        Err(error) if answer.is_empty() => return Err(error.into()),
-        _ => {}
+    let mut piece = [0; 64 * 1024];
+    while !is_whole(&answer) {
+        match stream.read(&mut piece) {
+            Ok(0) => break,
+            Ok(length) => answer.extend(piece.iter().take(length)),
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) if answer.is_empty() => return Err(error.into()),
+            Err(_) => break,
+        }
     }
     if answer.is_empty() {
         sent?;

@@ -94,6 +94,18 @@ pub fn group_time(group: u32) -> Result<Duration> {
     Ok(of_ticks(ticks))
 }
 
+/// A figure of a process in MiB, by its name in proc_pid_status(5): `VmRSS` is what it has in memory, `VmHWM` the most
+/// that it had.
+///
+/// # Errors
+/// There is no such process or figure.
+pub fn memory(pid: u32, key: &str) -> Result<f64> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix(key));
+    let kib = line.and_then(|line| line.split_whitespace().nth(1));
+    Ok(kib.context(key.to_owned())?.parse::<f64>()? / 1024.0)
+}
+
 /// Time that all processors have spent in software interrupts so far: on loopback, a datagram's way from the sender to
 /// the socket. It is charged to whoever runs then, usually to the sender.
 ///
@@ -135,6 +147,7 @@ mod tests {
         receive_buffer_errors().unwrap();
         softirq_time().unwrap();
         let group = nix::unistd::getpgrp().as_raw().cast_unsigned();
+        assert!(memory(std::process::id(), "VmRSS").unwrap() > 1.0);
         let before = group_time(group).unwrap();
         let mut sum = 0_u64;
         while group_time(group).unwrap() == before {

@@ -5,6 +5,8 @@
 pub mod demo;
 /// The lab: a leaf switch with sFlow and routing, two hosts, a controller.
 pub mod lab;
+/// A synthetic fabric for those who look at it.
+pub mod scene;
 /// Daemons on loopback, for everything that needs no root.
 pub mod local;
 /// sFlow at a rate that a receiver is measured with.
@@ -15,6 +17,10 @@ pub mod agent;
 pub mod nowhere;
 /// Connections that stay, for many requests at once: HTTP/1.1 and HTTP/2, plain and with TLS.
 pub mod load;
+/// Chromium without a window, as somebody who looks at a page.
+pub mod browser;
+/// What browsers that show the dashboard ask for, without the browsers.
+pub mod audience;
 /// Captures packets at a host and counts them per flow and DSCP.
 pub mod wire;
 /// An HTTP server that answers as a test says, however wrong.

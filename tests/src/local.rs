@@ -2,7 +2,7 @@
 //! instead of one that changes the kernel.
 
 use std::fs;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -237,17 +237,17 @@ impl LocalAclServer {
 /// # Errors
 /// It is not built.
 pub fn flow_marker(config: &Path) -> Result<Command> {
+    flow_marker_at(config, FREE, FREE)
+}
+
+/// Any free port of loopback.
+const FREE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+
+/// The same with the addresses at which it receives sFlow and answers HTTP.
+fn flow_marker_at(config: &Path, sflow: SocketAddr, http: SocketAddr) -> Result<Command> {
     let mut marker = command(binaries::binary("flow-marker")?);
-    marker
-        .args([
-            "run",
-            "--sflow",
-            "127.0.0.1:0",
-            "--http",
-            "127.0.0.1:0",
-            "--config",
-        ])
-        .arg(config);
+    marker.arg("run").arg("--config").arg(config);
+    marker.args(["--sflow", &sflow.to_string(), "--http", &http.to_string()]);
     Ok(marker)
 }
 
@@ -268,9 +268,22 @@ impl LocalFlowMarker {
     /// # Errors
     /// It cannot be started or does not come up; the error shows its log.
     pub fn start(directory: &Path, name: &str, toml: &str) -> Result<Self> {
+        Self::start_at(directory, name, toml, (FREE, FREE))
+    }
+
+    /// The same with its addresses: where it receives sFlow, and where it answers.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub fn start_at(
+        directory: &Path,
+        name: &str,
+        toml: &str,
+        (sflow, http): (SocketAddr, SocketAddr),
+    ) -> Result<Self> {
         let config = directory.join(format!("{name}.toml"));
         fs::write(&config, toml).with_context(|| config.display().to_string())?;
-        let process = Process::spawn(name, flow_marker(&config)?, directory)?;
+        let process = Process::spawn(name, flow_marker_at(&config, sflow, http)?, directory)?;
         process.wait_for_output(" http=", READY)?;
         let log = process.output();
         let address = |key| address(&log, key).with_context(|| process.output_end());

@@ -1,5 +1,7 @@
 //! What passes through the ports of a switch, and which of it is sampled.
 
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 use std::time::Duration;
 
 use super::sample::{CounterSample, FlowSample, PortCounters, Sample};
@@ -130,18 +132,42 @@ fn skip(random: &mut Random, rate: u32) -> u32 {
 /// Several flows and the counters of several ports, in the order of time.
 #[derive(Debug, Clone, Default)]
 pub struct Timeline {
-    flows: Vec<Upcoming>,
+    /// The next sample first, of thousands of flows as of a few.
+    flows: BinaryHeap<Reverse<Upcoming>>,
     ports: Vec<CounterSample>,
     interval: Duration,
     /// When the counters are sent next, and for which port.
     next_port: (Duration, usize),
 }
 
+/// A flow in the order of its next sample; of two at the same time, the one that was added first.
 #[derive(Debug, Clone)]
 struct Upcoming {
-    next: (Duration, FlowSample),
+    at: Duration,
+    number: usize,
+    sample: FlowSample,
     samples: Samples,
 }
+
+impl Ord for Upcoming {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        (self.at, self.number).cmp(&(other.at, other.number))
+    }
+}
+
+impl PartialOrd for Upcoming {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Upcoming {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Upcoming {}
 
 impl Timeline {
     /// Nothing happens.
@@ -152,8 +178,14 @@ impl Timeline {
     /// Adds a flow.
     pub fn with_flow(mut self, traffic: Traffic) -> Self {
         let mut samples = traffic.samples();
-        if let Some(next) = samples.next() {
-            self.flows.push(Upcoming { next, samples });
+        let number = self.flows.len();
+        if let Some((at, sample)) = samples.next() {
+            self.flows.push(Reverse(Upcoming {
+                at,
+                number,
+                sample,
+                samples,
+            }));
         }
         self
     }
@@ -196,11 +228,10 @@ impl Iterator for Timeline {
     type Item = (Duration, Sample);
 
     fn next(&mut self) -> Option<Self::Item> {
-        let flow = self.flows.iter().enumerate().min_by_key(|(_, flow)| flow.next.0);
-        let flow = flow.map(|(index, flow)| (index, flow.next.0));
+        let flow = self.flows.peek().map(|Reverse(flow)| flow.at);
         let (time, port) = self.next_port;
         if let Some(sample) = self.ports.get(port)
-            && flow.is_none_or(|(_, at)| time <= at)
+            && flow.is_none_or(|at| time <= at)
         {
             let sample = sample.clone();
             self.next_port = match port + 1 < self.ports.len() {
@@ -209,12 +240,10 @@ impl Iterator for Timeline {
             };
             return Some((time, Sample::Counters(sample)));
         }
-        let (index, _) = flow?;
-        let upcoming = self.flows.get_mut(index)?;
-        let (time, sample) = upcoming.next;
-        match upcoming.samples.next() {
-            Some(next) => upcoming.next = next,
-            None => drop(self.flows.swap_remove(index)),
+        let Reverse(mut flow) = self.flows.pop()?;
+        let (time, sample) = (flow.at, flow.sample);
+        if let Some((at, sample)) = flow.samples.next() {
+            self.flows.push(Reverse(Upcoming { at, sample, ..flow }));
         }
         self.count(&sample);
         Some((time, Sample::Flow(sample)))

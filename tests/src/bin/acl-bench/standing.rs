@@ -5,25 +5,17 @@ use std::net::TcpListener;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use tests::load::Version;
 use tests::local::{Home, LocalAclServer};
-use tests::{binaries, http, process};
+use tests::{binaries, http, kernel, process};
 
 use crate::common::*;
-
-/// A line of `/proc/PID/status`, in MiB.
-pub(crate) fn memory(pid: u32, key: &str) -> Result<f64> {
-    let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
-    let line = status.lines().find_map(|line| line.strip_prefix(key));
-    let kib = line.and_then(|line| line.split_whitespace().nth(1));
-    Ok(kib.context(key.to_owned())?.parse::<f64>()? / 1024.0)
-}
 
 pub(crate) async fn memory_and_start(home: &Home) -> Result<()> {
     let show = |when: &str, server: &LocalAclServer| -> Result<()> {
         let pid = server.process.pid();
-        let figures = ["VmRSS", "VmHWM", "RssAnon", "RssFile"].map(|key| memory(pid, key));
+        let figures = ["VmRSS", "VmHWM", "RssAnon", "RssFile"].map(|key| kernel::memory(pid, key));
         let [rss, peak, anon, file] = figures;
         println!("{when:56} {:8.1} {:8.1} {:8.1} {:8.1}", rss?, peak?, anon?, file?);
         Ok(())
