@@ -44,13 +44,25 @@ function patchChildren(parent, wanted) {
     if (node && typeof tree === 'string' && node.nodeValue !== tree) node.nodeValue = tree;
     if (key !== undefined) keyed.delete(key);
     if (fresh === next) next = next.nextSibling;
-    else parent.insertBefore(fresh, next);
+    else put(fresh, parent, next);
   }
   while (next) {
     const after = next.nextSibling;
     next.remove();
     next = after;
   }
+}
+
+/**
+ * Puts a node before another one. What is moved would lose the focus, and who goes by keyboard would begin anew whenever a
+ * row takes another place.
+ * @param {ChildNode} node @param {Element} parent @param {?ChildNode} next
+ */
+function put(node, parent, next) {
+  const focused = document.activeElement;
+  const moves = node.isConnected && focused instanceof HTMLElement && node.contains(focused);
+  parent.insertBefore(node, next);
+  if (moves) focused.focus({ preventScroll: true });
 }
 
 /** The node if it has no key. @param {?ChildNode} node */
