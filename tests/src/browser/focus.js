@@ -16,7 +16,7 @@ switch (arguments[0]) {
     start.focus();
     start.remove();
     scrollTo(0, 0);
-    const walk = globalThis.__focus = { before: new Map(), reached: new Set(), wrong: [] };
+    const walk = globalThis.__focus = { before: new Map(), reached: new Set(), wrong: [], again: 0 };
     for (const element of scope.querySelectorAll(usable)) walk.before.set(element, look(element));
     return true;
   }
@@ -27,7 +27,9 @@ switch (arguments[0]) {
     // Some have several fields within, such as those for dates.
     if (element === walk.last) return true;
     walk.last = element;
-    if (walk.reached.has(group(element))) return false;
+    // What is live may change places, and be met again; where all is, a round is over.
+    if (walk.reached.has(group(element))) return ++walk.again <= 5;
+    walk.again = 0;
     walk.reached.add(group(element));
     const before = walk.before.get(element), now = look(element);
     if (!now.visible && !(before && before.rest !== now.rest)) walk.wrong.push(`does not show its focus: ${tell(element)}`);
