@@ -33,14 +33,7 @@ fn pages() -> Vec<(String, String)> {
     names.sort();
     let read = |name: String| {
         let text = fs::read_to_string(root().join(&name)).unwrap();
-        // What there will be cannot be tried.
-        match text.split_once("\n## What is not built yet\n") {
-            Some((before, after)) => {
-                let rest = after.find("\n## ").map_or("", |at| &after[at..]);
-                (name, format!("{before}\n{rest}"))
-            }
-            None => (name, text),
-        }
+        (name, text)
     };
     names.into_iter().map(read).collect()
 }

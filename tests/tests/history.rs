@@ -49,7 +49,7 @@ fn all_decisions(marker: &LocalFlowMarker, query: &str) -> Vec<Value> {
         .map(|decision| decision["id"].as_u64().unwrap())
         .collect();
     assert!(
-        ids.windows(2).all(|two| two[0] > two[1]),
+        ids.is_sorted_by(|newer, older| newer > older),
         "newest first, none twice"
     );
     all
@@ -276,7 +276,7 @@ fn whenever_it_is_killed_what_was_on_the_disk_stays_and_nothing_is_damaged() {
     };
     wait::until("all that was written is there", PATIENCE, stored).unwrap();
     assert!(kept.len() > 100, "{}", kept.len());
-    assert_eq!(files(directory.path(), ".damaged"), [PathBuf::new(); 0]);
+    assert_eq!(files(directory.path(), ".damaged"), Vec::<PathBuf>::new());
 }
 
 #[test]

@@ -1,6 +1,11 @@
 //! A configuration that changes while flow-marker runs: under load, and with files that cannot be used. Real daemons, real
 //! datagrams, a tool that records each of its runs.
-#![expect(clippy::unwrap_used, reason = "helpers of tests, which fail by panics")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "helpers of tests, which fail by panics"
+)]
 
 use std::fmt::Write as _;
 use std::fs;

@@ -64,7 +64,7 @@ impl SyntheticFabric {
 }
 
 /// The counters of a port, which tell its speed.
-fn port(index: u32) -> CounterSample {
+fn counters(index: u32) -> CounterSample {
     CounterSample::new(PortCounters::new(index, 1_000_000_000), &format!("swp{index}"))
 }
 
@@ -73,7 +73,7 @@ const COUNTERS: Duration = Duration::from_secs(5);
 
 /// Many small flows through port 1.
 fn mice() -> Timeline {
-    let ports = vec![port(1), port(2)];
+    let ports = vec![counters(1), counters(2)];
     (0..40).fold(
         Timeline::new().with_ports(ports, COUNTERS),
         |timeline, number: u16| {
@@ -132,7 +132,7 @@ impl Fabric for SyntheticFabric {
         // The elephant's samples have an agent process of their own: a sub-agent, with its own sequence numbers.
         let agent = Agent::with_sub_agent(AGENT, self.started);
         let timeline = Timeline::new()
-            .with_ports(vec![port(ingress)], COUNTERS)
+            .with_ports(vec![counters(ingress)], COUNTERS)
             .with_flow(traffic);
         let datagrams = agent.datagrams(timeline, 7, Duration::from_secs(1));
         let now = SystemTime::now();
