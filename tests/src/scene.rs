@@ -263,6 +263,14 @@ fn background(leaf: usize, shape: Shape) -> Timeline {
     let mut timeline = Timeline::new().with_ports(ports.collect(), COUNTERS);
     let [leaf, ..] = leaf.to_le_bytes();
     let mut random = Random::new(u64::from(leaf) + 1);
+    // What comes back: a port of which nothing is ever sampled would be told of.
+    for port in HOSTS + 1..=HOSTS + 2 {
+        let [number, ..] = port.to_le_bytes();
+        let source = SocketAddr::from(([10, 20 + leaf, 3, number], 443));
+        let packet = Packet::tcp(source, SocketAddr::from(([10, 1 + leaf, 3, number], 50_000)));
+        let sample = FlowSample::new(packet.with_timestamp(), shape.sampling, port, 1);
+        timeline = timeline.with_flow(Traffic::new(sample, 300_000_000, u64::from(port)));
+    }
     let weights: f64 = (0..shape.flows)
         .map(|rank| 1.0 / f64::from(rank + shape.flat))
         .sum();
