@@ -12,7 +12,8 @@ use serde::{Deserialize, Deserializer};
 use shared::units::TimeSpan;
 use toml::Spanned;
 
-use super::values::{Mode, Prefix, whole_number};
+use super::address::Prefix;
+use super::values::{Mode, whole_number};
 use super::{Mistake, mistake};
 
 /// Whose traffic is copied to analyzers.

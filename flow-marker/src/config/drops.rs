@@ -7,7 +7,8 @@ use serde::Deserialize;
 use shared::units::{BitRate, TimeSpan};
 use toml::Spanned;
 
-use super::values::{MaxRules, Mode, Prefix};
+use super::address::Prefix;
+use super::values::{MaxRules, Mode};
 use super::{Mistake, mistake};
 
 /// Which attacks are dropped.

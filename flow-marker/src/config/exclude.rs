@@ -8,7 +8,7 @@ use ipnet::IpNet;
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::values::Prefix;
+use super::address::Prefix;
 use super::{Mistake, mistake};
 
 /// Names of address ranges, by the name of their group: for `exclude`, and for flow keys as `/group/NAME/json` has them.

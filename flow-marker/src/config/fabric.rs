@@ -17,8 +17,9 @@ use serde::{Deserialize, Deserializer};
 use shared::config::FileName;
 use toml::Spanned;
 
+use super::address::{AclUrl, Agent};
 use super::switch::{Switch, no_certificate};
-use super::values::{AclUrl, Agent, Interface, Platform, whole_number};
+use super::values::{Interface, Platform, whole_number};
 use super::{Mistake, mistake};
 
 /// What stands for the address of the agent.

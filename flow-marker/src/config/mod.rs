@@ -16,6 +16,7 @@ mod fabric;
 mod size;
 mod switch;
 mod values;
+mod address;
 mod webhook;
 
 use std::net::SocketAddr;

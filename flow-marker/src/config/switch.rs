@@ -10,7 +10,8 @@ use shared::config::FileName;
 use shared::units::BitRate;
 use toml::Spanned;
 
-use super::values::{AclUrl, Agent, Interface, Platform, Role, SwitchName, is_interface_name};
+use super::address::{AclUrl, Agent, SwitchName};
+use super::values::{Interface, Platform, Role, is_interface_name};
 use super::{Mistake, mistake};
 
 /// One switch that may be contacted.

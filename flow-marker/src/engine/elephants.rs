@@ -8,7 +8,7 @@ use shared::units::BitRate;
 
 use super::edges::Edges;
 use super::heard::AgentState;
-use super::hold::Hold;
+use super::notice::Notice;
 use super::topology::Topology;
 use super::weight::{scaled, weight};
 use crate::attack::Entering;
@@ -22,17 +22,6 @@ use crate::marked::Exit;
 use crate::metrics;
 use crate::packet::Header;
 use crate::sflow::{DataSource, FlowSample, RawHeader};
-
-/// An event with what a controller needs to know besides.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Notice {
-    /// What happened.
-    pub event: Event,
-    /// The name of the port that the flow enters by.
-    pub port_name: Option<Arc<str>>,
-    /// How long its samples wait at the agent, if that is known.
-    pub hold: Option<Hold>,
-}
 
 /// What the other records of a sample say.
 #[derive(Debug, Clone, Copy, Default)]
@@ -155,7 +144,7 @@ impl Elephants {
             agents,
             ..
         } = self;
-        for agent in detector.poll(now, |event| deliver(notice(inventory, agents, event))) {
+        for agent in detector.poll(now, |event| deliver(Notice::new(inventory, agents, event))) {
             if let Some(state) = agents.get(agent.index()) {
                 state.member.received.ended.bump();
             }
@@ -338,7 +327,7 @@ impl Elephants {
         }
         detector.warm(&staged.fingerprints);
         for (fingerprint, seen) in staged.fingerprints.drain(..).zip(staged.samples.drain(..)) {
-            let mut deliver = |event: &Event| deliver(notice(inventory, agents, event));
+            let mut deliver = |event: &Event| deliver(Notice::new(inventory, agents, event));
             let outcome = detector.observe_as(now, fingerprint, &seen, &mut deliver);
             let class = match outcome {
                 Outcome::Known | Outcome::Fired => &thread.traffic_large,
@@ -435,21 +424,4 @@ impl Elephants {
             }
         }
     }
-}
-
-fn notice(inventory: &Inventory, agents: &[AgentState], event: &Event) -> Notice {
-    let mut notice = Notice {
-        event: event.clone(),
-        port_name: None,
-        hold: None,
-    };
-    if let Event::Started(elephant) = event {
-        let agent = elephant.key.agent;
-        let port = inventory
-            .switch(agent)
-            .and_then(|switch| switch.port(elephant.port));
-        notice.port_name = port.and_then(|port| port.name.clone());
-        notice.hold = agents.get(agent.index()).and_then(|state| state.holding.hold());
-    }
-    notice
 }

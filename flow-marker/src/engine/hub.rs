@@ -7,9 +7,9 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 
 use super::ask::{Asker, NotTaken, queue};
-use super::elephants::Notice;
 use super::forward::Forwarder;
 use super::logs::{Logs, News, UNDER_WAY};
+use super::notice::Notice;
 use super::outlet::Outlet;
 use super::plan::{Plan, Plans};
 use super::record::FlowRecord;

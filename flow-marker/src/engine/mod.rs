@@ -15,6 +15,7 @@ mod shard;
 mod outlet;
 mod elephants;
 mod edges;
+mod notice;
 mod heard;
 mod hold;
 mod weight;
@@ -41,9 +42,9 @@ pub mod topology;
 pub mod event;
 
 pub use ask::{Asker, Inbox, Job, NotTaken, queue};
-pub use elephants::Notice;
 pub use hold::Hold;
 pub use hub::{Engine, LogWriter, Unanswered};
+pub use notice::Notice;
 pub use outlet::Outlet;
 pub use plan::Plan;
 pub use query::{NoAnswer, NotForwarded};

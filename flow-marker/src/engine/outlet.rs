@@ -1,6 +1,6 @@
 //! Where a shard tells what has happened.
 
-use super::elephants::Notice;
+use super::notice::Notice;
 use super::record::FlowRecord;
 use super::threshold::Fired;
 

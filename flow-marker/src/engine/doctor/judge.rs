@@ -128,10 +128,12 @@ fn rate_finding(sampler: &Sampler, span: &Span, counter_rate: Option<f64>) -> Op
     let said = f64::from(rate);
     // A quarter beyond what chance explains. What the network loses has its own finding.
     let differs = |found: f64| (found / said - 1.0).abs() > 0.25 + span.error();
-    let by_pool = span.agents_rate(rate).filter(|found| differs(*found));
+    // More packets than there are cannot be sampled: then counters stand still, and say nothing of the rate.
+    let differs = |found: &f64| *found >= 1.0 && differs(*found);
+    let by_pool = span.agents_rate(rate).filter(differs);
     let by_counters = counter_rate
         .map(|found| found * (1.0 - share(span.lost, span.samples + span.lost)))
-        .filter(|found| differs(*found));
+        .filter(differs);
     let (found, what) = by_pool
         .map(|found| (found, "sample pool"))
         .or_else(|| by_counters.map(|found| (found, "port counters")))?;

@@ -37,5 +37,14 @@ pub(super) fn answer(facts: &Facts, problems: &[Problem]) -> (Level, Vec<String>
         }
         (all, asked) => format!("nothing: {asked} of {all} switches were contacted and have what is wanted"),
     };
-    (Level::Ok, vec![text])
+    let mut parts = vec![text];
+    // The other answers tell of them; here it must not look as if the list below were about switches.
+    if !problems.is_empty() {
+        let are = if problems.len() == 1 { "is" } else { "are" };
+        parts.push(format!(
+            "{} of what is measured or of effects {are} listed",
+            count(problems.len(), "finding")
+        ));
+    }
+    (Level::Ok, parts)
 }
