@@ -15,7 +15,7 @@ pub struct Candidate {
     pub key: FlowKey,
     /// ifIndex of the port it enters by.
     pub port: u32,
-    /// The share of the evidence that it had, from [`EIGHTH`] to 1.
+    /// The share of the evidence that it had, from an eighth to 1.
     pub share: f32,
     /// Its rate then, averaged over a second, in bytes per second.
     pub rate: f32,
