@@ -123,8 +123,8 @@ impl Control {
     }
 }
 
-/// The word that rules have for a protocol.
-pub(super) const fn protocol(protocol: IpProtocol) -> &'static str {
+/// The word that rules have for the protocol of a flow that can be marked, captured or dropped: `tcp` or `udp`.
+pub const fn protocol(protocol: IpProtocol) -> &'static str {
     match protocol {
         IpProtocol::UDP => "udp",
         _ => "tcp",

@@ -11,6 +11,7 @@ use shared::wire::ServerTiming;
 
 use super::Api;
 use super::effect::{Effect, Timing};
+use crate::actuator::control::protocol;
 use crate::actuator::rule;
 use crate::clock::{Clock, Time};
 use crate::config::{Mode, Role};
@@ -18,7 +19,6 @@ use crate::control::desired::{self, Budget, Desired, State, View};
 use crate::control::switch::Switch;
 use crate::detect;
 use crate::inventory::Why;
-use crate::packet::IpProtocol;
 
 /// One control.
 #[derive(Debug, Serialize)]
@@ -258,11 +258,7 @@ fn control(api: &Api, switch: &Switch, view: View) -> Control {
         flow: view.control.flow().map(|flow| Flow {
             source: flow.source,
             destination: flow.destination,
-            protocol: if flow.protocol == IpProtocol::UDP {
-                "udp"
-            } else {
-                "tcp"
-            },
+            protocol: protocol(flow.protocol),
             sport: flow.source_port,
             dport: flow.destination_port,
         }),

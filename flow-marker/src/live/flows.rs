@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use crate::actuator::control::protocol;
 use crate::clock::{Clock, Time};
 use crate::config;
 use crate::control::desired::{State, View};
@@ -11,7 +12,6 @@ use crate::control::guard::guard;
 use crate::engine::LiveFlow;
 use crate::flow::{AgentId, FiveTuple, FlowKey};
 use crate::overview::{Flow, FlowCounts, FlowState, Place, Port, short};
-use crate::packet::IpProtocol;
 use crate::sflow::DataSource;
 
 /// From this share of the evidence on a flow is about to become an elephant: there the detector begins to follow it.
@@ -310,11 +310,7 @@ fn blank(tuple: &FiveTuple, place: Arc<Place>, port: Port) -> Flow {
     Flow {
         source: tuple.source,
         destination: tuple.destination,
-        protocol: if tuple.protocol == IpProtocol::UDP {
-            "udp"
-        } else {
-            "tcp"
-        },
+        protocol: protocol(tuple.protocol),
         sport: tuple.source_port,
         dport: tuple.destination_port,
         place,

@@ -43,3 +43,21 @@ pub(super) const FROM: Parameter = takes(
 );
 /// Only before then.
 pub(super) const UNTIL: Parameter = takes("query", "until", "Text", "Only before then; as from");
+/// How many decisions.
+pub(super) const MAX_DECISIONS: Parameter = takes("query", "max", "Whole", "At most so many; default 100");
+/// Decisions about one control.
+pub(super) const OF_CONTROL: Parameter = takes("query", "control", "Name", "Only about this control");
+/// Decisions about one switch.
+pub(super) const OF_SWITCH: Parameter =
+    takes("query", "switch", "Text", "Only about the switch with this agent");
+/// Decisions of some kinds.
+pub(super) const OF_KINDS: Parameter = takes(
+    "query",
+    "kind",
+    "Text",
+    "Only of these kinds, with commas between",
+);
+/// Events of one threshold.
+pub(super) const OF_THRESHOLD: Parameter = takes("query", "thresholdID", "Name", "Only of this threshold");
+/// How many events.
+pub(super) const MAX_EVENTS: Parameter = takes("query", "maxEvents", "Whole", "At most so many; default 100");

@@ -6,7 +6,9 @@ use shared::serve::routes::{good, takes};
 use super::super::error::kinds;
 use super::super::{captures, decisions, manual, modes, pause, service, shadow};
 use super::Operation;
-use super::common::{BEFORE, BODY, FROM, NAME, TIMEOUT, UNTIL};
+use super::common::{
+    BEFORE, BODY, FROM, MAX_DECISIONS, NAME, OF_CONTROL, OF_KINDS, OF_SWITCH, TIMEOUT, UNTIL,
+};
 
 /// What is done on switches.
 pub(super) const CONTROL: &[Operation] = &[
@@ -56,16 +58,11 @@ pub(super) const CONTROL: &[Operation] = &[
                 "Integer",
                 "The last one that was seen; -1 for none",
             ),
-            takes("query", "max", "Whole", "At most so many; default 100"),
+            MAX_DECISIONS,
             TIMEOUT,
-            takes("query", "control", "Name", "Only about this control"),
-            takes("query", "switch", "Text", "Only about the switch with this agent"),
-            takes(
-                "query",
-                "kind",
-                "Text",
-                "Only of these kinds, with commas between",
-            ),
+            OF_CONTROL,
+            OF_SWITCH,
+            OF_KINDS,
             BEFORE,
             FROM,
             UNTIL,
@@ -89,15 +86,10 @@ pub(super) const CONTROL: &[Operation] = &[
                 "Integer",
                 "Only newer ones than this one; -1 for all",
             ),
-            takes("query", "max", "Whole", "At most so many; default 100"),
-            takes("query", "control", "Name", "Only about this control"),
-            takes("query", "switch", "Text", "Only about the switch with this agent"),
-            takes(
-                "query",
-                "kind",
-                "Text",
-                "Only of these kinds, with commas between",
-            ),
+            MAX_DECISIONS,
+            OF_CONTROL,
+            OF_SWITCH,
+            OF_KINDS,
             BEFORE,
             FROM,
             UNTIL,

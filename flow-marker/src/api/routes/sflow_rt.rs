@@ -6,7 +6,7 @@ use shared::serve::routes::{Parameter, good, needs, takes};
 use super::super::error::kinds;
 use super::super::{defined, flows, metrics, prometheus, service, tables, thresholds};
 use super::Operation;
-use super::common::{AGENT, AGENTS, BEFORE, BODY, FROM, NAME, TIMEOUT, UNTIL};
+use super::common::{AGENT, AGENTS, BEFORE, BODY, FROM, MAX_EVENTS, NAME, OF_THRESHOLD, TIMEOUT, UNTIL};
 use crate::engine::{Group, Map, threshold};
 use crate::flow;
 
@@ -232,8 +232,8 @@ pub(super) const THRESHOLD: &[Operation] = &[
         id: "events",
         summary: "Thresholds that were passed, newest first",
         takes: &[
-            takes("query", "thresholdID", "Name", "Only of this threshold"),
-            takes("query", "maxEvents", "Whole", "At most so many; default 100"),
+            OF_THRESHOLD,
+            MAX_EVENTS,
             takes(
                 "query",
                 "eventID",
@@ -258,8 +258,8 @@ pub(super) const THRESHOLD: &[Operation] = &[
         id: "exportEvents",
         summary: "Events as a table, newest first",
         takes: &[
-            takes("query", "thresholdID", "Name", "Only of this threshold"),
-            takes("query", "maxEvents", "Whole", "At most so many; default 100"),
+            OF_THRESHOLD,
+            MAX_EVENTS,
             takes(
                 "query",
                 "eventID",
