@@ -1,5 +1,5 @@
-// Traffic over time: the chart with its points, its span and its cursor. The points of the last hour come from the history
-// once, and then one each second with the overview.
+// Traffic over time: the chart with its points, its span and its cursor. The points so far come from the history once, and
+// then, as long as the span has not ended, one each second with the overview.
 
 import { get } from '../api.js';
 import { LAYERS, chart, closest, nearest, thinned } from '../chart.js';
@@ -61,7 +61,8 @@ export function traffic(redraw, pin) {
   /** A second more. */
   function follow() {
     const overview = state.overview;
-    if (!overview || pin !== null) return;
+    // A picture of what is long over does not grow; one that reaches beyond now does, until its end.
+    if (!overview || overview.time > reach().until) return;
     if (state.connection !== 'live') gap = true;
     else if (gap || (started !== null && started !== overview.started)) {
       gap = false;
@@ -71,12 +72,12 @@ export function traffic(redraw, pin) {
     const last = points.at(-1);
     if (step !== 1) {
       // A coarser history grows by itself.
-      if (last && between(last.time, overview.time) > 2 * step && Date.now() - lookedAt > 1000 * step) reload();
+      if ((!last || between(last.time, overview.time) > 2 * step) && Date.now() - lookedAt > 1000 * step) reload();
       return;
     }
     if (last && overview.time <= last.time) return;
     points.push({ time: overview.time, ...overview.traffic, marks: overview.counts.marks, samples: overview.counts.samples_per_second });
-    const from = now() - seconds * 1e9;
+    const from = reach().until - seconds * 1e9;
     while (points.length && points[0].time < from) points.shift();
   }
   const reload = () => {
