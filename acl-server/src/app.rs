@@ -1,6 +1,6 @@
 //! Puts the daemon together and runs it until it is asked to end.
 
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,6 +18,7 @@ use crate::config::Config;
 use crate::metrics::Metrics;
 use crate::policy::Guard;
 use crate::store::{Dir, Store, SystemDir};
+use crate::tables;
 use crate::tool::counters::{Counters, Settings};
 use crate::tool::{Tool, resource};
 
@@ -95,7 +96,7 @@ pub async fn run(config: Config, listeners: Vec<Listener>, shutdown: Shutdown, r
         state: private_dir(&config.state_dir)?,
         kept: private_dir(&config.state_dir.join("drift"))?,
         tool,
-        boot: boot(),
+        boot: tables::name(),
         entries_limit: entries_limit(&config).await,
         metrics: Arc::clone(&metrics),
         readiness: readiness.clone(),
@@ -216,13 +217,6 @@ fn private_dir(path: &Path) -> Result<Arc<dyn Dir>> {
         .and_then(|()| SystemDir::open(path))
         .map(|dir| Arc::new(dir) as Arc<dyn Dir>)
         .with_context(|| format!("cannot use {}", path.display()))
-}
-
-/// Names the kernel tables of now: they survive neither a reboot nor the end of a network namespace.
-fn boot() -> String {
-    let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
-    let namespace = std::fs::metadata("/proc/self/ns/net").map_or(0, |namespace| namespace.ino());
-    format!("{} {namespace}", boot.trim())
 }
 
 /// Two daemons on one state directory would roll each other's batches back.

@@ -15,6 +15,8 @@ pub mod commit;
 pub mod tool;
 /// Our files in the policy directory: atomic, synced, never anybody else's.
 pub mod store;
+/// Which tables of the kernel those of now are.
+pub mod tables;
 /// What the daemon counts, as Prometheus text.
 pub mod metrics;
 /// Settings and their defaults.

@@ -29,6 +29,8 @@ pub mod stub;
 pub mod http;
 /// The Debian packages of this build.
 pub mod deb;
+/// Such a system, booted.
+pub mod booted;
 /// A small Debian system in a directory: that of this machine's release, from this machine's mirror.
 pub mod chroot;
 /// Network namespaces: run programs and closures inside them.

@@ -1,14 +1,15 @@
 //! The Debian packages in a system of their own: built, installed, used as people use them, upgraded over edited settings,
-//! removed, and purged without a trace.
+//! removed, and purged without a trace; and as services of a systemd that is booted.
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
     reason = "helpers of tests, which fail by panics"
 )]
 
+mod service;
+
 use std::collections::BTreeSet;
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -85,7 +86,7 @@ fn lab_packages_are_installed_work_are_upgraded_and_go_without_a_trace() {
             "{}: the same programs must give the same package",
             package.name
         );
-        install(&chroot, &file(&old, "1.0-1"));
+        install(&chroot, |what| chroot.run(what), &file(&old, "1.0-1"));
         is_installed(&chroot, package, "1.0-1");
         // Its script may be run again at any time.
         let script = format!("/var/lib/dpkg/info/{}.postinst", package.name);
@@ -103,79 +104,6 @@ fn lab_packages_are_installed_work_are_upgraded_and_go_without_a_trace() {
     assert!(gone.is_empty(), "{gone:?}");
 }
 
-/// What stands for systemd where it does not run: it writes down what it is asked for, and finds everything enabled.
-const SYSTEMCTL: &str = "#!/bin/sh
-echo \"$*\" >>/var/log/systemctl
-case $* in *is-enabled*) echo enabled ;; esac
-";
-
-/// What systemd was asked to do with services since the last time.
-fn asked(chroot: &Chroot) -> Vec<String> {
-    let log = chroot.read("/var/log/systemctl");
-    fs::write(chroot.path("/var/log/systemctl"), "").unwrap();
-    let acts = log.lines().map(|line| {
-        let words = line.split(' ').filter(|word| !word.starts_with('-'));
-        words.collect::<Vec<_>>().join(" ")
-    });
-    let acts = acts.filter(|act| {
-        ["start ", "stop ", "restart ", "try-restart "]
-            .iter()
-            .any(|verb| act.starts_with(verb))
-    });
-    acts.collect()
-}
-
-#[test]
-fn lab_packages_have_systemd_start_restart_and_stop_the_services() {
-    let directory = tempfile::tempdir().unwrap();
-    let (old, new) = (
-        build(&directory.path().join("old"), "1.0-1"),
-        build(&directory.path().join("new"), "2.0-1"),
-    );
-    let chroot = Chroot::new().unwrap_or_else(|error| panic!("{error:#}"));
-    fs::create_dir_all(chroot.path("/run/systemd/system")).unwrap();
-    // Where dpkg's scripts look for it.
-    let systemctl = chroot.path("/usr/bin/systemctl");
-    fs::write(&systemctl, SYSTEMCTL).unwrap();
-    fs::set_permissions(&systemctl, fs::Permissions::from_mode(0o755)).unwrap();
-
-    let said = install(&chroot, &only(&old, "acl-server", "1.0-1"));
-    assert!(
-        said.contains("acl-server is not started: /usr/cumulus/bin/cl-acltool"),
-        "{said}"
-    );
-    assert_eq!(asked(&chroot), [""; 0], "there is no tool that it could run");
-    chroot.run(&[
-        "cp",
-        "/usr/share/doc/acl-server/examples/linux.toml",
-        ACL_SERVER.conffile,
-    ]);
-    let said = install(&chroot, &only(&new, "acl-server", "2.0-1"));
-    assert!(!said.contains("not started"), "{said}");
-    let acts = ["restart acl-server.service", "try-restart acl-server@*.service"];
-    assert_eq!(asked(&chroot), acts);
-    chroot.run(&["apt-get", "purge", "-y", "acl-server"]);
-    let acts = [
-        "stop acl-server.socket acl-server.service",
-        "stop acl-server@*.service",
-    ];
-    assert_eq!(asked(&chroot), acts);
-
-    // A switch: what stands for its tool is there from the beginning.
-    fs::create_dir_all(chroot.path("/usr/cumulus/bin")).unwrap();
-    chroot.run(&["cp", "/bin/true", "/usr/cumulus/bin/cl-acltool"]);
-    let said = install(&chroot, &only(&old, "acl-server", "1.0-1"));
-    assert!(!said.contains("not started"), "{said}");
-    assert_eq!(asked(&chroot), ["start acl-server.service"]);
-
-    install(&chroot, &only(&old, "flow-marker", "1.0-1"));
-    assert_eq!(asked(&chroot), ["start flow-marker.service"]);
-    install(&chroot, &only(&new, "flow-marker", "2.0-1"));
-    assert_eq!(asked(&chroot), ["restart flow-marker.service"]);
-    chroot.run(&["apt-get", "remove", "-y", "flow-marker"]);
-    assert_eq!(asked(&chroot), ["stop flow-marker.socket flow-marker.service"]);
-}
-
 /// Builds both packages of the programs of this build, and returns where they are.
 fn build(output: &Path, version: &str) -> PathBuf {
     deb::build(output, version).unwrap_or_else(|error| panic!("{error:#}"));
@@ -187,20 +115,17 @@ fn only(directory: &Path, name: &str, version: &str) -> PathBuf {
     deb::file(directory, name, version).unwrap()
 }
 
-/// Installs a package as the README says, with settings that were edited kept; returns what was said.
-fn install(chroot: &Chroot, file: &Path) -> String {
+/// Installs a package as the README says, with settings that were edited kept, by what runs commands in the system; returns
+/// what was said.
+fn install(chroot: &Chroot, run: impl Fn(&[&str]) -> String, file: &Path) -> String {
     let name = file.file_name().unwrap().to_str().unwrap();
-    fs::copy(file, chroot.path("tmp").join(name)).unwrap();
+    fs::copy(file, chroot.path("root").join(name)).unwrap();
     let options = ["-o", "Dpkg::Options::=--force-confdef"];
-    let file = format!("/tmp/{name}");
-    chroot.run(
-        &[
-            &["apt-get", "install", "-y", "--no-install-recommends"],
-            &options[..],
-            &[&file],
-        ]
-        .concat(),
-    )
+    let inside = format!("/root/{name}");
+    let install = ["apt-get", "install", "-y", "--no-install-recommends"];
+    let said = run(&[&install, &options[..], &[&inside]].concat());
+    fs::remove_file(chroot.path(&inside)).unwrap();
+    said
 }
 
 fn is_installed(chroot: &Chroot, package: &Package, version: &str) {
@@ -315,7 +240,7 @@ fn is_upgraded(chroot: &Chroot, package: &Package, file: &Path, directory: &Path
     fs::remove_file(chroot.path(&wanted)).unwrap();
 
     let file = with_news(file, package, directory);
-    install(chroot, &file);
+    install(chroot, |what| chroot.run(what), &file);
     let state = ["dpkg-query", "-W", "-f", "${Version} ${Status}", package.name];
     assert_eq!(chroot.run(&state), "2.0-1 install ok installed");
     assert_eq!(chroot.read(package.conffile), settings);
