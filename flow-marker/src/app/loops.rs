@@ -9,15 +9,17 @@ use shared::life::Shutdown;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use super::base::Base;
 use crate::actuator::acl::AclActuator;
 use crate::actuator::{Failure, Kind};
 use crate::clock::Clock;
 use crate::config::{Config, Mode};
 use crate::control::modes::Modes;
 use crate::control::reconcile::{self, Care};
-use crate::control::switches::{self, Switches};
+use crate::control::switches::Switches;
 
 /// One loop for every switch.
+#[derive(Debug)]
 pub(super) struct Loops {
     switches: Arc<Switches>,
     /// Changes of the inventory.
@@ -37,27 +39,20 @@ pub(super) struct Loops {
 impl Loops {
     /// Starts a loop for every switch that is there. They take their times, and read tokens and certificates again, whenever
     /// `care` is told anew.
-    pub(super) fn start(
-        config: &Config,
-        switches: Arc<Switches>,
-        care: watch::Receiver<Care>,
-        (clock, shutdown): (Clock, &Shutdown),
-    ) -> anyhow::Result<Self> {
-        // A mistake in the last switch must not leave the first one half started.
-        check(config, switches::modes(config))?;
+    pub(super) fn start(base: &Base, care: watch::Receiver<Care>, shutdown: &Shutdown) -> Self {
         let mut loops = Self {
-            changes: switches.roster().changes(),
-            switches,
+            changes: base.switches.roster().changes(),
+            switches: Arc::clone(&base.switches),
             started: 0,
             running: JoinSet::new(),
             ends: HashMap::new(),
-            prefix: format!("{}_", config.id),
+            prefix: format!("{}_", base.config.id),
             care,
-            clock,
+            clock: base.clock,
             shutdown: shutdown.clone(),
         };
         loops.start_new();
-        Ok(loops)
+        loops
     }
 
     /// Starts the loops of switches that have come.

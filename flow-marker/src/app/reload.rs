@@ -11,6 +11,7 @@ use shared::life;
 use shared::serve::Reload;
 use tokio::sync::watch;
 
+use super::base::Base;
 use super::loops;
 use super::serving::{Callers, Serving};
 use crate::actuator::Kind;
@@ -31,16 +32,16 @@ const WHO: &str = "SIGHUP";
 /// What follows the configuration.
 pub(super) struct Reloading {
     /// Where the one in force is, for the dispatcher, the watchman and the API.
-    pub(super) newer: watch::Sender<Arc<Config>>,
+    newer: watch::Sender<Arc<Config>>,
     /// For the loops of switches.
-    pub(super) care: watch::Sender<Care>,
-    pub(super) serving: Serving,
-    pub(super) engine: Engine,
-    pub(super) switches: Arc<Switches>,
-    pub(super) overrides: Arc<Overrides>,
-    pub(super) webhooks: Webhooks,
-    pub(super) metrics: Arc<Metrics>,
-    pub(super) clock: Clock,
+    care: watch::Sender<Care>,
+    serving: Serving,
+    engine: Engine,
+    switches: Arc<Switches>,
+    overrides: Arc<Overrides>,
+    webhooks: Webhooks,
+    metrics: Arc<Metrics>,
+    clock: Clock,
 }
 
 /// A newer configuration with all that it names, ready to be followed.
@@ -52,6 +53,27 @@ struct Prepared {
 }
 
 impl Reloading {
+    /// What follows the configuration that all have followed so far.
+    pub(super) fn new(
+        base: Base,
+        (newer, care): (watch::Sender<Arc<Config>>, watch::Sender<Care>),
+        serving: Serving,
+        engine: Engine,
+        webhooks: Webhooks,
+    ) -> Self {
+        Self {
+            newer,
+            care,
+            serving,
+            engine,
+            switches: base.switches,
+            overrides: base.overrides,
+            webhooks,
+            metrics: base.metrics,
+            clock: base.clock,
+        }
+    }
+
     /// Reads it again whenever that is asked for. Never ends by itself.
     pub(super) async fn run(mut self, mut reload: Reload) {
         self.succeeded();

@@ -4,9 +4,11 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result, ensure};
 use shared::serve::listener::Passed;
-use shared::serve::{Credentials, Listener, Tls, tls};
+use shared::serve::{Credentials, Listener, Server, Tls, tls};
 
 use crate::api::auth::Access;
+use crate::api::browser::PageToken;
+use crate::api::{self, Api};
 use crate::config::Config;
 use crate::config::http::{Http, Scopes};
 
@@ -31,8 +33,8 @@ pub(super) async fn bind(http: &Http, passed: Vec<Passed>) -> Result<Vec<Listene
 
 /// Who may come to the API, and by what certificate they know us.
 pub(super) struct Serving {
-    pub(super) access: Arc<Access>,
-    pub(super) tls: Option<Arc<Tls>>,
+    access: Arc<Access>,
+    tls: Option<Arc<Tls>>,
 }
 
 /// Callers and certificates that can be used.
@@ -62,6 +64,13 @@ impl Serving {
             access: Arc::new(access),
             tls: tls.map(Arc::new),
         })
+    }
+
+    /// Serves the API on these sockets.
+    pub(super) fn serve(&self, sockets: Vec<Listener>, api: Api, http: &Http) -> Result<Server> {
+        let app = api::router(api, Arc::clone(&self.access), PageToken::new()?);
+        let (tls, limits) = (self.tls.clone(), http.limits.limits());
+        Ok(Server::start(sockets, app, tls, limits)?)
     }
 
     /// Reads callers and certificates of a newer configuration than the one in force.

@@ -310,26 +310,24 @@ pub struct Webhooks {
 pub struct Ready(Vec<Arc<Target>>);
 
 impl Webhooks {
-    /// Starts to tell what happens from now on. `first` is the id of the first event and of the first decision.
-    ///
-    /// # Errors
-    /// A token or certificates cannot be used.
+    /// Starts to tell what happens from now on, in the name of the controller `id`. `first` is the id of the first event and of
+    /// the first decision.
     pub fn start(
-        config: &Config,
+        ready: Ready,
+        id: &str,
         (engine, journal): (&Engine, &Arc<Journal>),
         metrics: &Arc<Metrics>,
-        clock: Clock,
-        first: u64,
-    ) -> anyhow::Result<Self> {
+        (clock, first): (Clock, u64),
+    ) -> Self {
         let mut webhooks = Self {
-            id: config.id.clone(),
+            id: id.to_owned(),
             metrics: Arc::clone(metrics),
             hooks: Arc::default(),
             delivering: HashMap::new(),
             tasks: JoinSet::new(),
             seed: first,
         };
-        webhooks.follow(Self::prepare(config)?);
+        webhooks.follow(ready);
         let (engine, journal) = (engine.clone(), Arc::clone(journal));
         let seen = first.saturating_sub(1);
         let (fired, decided) = (engine.events_changed(), journal.changed());
@@ -340,7 +338,7 @@ impl Webhooks {
         let decisions = read(hooks(), decided, seen, log);
         webhooks.tasks.spawn(thresholds);
         webhooks.tasks.spawn(decisions);
-        Ok(webhooks)
+        webhooks
     }
 
     /// Reads tokens and certificates of a configuration.
