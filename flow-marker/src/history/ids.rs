@@ -25,8 +25,9 @@ impl Ids {
     /// Those of the controller `id`, and the first of this run, at `seconds` since 1970.
     pub(super) fn begin(directory: &Path, id: &str, seconds: u64) -> (Self, u64) {
         let path = directory.join(format!("{id}.history-ids"));
-        let given = match fs::read_to_string(&path) {
+        let given = match fs::read(&path) {
             Ok(text) => {
+                let text = String::from_utf8_lossy(&text);
                 let number = text.trim().parse().ok().filter(|number| *number < MOST - CHUNK);
                 number.unwrap_or_else(|| {
                     tracing::warn!(file = %path.display(), "makes no sense: ids begin with the time");

@@ -96,6 +96,7 @@ impl Past {
         match writer.start() {
             Ok(running) => (History::new(open), Some(running)),
             Err(error) => {
+                metrics.process.history_failing.set(1);
                 tracing::error!(%error, "there is no history: no thread can be started");
                 (History::default(), None)
             }
@@ -186,7 +187,7 @@ fn page(open: &Open, series: Series, mut range: Range, most: usize, meant: impl 
         let read = segment.read(series, &range, |id, time, json| {
             looked_through = looked_through.saturating_add(json.len());
             next = Some(id);
-            if meant(json) {
+            if range.holds(time) && meant(json) {
                 answer = answer.saturating_add(json.len());
                 let json = json.to_vec();
                 rows.push(Row { id, time, json });

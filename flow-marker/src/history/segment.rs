@@ -298,7 +298,8 @@ impl Segment {
         Ok(())
     }
 
-    /// Shows records of a series to `see`, newest first, until it says that it has enough.
+    /// Shows records of a series to `see`, newest first, until it says that it has enough. Of a file that has any of the range
+    /// it sees all with lower ids than `before`, also those at other times.
     pub(super) fn read(
         &self,
         series: Series,
@@ -315,7 +316,7 @@ impl Segment {
             for entry in entries.rev() {
                 let (id, value) = entry?;
                 let (time, json) = parts(value.value())?;
-                if range.holds(time) && !see(id.value(), time, json) {
+                if !see(id.value(), time, json) {
                     break;
                 }
             }

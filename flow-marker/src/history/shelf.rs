@@ -214,6 +214,10 @@ impl Shelf {
                 return Ok(*number);
             }
         }
+        // A file of this name would be lost, had the directory not told of it.
+        while self.path(self.next).exists() {
+            self.next = self.next.saturating_add(1);
+        }
         let number = self.next;
         let path = self.path(number);
         let segment = Segment::create(&path, number)?;

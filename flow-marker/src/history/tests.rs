@@ -422,6 +422,56 @@ fn ids_that_are_there_are_not_given_again_when_their_file_is_lost() {
 }
 
 #[test]
+fn ids_are_not_given_again_when_also_the_newest_file_is_damaged() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut first = run(directory.path(), 1000);
+    // Two files, since the second record is so much later.
+    for (id, time) in [(1000, today() - 2 * DAY), (1001, today())] {
+        first.told.tell([row(id, time, "first")]);
+        first.writer.round(Time::START);
+    }
+    drop(first);
+    let segments = files(directory.path(), ".redb");
+    assert_eq!(segments.len(), 2);
+    fs::write(&segments[1], "spoilt").unwrap();
+    fs::remove_file(directory.path().join("fm.history-ids")).unwrap();
+    let mut second = run(directory.path(), 900);
+    second.told.tell([row(900, today(), "second")]);
+    second.writer.round(Time::START);
+    assert_eq!(second.metrics.process.history_failing.get(), 1);
+    assert_eq!(everything(&second.open, Series::Decisions).len(), 1);
+    drop(second);
+    assert_eq!(run(directory.path(), 901).first, 1001);
+}
+
+#[test]
+fn what_is_too_old_goes_also_while_nothing_can_be_written() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut run = run(directory.path(), 1000);
+    run.told
+        .tell([row(1000, today() - LIMITS.age + 10 * SECOND, "old soon")]);
+    run.writer.round(Time::START);
+    assert_eq!(files(directory.path(), ".redb").len(), 1);
+    // The next file cannot be made.
+    fs::create_dir(directory.path().join("fm.history-000002.redb.new")).unwrap();
+    run.told.tell([row(1001, today(), "new")]);
+    run.writer.round(Time::START + Duration::from_secs(20));
+    assert_eq!(run.metrics.process.history_failing.get(), 1);
+    assert!(files(directory.path(), ".redb").is_empty());
+}
+
+#[test]
+fn a_file_that_was_not_there_before_is_not_written_over() {
+    let directory = tempfile::tempdir().unwrap();
+    let (mut shelf, _, _) = shelf(directory.path(), LIMITS);
+    let (there, _, _) = some_file(directory.path());
+    let before = fs::read(&there).unwrap();
+    shelf.write(&[(Series::Events, row(1, 1, "new"))]).unwrap();
+    assert_eq!(fs::read(&there).unwrap(), before);
+    assert_eq!(files(directory.path(), ".redb").len(), 2);
+}
+
+#[test]
 fn when_it_cannot_be_written_it_is_said_and_tried_again_without_a_hole() {
     let directory = tempfile::tempdir().unwrap();
     let place = directory.path().join("later");

@@ -24,6 +24,12 @@ const LOOK: Duration = Duration::from_millis(250);
 /// noticed by the writer itself.
 const TIDY: Duration = Duration::from_secs(10);
 
+/// Records that are to be written again at most: no log has more, and what has fallen out of it cannot be.
+const STALE: usize = 10_000;
+
+/// Ids that may be given after the last look: a second of requests that are on their way.
+const LAST: u64 = 1000;
+
 /// Waits between tries when it cannot be written, at first and at most.
 const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
 
@@ -160,9 +166,9 @@ impl Writer {
         // Once more, whenever it would have been tried again.
         self.retry = Time::START;
         self.round(self.clock.now());
-        // An end like this leaves nothing behind that was not written.
+        // An end like this leaves nothing behind that was not written, but for what the last clients still ask for.
         if self.failures == 0
-            && let Err(error) = self.ids.set(self.next_id())
+            && let Err(error) = self.ids.set(self.next_id().saturating_add(LAST))
         {
             tracing::warn!(%error, "the ids of the next start may be higher than they would have to be");
         }
@@ -198,19 +204,25 @@ impl Writer {
     }
 
     fn write(&mut self, now: Time) -> Result<(), Trouble> {
-        if !self.shelf.is_ready() {
+        let written = self.write_new();
+        let opened = written.is_ok() && self.open_older(now);
+        // Also when nothing can be written: what is too old may be what fills the disk.
+        if opened || self.tidied.is_none_or(|last| now.since(last) >= TIDY) {
+            self.shelf.tidy(self.clock.unix_ns(now));
+            self.tidied = Some(now);
+        }
+        written
+    }
+
+    fn write_new(&mut self) -> Result<(), Trouble> {
+        // A newest file that is damaged is none: what the next one has counts for ids.
+        while !self.shelf.is_ready() {
             self.shelf.open_next()?;
         }
         self.check_ids()?;
         self.ids.reserve(self.next_id())?;
         while self.batch()? {}
-        self.repeat()?;
-        let opened = self.open_older(now);
-        if opened || self.tidied.is_none_or(|last| now.since(last) >= TIDY) {
-            self.shelf.tidy(self.clock.unix_ns(now));
-            self.tidied = Some(now);
-        }
-        Ok(())
+        self.repeat()
     }
 
     /// Opens older files, one at a time, since what is new comes first; whether there was one.
@@ -257,6 +269,9 @@ impl Writer {
         for log in &mut self.logs {
             // First: what changes while the rest is read is asked for the next time.
             log.stale.extend(log.feed.changed());
+            while log.stale.len() > STALE {
+                log.stale.pop_first();
+            }
             let series = log.feed.series();
             // A batch may be on the disk although that was not said.
             let stored = self.shelf.last_id(series).filter(|last| *last >= self.first);
