@@ -171,7 +171,7 @@ impl Hook {
                     if backoff.failures() > 0 {
                         tracing::info!(webhook = name, "the webhook takes events again");
                     }
-                    self.gone(events, &m.webhook_delivered);
+                    self.gone(&m.webhook_delivered);
                 }
                 Err(Failure::Refused(status)) => {
                     tracing::warn!(
@@ -180,7 +180,7 @@ impl Hook {
                         events,
                         "the webhook refuses events; they are left"
                     );
-                    self.gone(events, &m.webhook_refused);
+                    self.gone(&m.webhook_refused);
                 }
                 Err(Failure::Transient(error)) => {
                     self.queue().put_back();
@@ -204,10 +204,9 @@ impl Hook {
         }
     }
 
-    /// What was taken from the queue is done with.
-    fn gone(&self, events: usize, counter: &crate::metrics::Counter) {
-        let events = events as u64;
-        self.queue().done();
+    /// What was taken from the queue is done with, unless the queue was closed meanwhile: then it was counted as dropped.
+    fn gone(&self, counter: &crate::metrics::Counter) {
+        let events = self.queue().done() as u64;
         self.counts().webhook_waiting.sub(events);
         counter.add(events);
     }

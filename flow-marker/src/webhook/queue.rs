@@ -42,10 +42,11 @@ impl Queue {
         self.events.iter().take(most).map(Arc::clone).collect()
     }
 
-    /// What was under way has arrived, or never will.
-    pub(super) fn done(&mut self) {
-        self.events.drain(..self.under_way.min(self.events.len()));
-        self.under_way = 0;
+    /// What was under way has arrived, or never will; how many of it were still here.
+    pub(super) fn done(&mut self) -> usize {
+        let done = std::mem::take(&mut self.under_way).min(self.events.len());
+        self.events.drain(..done);
+        done
     }
 
     /// Whether nobody is told any more.
@@ -88,8 +89,11 @@ mod tests {
         assert!(queue.push(event(6)) && queue.push(event(7)) && !queue.push(event(8)));
         queue.done();
         assert_eq!(ids(&queue.take(9)), [7, 8], "6 went for 8");
-        queue.done();
+        assert_eq!(queue.done(), 2);
         assert!(queue.take(1).is_empty());
+        queue.push(event(9));
+        queue.take(1);
+        assert_eq!((queue.close(), queue.done()), (1, 0), "counted once");
     }
 
     #[test]
