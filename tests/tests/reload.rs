@@ -183,7 +183,7 @@ fn fifty_reloads_under_load_lose_no_sample_and_no_mark() {
     flooding.join().unwrap();
     let sent = sent.load(Ordering::Relaxed);
     let same = world.hang_up();
-    assert_eq!(same["why"], "nothing has changed");
+    assert_eq!(same["why"], "no setting has changed");
 
     // The elephant goes on, and nobody has touched its mark.
     assert_eq!((world.home.runs().unwrap().len(), world.marks()), (runs, rules));
@@ -408,7 +408,7 @@ fn a_file_that_cannot_be_used_changes_nothing_and_says_why() {
     let said = world.reload(&good);
     assert_eq!(
         (&said["reason"], &said["why"]),
-        (&"taken".into(), &"nothing has changed".into())
+        (&"taken".into(), &"no setting has changed".into())
     );
     assert_eq!(world.metric("config_last_reload_successful", ""), 1);
     let newer = || world.marker.json("/captures/json").unwrap()["lists"][0]["entries"] == 2;

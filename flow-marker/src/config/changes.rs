@@ -8,7 +8,8 @@ use std::fmt;
 use shared::serve::settings::TlsSettings;
 use shared::units::TimeSpan;
 
-use super::{Config, Mode, Threshold};
+use super::http::Http;
+use super::{Capture, Config, Drops, Mark, Mode, Sflow, Threshold};
 
 /// The longest value that is shown, in characters: of lists no more than their beginning.
 const LONGEST: usize = 60;
@@ -26,7 +27,8 @@ impl fmt::Display for Changes {
     /// `2 switches added, mark.threshold 10% → 5%; needs a restart: http.listen`
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.made.is_empty() {
-            true => f.write_str("nothing has changed")?,
+            // Files that it names may have: tokens, certificates, lists.
+            true => f.write_str("no setting has changed")?,
             false => f.write_str(&self.made.join(", "))?,
         }
         match self.restart.is_empty() {
@@ -58,6 +60,83 @@ impl Update {
         Self { config, changes }
     }
 }
+
+/// Who adds a key is told by the compiler to say here what becomes of it: it is compared by one of the methods of [`Changes`], or
+/// kept by [`Changes::keep`].
+const _: fn(Config) = |config| {
+    let Config {
+        id: _,
+        switches: _,
+        fabrics: _,
+        groups: _,
+        mark,
+        capture,
+        drop,
+        webhooks: _,
+        history: _,
+        http,
+        sflow,
+        state_dir: _,
+        // These two say where the rest is from.
+        file: _,
+        flags: _,
+    } = config;
+    let Mark {
+        mode: _,
+        threshold: _,
+        threshold_max: _,
+        profile: _,
+        edge: _,
+        edge_speeds: _,
+        dscp: _,
+        cos: _,
+        hold: _,
+        ttl: _,
+        max_rules: _,
+        commit_interval: _,
+        udp: _,
+        only_dscp: _,
+        exclude: _,
+    } = mark;
+    let Capture {
+        mode: _,
+        analyzers: _,
+        local: _,
+        exclude: _,
+        per_switch: _,
+        total: _,
+        quiet: _,
+        max_age: _,
+        blacklists: _,
+    } = capture;
+    let Drops {
+        mode: _,
+        local: _,
+        threshold: _,
+        syn_rate: _,
+        ports: _,
+        max_rules: _,
+        ttl: _,
+        exclude: _,
+    } = drop;
+    let Sflow {
+        threads: _,
+        receive_buffer: _,
+        agents: _,
+        max_agents: _,
+    } = sflow;
+    let Http {
+        listen: _,
+        socket: _,
+        no_auth: _,
+        insecure_http: _,
+        tokens_file: _,
+        tls: _,
+        limits: _,
+        token: _,
+        certificate: _,
+    } = http;
+};
 
 impl Changes {
     /// A setting, if it is another one.
@@ -228,6 +307,19 @@ impl Changes {
         if before.http.tokens_file != now.http.tokens_file {
             self.made.push("http.tokens_file is another file".to_owned());
         }
+        let (a, b) = (&before.http, &now.http);
+        self.count(
+            ("token", "tokens"),
+            [&a.token, &b.token],
+            |token| token.name.to_string(),
+            PartialEq::eq,
+        );
+        self.count(
+            ("client certificate", "client certificates"),
+            [&a.certificate, &b.certificate],
+            |certificate| certificate.subject.clone(),
+            PartialEq::eq,
+        );
     }
 
     /// Keeps what only a restart changes.
@@ -327,11 +419,15 @@ mod tests {
                 "[[webhook]]\nname = \"ops\"\nurl = \"http://{url}/\"\nformat = \"json\"\nevents = [\"threshold\"]\n"
             )
         };
+        let token = |name: &str, digit: char| {
+            let hash = String::from(digit).repeat(64);
+            format!("[[http.token]]\nname = \"{name}\"\nsha256 = \"{hash}\"\nscopes = [\"read\"]\n")
+        };
         let capture = "[capture]\nanalyzer = [\"10.0.0.70\"]\nlocal = [\"10.0.0.0/8\"]\n";
         let list = "[[capture.blacklist]]\nname = \"a\"\nfile = \"/a\"\n";
         for (before, now, expected) in [
-            ("", "", "nothing has changed"),
-            (SWITCH, SWITCH, "nothing has changed"),
+            ("", "", "no setting has changed"),
+            (SWITCH, SWITCH, "no setting has changed"),
             ("", &format!("{SWITCH}{second}"), "2 switches added"),
             (SWITCH, &second, "1 switch added, 1 switch gone"),
             (
@@ -361,6 +457,11 @@ mod tests {
                 "1 group added, 1 group changed",
             ),
             ("[drop]\nsyn_rate = 9\n", "", "drop.syn_rate 9 → 50000"),
+            (
+                &format!("{}{}", token("a", 'c'), token("b", 'c')),
+                &format!("{}{}", token("a", 'd'), token("c", 'c')),
+                "1 token added, 1 token gone, 1 token changed",
+            ),
             (&hook("s3cret"), &hook("other"), "1 webhook changed"),
         ] {
             let said = changes(before, now);
@@ -399,7 +500,7 @@ mod tests {
         );
         assert_eq!(
             again.changes.to_string(),
-            "nothing has changed; needs a restart: http.listen"
+            "no setting has changed; needs a restart: http.listen"
         );
         assert_eq!(again.config.http.listen.port(), 1);
     }

@@ -125,7 +125,7 @@ impl TryFrom<Vec<Scope>> for Scopes {
 }
 
 /// `[[token]]`.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TokenEntry {
     /// How it is called, in logs and as the user of HTTP Basic.
@@ -137,7 +137,7 @@ pub struct TokenEntry {
 }
 
 /// `[[http.certificate]]`.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CertificateEntry {
     /// The whole subject as RFC 4514 writes it, or an alternative name such as `DNS:dashboard.example`.
