@@ -56,11 +56,21 @@ fn instance(address: SocketAddr, behaviour: &Arc<Behaviour>) -> Stub {
     let answer = move |head: &str, stream: &mut TcpStream| {
         let path = head.split(' ').nth(1).unwrap_or_default();
         if is(&behaviour.refuses) {
-            let problem = br#"{"detail": "show a token"}"#;
+            let problem = br#"{"detail": "show a token\u001b[2J\u009b2J"}"#;
             return send(stream, &response("401 Unauthorized", &[], problem));
         }
+        let has = |what: &str| path.contains(what);
         match path.split('?').next().unwrap_or_default() {
             "/overview/json" => send(stream, &response("200 OK", &[], overview().as_bytes())),
+            "/elephants/json" if has("search=long") => {
+                let problem = br#"{"detail": "too\u001b[2Jlong"}"#;
+                send(stream, &response("400 Bad Request", &[], problem));
+            }
+            "/elephants/json" => {
+                let flow = json!({"source": "10.9.9.9", "destination": "rare", "rate": 1e3, "state": "seen"});
+                let found = json!({"total": 5000, "matching": 1, "flows": [flow]}).to_string();
+                send(stream, &response("200 OK", &[], found.as_bytes()));
+            }
             "/live" => {
                 send(
                     stream,
@@ -120,6 +130,58 @@ fn scripts_get_a_screen_or_the_document() {
     );
     let document = printed(stub.address, &["--once", "--json"]).unwrap();
     assert_eq!(document.trim_end(), overview(), "as it was given");
+    let found = printed(stub.address, &["--once", "--filter", "rare"]).unwrap();
+    assert!(
+        found.contains("[1 Flows 1/5000]") && found.contains("10.9.9.9 → rare"),
+        "{found}"
+    );
+}
+
+#[test]
+fn a_filter_sees_all_flows_or_says_that_it_does_not() {
+    let stub = instance(anywhere(), &Arc::default());
+    let mut terminal = Terminal::run(&arguments(stub.address));
+    terminal.wait_for("live", "");
+    assert!(!terminal.seen().contains("10.9.9.9"));
+    terminal.press(b"/rare\r");
+    terminal.wait_for("10.9.9.9", "");
+    terminal.forget();
+    terminal.press(b"/\x15long\r");
+    terminal.wait_for("searched", "");
+    terminal.wait_for("·[2Jlong", "");
+    terminal.forget();
+    terminal.press(b"\x1b");
+    terminal.wait_for("10.0.0.1", "");
+    terminal.press(b"q");
+    assert!(terminal.ended().success(), "{:?}", terminal.seen());
+}
+
+#[test]
+fn what_a_server_sends_is_bounded_and_not_obeyed() {
+    let endless = Stub::start(anywhere(), |_, stream| {
+        send(
+            stream,
+            b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n",
+        );
+        while stream.write_all(&[b' '; 1 << 16]).is_ok() {}
+    })
+    .unwrap();
+    let error = |address, more: &[&str]| printed(address, more).unwrap_err().to_string();
+    let said = error(endless.address, &["--once", "--json"]);
+    assert!(said.contains("longer than 4194304 bytes"), "{said}");
+    let escapes = Stub::start(anywhere(), |_, stream| {
+        send(stream, &response("200 OK", &[], b"{\"a\": \"\x1b[2J\"}"));
+    })
+    .unwrap();
+    let said = error(escapes.address, &["--once", "--json"]);
+    assert!(said.contains("no overview") || said.contains("no JSON"), "{said}");
+    let stub = instance(anywhere(), &Arc::default());
+    let said = error(stub.address, &["--once", "--filter", "long"]);
+    assert!(said.contains("400 Bad Request: too·[2Jlong"), "{said}");
+    let mut command = process::command(binaries::binary("flow-marker").unwrap());
+    command.args(["top", "--once", "--server", "http://ops:s3cret@127.0.0.1:1"]);
+    let said = process::run(command).unwrap_err().to_string();
+    assert!(said.contains("without user and password"), "{said}");
 }
 
 #[test]
@@ -133,7 +195,10 @@ fn what_is_wrong_at_the_first_try_is_said() {
     );
     behaviour.refuses.store(true, Ordering::Relaxed);
     let refused = error(stub.address, &["--once"]);
-    assert!(refused.contains("401 Unauthorized: show a token"), "{refused}");
+    assert!(
+        refused.contains("401 Unauthorized: show a token·[2J·2J"),
+        "{refused}"
+    );
     let gone = TcpListener::bind(anywhere()).unwrap().local_addr().unwrap();
     let refused = error(gone, &["--once", "--json"]);
     assert!(

@@ -7,10 +7,13 @@ use anyhow::{Context as _, anyhow, bail};
 use clap::Args;
 use reqwest::{Client, Response, StatusCode, Url};
 use serde_json::Value;
-use shared::client::{ClientConfig, SetupError, Token, http_client};
+use shared::client::{ClientConfig, SetupError, Token, http_client, why};
 
 /// A longer answer is not read: ten thousand flows as JSON are a few megabytes, and nothing here asks for more.
 const LONGEST: usize = 64 << 20;
+
+/// Of a refusal one sentence is shown.
+const REFUSAL: usize = 64 << 10;
 
 /// Whom to ask.
 #[derive(Debug, Args)]
@@ -40,6 +43,10 @@ impl Whom {
 
     /// The one to ask; nobody is contacted yet.
     pub(super) fn server(&self) -> anyhow::Result<Server> {
+        // It is shown, on screens and in errors.
+        if !self.url.username().is_empty() || self.url.password().is_some() {
+            bail!("--server is an address without user and password: --token-file names a file with a token");
+        }
         let mut config = ClientConfig::new(self.url.clone());
         if let Some(path) = &self.token_file {
             config.token = Some(Token::read(path).with_context(|| path.display().to_string())?);
@@ -58,6 +65,7 @@ impl Whom {
             client,
             base: self.url.clone(),
             patience: config.read_timeout,
+            longest: LONGEST,
         })
     }
 }
@@ -74,6 +82,8 @@ pub(super) struct Server {
     base: Url,
     /// How long an answer may take.
     patience: Duration,
+    /// Bytes that it may have.
+    longest: usize,
 }
 
 /// The server answered, and did not give what was asked for.
@@ -93,6 +103,11 @@ impl Refusal {
 }
 
 impl Server {
+    /// The same for one who reads no longer answers than so many bytes.
+    pub(super) fn at_most(self, longest: usize) -> Self {
+        Self { longest, ..self }
+    }
+
     /// Where it is, as the user said.
     pub(super) const fn base(&self) -> &Url {
         &self.base
@@ -106,7 +121,7 @@ impl Server {
         let url = self.url(path, parameters);
         let asked = async {
             let reply = self.asked(&url).await?;
-            text(reply).await.with_context(|| url.to_string())
+            text(reply, self.longest).await.with_context(|| url.to_string())
         };
         let answer = tokio::time::timeout(self.patience, asked).await;
         answer.map_err(|_| late(&url, self.patience))?
@@ -124,14 +139,12 @@ impl Server {
 
     async fn asked(&self, url: &Url) -> anyhow::Result<Response> {
         let sent = self.client.get(url.clone()).send().await;
-        let reply = sent
-            .map_err(reqwest::Error::without_url)
-            .with_context(|| url.to_string())?;
+        let reply = sent.map_err(|error| anyhow!("{url}: {}", why(error)))?;
         let status = reply.status();
         if status.is_success() {
             return Ok(reply);
         }
-        let body = text(reply).await.with_context(|| url.to_string())?;
+        let body = text(reply, REFUSAL).await.with_context(|| url.to_string())?;
         let problem: Value = serde_json::from_str(&body).unwrap_or_default();
         let detail = problem.get("detail").and_then(Value::as_str).unwrap_or_default();
         Err(Refusal {
@@ -142,7 +155,8 @@ impl Server {
         .into())
     }
 
-    fn url(&self, path: &str, parameters: &[(&str, &str)]) -> Url {
+    /// What is at `path`, with these parameters.
+    pub(super) fn url(&self, path: &str, parameters: &[(&str, &str)]) -> Url {
         let mut url = self.base.clone();
         url.set_path(&format!("{}/{path}", url.path().trim_end_matches('/')));
         if !parameters.is_empty() {
@@ -157,11 +171,12 @@ fn late(url: &Url, patience: Duration) -> anyhow::Error {
 }
 
 /// A whole body, within bounds.
-async fn text(mut reply: Response) -> anyhow::Result<String> {
+async fn text(mut reply: Response, longest: usize) -> anyhow::Result<String> {
     let mut bytes = Vec::new();
-    while let Some(chunk) = reply.chunk().await.map_err(reqwest::Error::without_url)? {
-        if bytes.len() + chunk.len() > LONGEST {
-            bail!("the answer is longer than {LONGEST} bytes");
+    // As a text: a connection that breaks is no output of ours that nobody reads any more.
+    while let Some(chunk) = reply.chunk().await.map_err(|error| anyhow!(why(error)))? {
+        if bytes.len() + chunk.len() > longest {
+            bail!("the answer is longer than {longest} bytes");
         }
         bytes.extend_from_slice(&chunk);
     }

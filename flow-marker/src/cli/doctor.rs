@@ -5,6 +5,7 @@ use std::io::Write;
 use clap::Args;
 
 use super::ask::Whom;
+use super::harmless;
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
@@ -27,8 +28,10 @@ pub(super) struct DoctorArgs {
 
 /// Asks, and prints the answer.
 pub(super) fn run(args: &DoctorArgs, out: &mut dyn Write) -> anyhow::Result<()> {
-    let path = if args.json { "doctor/json" } else { "doctor/txt" };
-    let body = args.whom.get(path, &[])?;
-    out.write_all(body.as_bytes())?;
+    let text = match args.json {
+        true => harmless::json(&args.whom.get("doctor/json", &[])?)?,
+        false => harmless::lines(&args.whom.get("doctor/txt", &[])?),
+    };
+    out.write_all(text.as_bytes())?;
     Ok(out.flush()?)
 }

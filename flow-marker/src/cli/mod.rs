@@ -7,11 +7,13 @@ mod shadow;
 mod token;
 mod top;
 mod ask;
+mod harmless;
 
 use std::io::Write;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use shared::life::Shutdown;
@@ -155,8 +157,10 @@ pub fn main() -> ExitCode {
     match execute(cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
+            // It may repeat what somebody has sent.
+            let error = harmless::lines(&format!("{error:#}"));
             // Nobody is left to tell when standard error is closed.
-            let _ = writeln!(std::io::stderr(), "flow-marker: {error:#}");
+            let _ = writeln!(std::io::stderr(), "flow-marker: {error}");
             ExitCode::FAILURE
         }
     }
@@ -228,13 +232,18 @@ fn run(args: &RunArgs) -> anyhow::Result<()> {
         .worker_threads(2)
         .enable_all()
         .build()?;
-    runtime.block_on(async {
+    let outcome = runtime.block_on(async {
         let shutdown = Shutdown::on_termination();
         let reload = Reload::on_hangup()?;
         let sockets = Sockets::bind(args.sflow, &config, passed).await?;
         app::run(config, sockets, shutdown, reload).await
-    })
+    });
+    runtime.shutdown_timeout(LAST_CALLS);
+    outcome
 }
+
+/// How long calls that block may take at the end: a disk that hangs holds nobody up, and all others are done by then.
+const LAST_CALLS: Duration = Duration::from_secs(1);
 
 #[cfg(test)]
 mod tests {

@@ -9,6 +9,7 @@ use serde_json::Value;
 use shared::units::TimeSpan;
 
 use super::ask::Whom;
+use super::harmless;
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
@@ -37,10 +38,10 @@ pub(super) fn run(args: &ShadowArgs, out: &mut dyn Write) -> anyhow::Result<()> 
     let from = format!("-{}s", args.span.0.as_secs());
     let body = args.whom.get("shadow/json", &[("from", &from)])?;
     let text = match args.json {
-        true => body,
+        true => harmless::json(&body)?,
         false => {
             let report: Value = serde_json::from_str(&body).context("the answer is no JSON")?;
-            table(&report)
+            harmless::lines(&table(&report))
         }
     };
     out.write_all(text.as_bytes())?;

@@ -364,6 +364,29 @@ impl Overview {
     }
 }
 
+/// What was found among all flows: an answer of `/elephants/json`.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Search {
+    /// Flows that there are.
+    pub(super) total: usize,
+    /// Those of them that match.
+    pub(super) matching: usize,
+    /// The largest that match.
+    pub(super) flows: Vec<Flow>,
+}
+
+impl Search {
+    /// Reads what can be read of it.
+    pub(super) fn read(value: &Value) -> Self {
+        let count = |name| usize::try_from(moment(value, name).unwrap_or_default()).unwrap_or(usize::MAX);
+        Self {
+            total: count("total"),
+            matching: count("matching"),
+            flows: list(value, "flows", Flow::read),
+        }
+    }
+}
+
 /// The points of an answer of `/history/json`, oldest first.
 pub(super) fn history(value: &Value) -> Vec<Point> {
     list(value, "points", |point| Point {

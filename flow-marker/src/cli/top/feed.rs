@@ -31,7 +31,7 @@ const RETRY: (Duration, Duration) = (Duration::from_millis(500), Duration::from_
 const WITHOUT_STREAM: Duration = Duration::from_secs(60);
 
 /// How often an instance makes an overview.
-const FASTEST: Duration = Duration::from_secs(1);
+pub(super) const FASTEST: Duration = Duration::from_secs(1);
 
 /// Why a source of news has ended.
 enum End {
@@ -65,20 +65,22 @@ pub(super) struct Feed {
 }
 
 impl Feed {
-    /// One that asks `server`, and where its news arrive.
-    pub(super) fn new(server: Server, interval: Duration, clock: Clock) -> (Self, mpsc::Receiver<News>) {
-        let (news, arriving) = mpsc::channel(QUEUE);
+    /// Where news waits, and where it arrives.
+    pub(super) fn queue() -> (mpsc::Sender<News>, mpsc::Receiver<News>) {
+        mpsc::channel(QUEUE)
+    }
+
+    /// One that asks `server`, and tells `news`.
+    pub(super) fn new(server: Server, interval: Duration, clock: Clock, news: mpsc::Sender<News>) -> Self {
         let seed = clock.unix_ns(clock.now());
-        let feed = Self {
+        Self {
             server,
-            // What changes does so once a second.
-            interval: interval.max(FASTEST),
+            interval,
             clock,
             news,
             backoff: Backoff::new(RETRY.0, RETRY.1, seed),
             lost: None,
-        };
-        (feed, arriving)
+        }
     }
 
     /// Tells news until nobody listens any more.

@@ -2,6 +2,7 @@
 
 mod screen;
 mod feed;
+mod find;
 mod sse;
 mod draw;
 mod model;
@@ -12,16 +13,19 @@ mod text;
 
 use std::io::Write;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use clap::Args;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use shared::units::TimeSpan;
+use tokio::sync::watch;
 
 use super::ask::{self, Server, Whom};
+use super::harmless;
 use crate::clock::Clock;
 use draw::{Look, draw};
-use feed::Feed;
+use feed::{FASTEST, Feed};
+use find::Finder;
 use model::{News, State};
 use tables::Tab;
 
@@ -60,7 +64,7 @@ pub(super) struct TopArgs {
     /// The table to begin with.
     #[arg(long, value_name = "TABLE", value_enum, default_value_t)]
     show: Tab,
-    /// Only rows with all these words: addresses, ports, names, states.
+    /// Only rows with all these words: addresses, ports, names, states. Flows are looked for among all, not only the largest.
     #[arg(long, value_name = "WORDS", default_value = "")]
     filter: String,
     /// Print one screen as plain text and end.
@@ -84,12 +88,12 @@ pub(super) fn run(args: &TopArgs, out: &mut dyn Write) -> anyhow::Result<()> {
     if !args.once {
         screen::check()?;
     }
-    let server = args.whom.server()?;
+    let server = args.whom.server()?.at_most(sse::LONGEST);
     ask::runtime()?.block_on(async {
         // Whatever is wrong with the address or the token is said before the terminal is taken.
         let body = server.get("overview/json", &[]).await?;
         if args.json {
-            writeln!(out, "{}", body.trim_end())?;
+            writeln!(out, "{}", harmless::json(body.trim_end())?)?;
             return Ok(out.flush()?);
         }
         let first = feed::overview(&body).with_context(|| server.base().to_string())?;
@@ -98,6 +102,13 @@ pub(super) fn run(args: &TopArgs, out: &mut dyn Write) -> anyhow::Result<()> {
             state.hear(News::History(points), clock.now());
         }
         state.hear(News::Overview(Box::new(first)), clock.now());
+        if args.once && !state.filter.trim().is_empty() {
+            let found = find::find(&server, &state.filter).await;
+            if let Err(why) = &found.outcome {
+                bail!("only the largest flows could be searched: {why}");
+            }
+            state.hear(News::Found(found), clock.now());
+        }
         match args.once {
             true => print(args, &mut state, &server, clock, out),
             false => watch(args, &mut state, server, clock).await,
@@ -135,9 +146,15 @@ async fn watch(args: &TopArgs, state: &mut State, server: Server, clock: Clock) 
         keys: true,
         server: text::clean(server.base().as_str()),
     };
-    let (feed, mut news) = Feed::new(server, args.interval.0, clock);
+    // What changes does so once a second.
+    let interval = args.interval.0.max(FASTEST);
+    let (told, mut news) = Feed::queue();
+    let (wanted, filter) = watch::channel(state.filter.clone());
+    let finder = Finder::new(server.clone(), interval, filter, told.clone());
+    let feed = Feed::new(server, interval, clock, told);
     tokio::select! {
-        watched = screen::watch(state, &look, clock, &mut news) => watched,
+        watched = screen::watch(state, &look, clock, &mut news, &wanted) => watched,
+        () = finder.run() => Ok(()),
         // Only when reading is not allowed (any more); the screen is given back before that is said.
         refused = feed.run() => refused,
     }

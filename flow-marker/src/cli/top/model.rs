@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
-use super::data::{Overview, Point};
+use super::super::harmless::is_harmless;
+use super::data::{Overview, Point, Search};
 use super::tables::{Order, Tab, Table};
-use super::text::is_harmless;
 use crate::clock::Time;
 
 /// Seconds of traffic that are shown.
@@ -51,6 +51,15 @@ pub(super) enum News {
     /// The traffic of the last minutes, oldest first.
     History(Vec<Point>),
     Connection(Connection),
+    /// What was looked for among all flows.
+    Found(Found),
+}
+
+/// What the instance has found for a filter, or why it has not.
+#[derive(Debug, Clone)]
+pub(super) struct Found {
+    pub(super) filter: String,
+    pub(super) outcome: Result<Search, String>,
 }
 
 /// What lies over the tables.
@@ -82,6 +91,8 @@ pub(super) struct Shown {
     pub(super) history: VecDeque<Point>,
     /// When the overview arrived; none before the first.
     pub(super) arrived: Option<Time>,
+    /// What was looked for last.
+    pub(super) found: Option<Arc<Found>>,
 }
 
 /// How one table is looked at.
@@ -148,10 +159,24 @@ impl State {
     pub(super) fn table(&self, tab: Tab) -> (Table, usize) {
         let view = self.view(tab);
         let order = view.map_or_else(|| tab.order(), |view| view.order);
-        let table = Table::new(tab, &self.shown().overview, order, &self.filter);
+        let found = self.found().and_then(|found| found.outcome.as_ref().ok());
+        let filter = (&*self.filter, found);
+        let table = Table::new(tab, &self.shown().overview, order, filter);
         let selected = view.and_then(|view| view.selected.as_ref());
         let place = table.rows.iter().position(|row| Some(&row.id) == selected);
         (table, place.unwrap_or_default())
+    }
+
+    /// What was found for the filter as it is.
+    fn found(&self) -> Option<&Found> {
+        let found = self.shown().found.as_deref();
+        found.filter(|found| !self.filter.is_empty() && found.filter == self.filter)
+    }
+
+    /// Why the filter sees only the flows of the overview.
+    pub(super) fn not_found(&self) -> Option<&str> {
+        let why = self.found()?.outcome.as_ref().err()?;
+        Some(why)
     }
 
     /// Whether the selected row of the table in front is no longer there.
@@ -184,6 +209,7 @@ impl State {
                 }
             }
             News::Connection(connection) => self.connection = connection,
+            News::Found(found) => self.latest.found = Some(Arc::new(found)),
         }
     }
 

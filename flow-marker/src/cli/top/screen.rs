@@ -15,7 +15,7 @@ use ratatui::crossterm::terminal::{
     EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
 };
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use super::draw::{Look, draw};
 use super::model::{Act, News, State};
@@ -103,7 +103,7 @@ pub(super) fn check() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Shows what arrives until the user has seen enough, or somebody ends this process.
+/// Shows what arrives until the user has seen enough, or somebody ends this process. What he looks for is told to `wanted`.
 ///
 /// # Errors
 /// The terminal cannot be used.
@@ -112,6 +112,7 @@ pub(super) async fn watch(
     look: &Look,
     clock: Clock,
     news: &mut mpsc::Receiver<News>,
+    wanted: &watch::Sender<String>,
 ) -> anyhow::Result<()> {
     let [mut term, mut hangup, mut interrupt, mut quit] = [
         signal(SignalKind::terminate())?,
@@ -140,7 +141,13 @@ pub(super) async fn watch(
                     _ => Act::Nothing,
                 };
                 match act {
-                    Act::Nothing => {}
+                    Act::Nothing => {
+                        wanted.send_if_modified(|filter| {
+                            let other = *filter != state.filter;
+                            filter.clone_from(&state.filter);
+                            other
+                        });
+                    }
                     Act::Quit => return Ok(()),
                     Act::Suspend => screen.suspend()?,
                     Act::Repaint => screen.repaint()?,

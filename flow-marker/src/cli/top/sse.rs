@@ -1,7 +1,7 @@
 //! Reads a stream of server-sent events (WHATWG HTML §9.2.6), as far as this program needs one.
 
 /// A line of a stream, and the data of an event, may be this long. An overview is some ten thousand bytes.
-const LONGEST: usize = 4 << 20;
+pub(super) const LONGEST: usize = 4 << 20;
 
 /// The server sends something that cannot be an overview.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]

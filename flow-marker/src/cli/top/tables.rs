@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use super::data::Overview;
+use super::data::{Overview, Search};
 use super::rows::{Row, change, control, flow, link, problem};
 
 /// One of the tables.
@@ -191,15 +191,31 @@ pub(super) struct Table {
     pub(super) rows: Vec<Row>,
     /// Rows before they were filtered.
     pub(super) total: usize,
+    /// Those that match, of which these are the first.
+    pub(super) matching: usize,
 }
 
 impl Table {
-    /// `tab` of `overview`, with the rows that have all words of `filter`.
-    pub(super) fn new(tab: Tab, overview: &Overview, order: Order, filter: &str) -> Self {
+    /// `tab` of `overview`, with the rows that have all words of a filter, and of flows also those that were found for it.
+    pub(super) fn new(
+        tab: Tab,
+        overview: &Overview,
+        order: Order,
+        (filter, found): (&str, Option<&Search>),
+    ) -> Self {
         let mut rows = tab.rows(overview);
-        let total = rows.len();
+        let mut total = rows.len();
         let filter: Vec<_> = filter.split_whitespace().map(str::to_lowercase).collect();
         rows.retain(|row| row.has(&filter));
+        let mut matching = rows.len();
+        if let Some(found) = found.filter(|_| tab == Tab::Flows) {
+            // The instance does not look into why a flow is not marked; what it found is the newer of two.
+            let all = found.flows.iter().map(|of| flow(of, overview.time));
+            let all: Vec<_> = all.collect();
+            rows.retain(|row| all.iter().all(|other| other.id != row.id));
+            (total, matching) = (total.max(found.total), found.matching.saturating_add(rows.len()));
+            rows.splice(0..0, all);
+        }
         if order.descending && order.column == Order::AS_TOLD {
             rows.reverse();
         }
@@ -221,6 +237,7 @@ impl Table {
             order,
             rows,
             total,
+            matching,
         }
     }
 }
@@ -242,7 +259,7 @@ mod tests {
              "evidence": 0.456},
         ]}));
         let shown = |order, filter: &str| -> Vec<_> {
-            let table = Table::new(Tab::Flows, &overview, order, filter);
+            let table = Table::new(Tab::Flows, &overview, order, (filter, None));
             assert_eq!(table.total, 3);
             table
                 .rows
@@ -274,12 +291,45 @@ mod tests {
     }
 
     #[test]
+    fn what_was_found_among_all_flows_is_beside_what_matches_here() {
+        let flow = |source: &str, rate: f64, why: Option<&str>| json!({"source": source, "destination": "b", "rate": rate, "why": why});
+        let overview = Overview::read(&json!({"flows": [
+            flow("a", 9.0, Some("rare words")), flow("rare", 8.0, None), flow("c", 7.0, None),
+        ]}));
+        let found = json!({"total": 5000, "matching": 321, "flows": [flow("rare", 8.5, None), flow("rarer", 1.0, None)]});
+        let table = |tab: Tab, found| Table::new(tab, &overview, tab.order(), ("rare", found));
+        let shown = |table: Table| {
+            let rows = table
+                .rows
+                .into_iter()
+                .map(|row| row.cells.into_iter().map(|cell| cell.text));
+            let rows: Vec<_> = rows
+                .map(|mut row| row.by_ref().take(2).collect::<Vec<_>>().join("|"))
+                .collect();
+            (rows, table.matching, table.total)
+        };
+        let here = (
+            vec!["a → b |9 b/s".to_owned(), "rare → b |8 b/s".to_owned()],
+            2,
+            3,
+        );
+        assert_eq!(shown(table(Tab::Flows, None)), here);
+        let found = Search::read(&found);
+        let all = ["a → b |9 b/s", "rare → b |8 b/s", "rarer → b |1 b/s"].map(str::to_owned);
+        assert_eq!(shown(table(Tab::Flows, Some(&found))), (all.to_vec(), 322, 5000));
+        assert_eq!(shown(table(Tab::Links, Some(&found))), (vec![], 0, 0));
+        // Nonsense is none of ours.
+        let nonsense = Search::read(&json!({"total": -1, "matching": "x", "flows": {"a": 1}}));
+        assert_eq!(shown(table(Tab::Flows, Some(&nonsense))), here);
+    }
+
+    #[test]
     fn every_row_has_a_cell_for_each_column() {
         let overview = Overview::read(&json!({
             "flows": [{}], "links": [{}], "controls": [{}], "problems": [{}], "changes": [{}],
         }));
         for tab in Tab::ALL {
-            let table = Table::new(tab, &overview, tab.order(), "");
+            let table = Table::new(tab, &overview, tab.order(), ("", None));
             assert_eq!(table.rows[0].cells.len(), tab.columns().len(), "{tab:?}");
             let column = tab.order().column;
             assert!(column < tab.columns().len() || column == Order::AS_TOLD);

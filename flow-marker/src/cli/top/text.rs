@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use ratatui::style::Style;
 use ratatui::text::Span;
 
+use super::super::harmless::is_harmless;
 use crate::utc::Utc;
 
 /// Characters of a text that are kept: more than any screen shows of it.
@@ -13,22 +15,6 @@ const LONGEST: usize = 1000;
 pub(super) fn clean(text: &str) -> String {
     let harmless = |c: char| if is_harmless(c) { c } else { '·' };
     text.chars().take(LONGEST).map(harmless).collect()
-}
-
-/// Not a control character, not a line or paragraph separator, nothing that has no width or changes directions.
-pub(super) fn is_harmless(c: char) -> bool {
-    !c.is_control()
-        && !matches!(
-            c,
-            '\u{ad}' | '\u{61c}' | '\u{180e}'
-                | '\u{200b}'..='\u{200f}'
-                | '\u{2028}'..='\u{202e}'
-                | '\u{2060}'..='\u{206f}'
-                | '\u{fe00}'..='\u{fe0f}'
-                | '\u{feff}'
-                | '\u{fff9}'..='\u{fffb}'
-                | '\u{e0000}'..='\u{e0fff}'
-        )
 }
 
 /// Columns that a text takes.
@@ -41,13 +27,14 @@ pub(super) fn fit(text: &str, columns: usize) -> String {
     if width(text) <= columns {
         return text.to_owned();
     }
-    let mut fitting = String::new();
-    for c in text.chars() {
-        fitting.push(c);
-        if width(&fitting) >= columns {
-            fitting.pop();
+    let (mut fitting, mut used) = (String::new(), 0);
+    // Once through the text, however much of it has no width.
+    for grapheme in Span::raw(text).styled_graphemes(Style::new()) {
+        used += width(grapheme.symbol);
+        if used >= columns {
             break;
         }
+        fitting.push_str(grapheme.symbol);
     }
     if columns > 0 {
         fitting.push('…');

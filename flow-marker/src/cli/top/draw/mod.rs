@@ -12,7 +12,7 @@ use ratatui::buffer::Buffer;
 
 use super::data::{Answer, Level};
 use super::model::{Connection, State};
-use super::tables::Tab;
+use super::tables::{Tab, Table};
 use super::text::{clock, count, span, width};
 use crate::clock::Time;
 use paint::{Canvas, INVERSE, PLAIN, Piece, STRONG, plain};
@@ -186,15 +186,15 @@ fn panes(canvas: &mut Canvas<'_>, state: &State, look: &Look) {
     }
     let (beside, _) = state.table(state.tab.companion());
     let mut right = canvas.part(left + 2, 0, width - left - 2, height);
-    right.line(
-        0,
-        &[(title(&beside.tab, beside.rows.len(), beside.total), STRONG)],
-    );
+    right.line(0, &[(title(&beside), STRONG)]);
     grid::draw(&mut right.rows(1, height.saturating_sub(1)), &beside, None);
 }
 
 /// `Flows 20`, or `Flows 3/20` where only some match.
-fn title(tab: &Tab, matching: usize, total: usize) -> String {
+fn title(table: &Table) -> String {
+    let Table {
+        tab, matching, total, ..
+    } = table;
     match matching == total {
         true => format!("{} {total}", tab.title()),
         false => format!("{} {matching}/{total}", tab.title()),
@@ -205,7 +205,7 @@ fn title(tab: &Tab, matching: usize, total: usize) -> String {
 fn tabs(state: &State, room: u16) -> Vec<Piece> {
     let one = |(key, tab): (usize, Tab)| {
         let (table, _) = state.table(tab);
-        let title = title(&tab, table.rows.len(), table.total);
+        let title = title(&table);
         match tab == state.tab {
             true => (format!("[{key} {title}]"), INVERSE),
             false => (format!(" {key} {title} "), PLAIN),
@@ -237,6 +237,12 @@ fn keys(state: &State, now: Time) -> Vec<Piece> {
     }
     if let Connection::Lost { again, why, .. } = &state.connection {
         return vec![plain(format!("again in {}: {why}", span(again.since(now))))];
+    }
+    if let Some(why) = state.not_found() {
+        return vec![
+            ("Only the largest flows were searched: ".to_owned(), STRONG),
+            plain(why),
+        ];
     }
     let keys = [
         ("1-5", "table"),

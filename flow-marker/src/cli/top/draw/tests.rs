@@ -7,9 +7,9 @@ use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::style::Color;
 use serde_json::{Value, json};
 
-use super::super::data::{Overview, Point, Traffic};
-use super::super::model::{Act, News, State};
-use super::super::text::is_harmless;
+use super::super::super::harmless::is_harmless;
+use super::super::data::{Overview, Point, Search, Traffic};
+use super::super::model::{Act, Found, News, State};
 use super::*;
 
 const SECOND: u64 = 1_000_000_000;
@@ -236,6 +236,44 @@ fn what_is_not_the_present_is_not_shown_as_if_it_were() {
         shown[0].contains("CONTROL PAUSED by token:alice: ticket 7"),
         "{shown:?}"
     );
+}
+
+#[test]
+fn a_filter_that_sees_only_some_flows_is_told() {
+    let mut state = state(&sample());
+    press(&mut state, "/5001\n");
+    let found = |filter: &str, outcome| {
+        let filter = filter.to_owned();
+        News::Found(Found { filter, outcome })
+    };
+    let shown = |state: &State| {
+        let shown = screen(state, 80, 24);
+        (shown[10].clone(), shown[23].clone())
+    };
+    let (tabs, keys) = shown(&state);
+    assert!(
+        tabs.starts_with("[1 Flows 1/4]") && keys.starts_with("1-5 table"),
+        "{tabs} {keys}"
+    );
+    state.hear(found("5001", Err("no answer".to_owned())), NOW);
+    assert_eq!(shown(&state).1, "Only the largest flows were searched: no answer");
+    let search = Search {
+        total: 900,
+        matching: 31,
+        ..Search::default()
+    };
+    state.hear(found("5001", Ok(search.clone())), NOW);
+    let (tabs, keys) = shown(&state);
+    assert!(
+        tabs.starts_with("[1 Flows 32/900]") && keys.starts_with("1-5 table"),
+        "{tabs} {keys}"
+    );
+    // An answer to what nobody asks any more.
+    state.hear(found("x", Err("no answer".to_owned())), NOW);
+    assert!(shown(&state).0.starts_with("[1 Flows 1/4]"));
+    state.hear(found("", Ok(search)), NOW);
+    state.press(KeyCode::Esc.into(), NOW);
+    assert!(shown(&state).0.starts_with("[1 Flows 4]"));
 }
 
 #[test]
