@@ -26,6 +26,8 @@ mod reload;
 mod serving;
 /// The loops of all switches.
 mod loops;
+/// What speaks to switches.
+mod clients;
 /// The engine and the threads that feed it.
 mod receiving;
 /// The tasks that decide.
@@ -34,6 +36,7 @@ mod controllers;
 mod base;
 
 use base::{Base, Memory};
+use clients::Clients;
 use controllers::Controllers;
 use loops::Loops;
 use reload::Reloading;
@@ -96,12 +99,13 @@ async fn start(
 ) -> anyhow::Result<Running> {
     let serving = Serving::new(&config, &http)?;
     let webhooks = Webhooks::prepare(&config)?;
-    loops::check(&config, switches::modes(&config))?;
+    let clients = Arc::new(Clients::new(&config.id));
+    clients.follow(&config, clients.prepare(&config, switches::modes(&config))?);
     let (base, Memory { state, past }, newer) = Base::new(config, sflow.threads());
     let (listening, receiving) = (readiness.latch("http"), readiness.latch("sflow"));
     let (controllers, ears, desk) = Controllers::start(&base, &state)?;
     let (care, caring) = watch::channel(Care::of(&base.config.mark));
-    let loops = Loops::start(&base, caring, shutdown);
+    let loops = Loops::start(&base, Arc::clone(&clients), caring, shutdown);
     let address = sflow.address();
     let (engine, seats) = receiving::engine(&base, &ears, address)?;
     drop(ears);
@@ -134,13 +138,13 @@ async fn start(
     announce(&base.config, address, &names.join(" and "));
     readiness.ready().await;
     life::notify_ready();
-    let reloading = Reloading::new(base, (newer, care), serving, engine, webhooks);
+    let reloading = Reloading::new(base, (newer, care), (serving, clients), engine, webhooks);
     Ok(Running {
         workers,
         watchdog,
         controllers,
         loops,
-        reloading: tokio::spawn(reloading.run(reload)),
+        reloading: tokio::spawn(reloading.run(reload, shutdown.clone())),
         collector,
         writer,
         recording,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinError, JoinSet};
 
 use super::base::Base;
 use crate::blacklist::watch::Watch;
@@ -28,11 +28,7 @@ const SIGNS: usize = 1024;
 
 /// The tasks that decide.
 #[derive(Debug)]
-pub(super) struct Controllers {
-    dispatcher: JoinHandle<()>,
-    watchman: JoinHandle<()>,
-    oversight: JoinHandle<()>,
-}
+pub(super) struct Controllers(JoinSet<()>);
 
 /// Where receiving threads tell them what they see, and learn what to look out for.
 #[derive(Debug)]
@@ -68,24 +64,35 @@ impl Controllers {
             metrics: Arc::clone(metrics),
         };
         let desk = watchman.desk();
-        let controllers = Self {
-            dispatcher: tokio::spawn(dispatcher.run(notices)),
-            watchman: tokio::spawn(watchman.run(told)),
-            oversight: tokio::spawn(oversight.run()),
-        };
-        Ok((controllers, ears, desk))
+        let mut tasks = JoinSet::new();
+        tasks.spawn(dispatcher.run(notices));
+        tasks.spawn(watchman.run(told));
+        tasks.spawn(oversight.run());
+        Ok((Self(tasks), ears, desk))
     }
 
-    /// Ends them at once. What is still on its way to the switches is not wanted any more, however much it is.
-    pub(super) async fn end(self) {
-        self.dispatcher.abort();
-        self.watchman.abort();
-        self.oversight.abort();
-        if let Err(error) = self.dispatcher.await
-            && error.is_panic()
-        {
-            tracing::error!(%error, "the dispatcher has panicked");
+    /// Returns when one of them has ended, which none does as long as there are ears, but by a bug.
+    pub(super) async fn ended(&mut self) {
+        if let Some(ended) = self.0.join_next().await {
+            said(ended);
         }
+    }
+
+    /// Ends them at once: what is still on its way to the switches is not wanted any more, however much it is. When this
+    /// returns they decide nothing more.
+    pub(super) async fn end(mut self) {
+        self.0.abort_all();
+        while let Some(ended) = self.0.join_next().await {
+            said(ended);
+        }
+    }
+}
+
+fn said(ended: Result<(), JoinError>) {
+    if let Err(error) = ended
+        && error.is_panic()
+    {
+        tracing::error!(%error, "a controller has panicked");
     }
 }
 

@@ -10,12 +10,11 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::base::Base;
-use crate::actuator::acl::AclActuator;
-use crate::actuator::{Failure, Kind};
+use super::clients::Clients;
+use crate::actuator::Failure;
 use crate::clock::Clock;
-use crate::config::{Config, Mode};
-use crate::control::modes::Modes;
 use crate::control::reconcile::{self, Care};
+use crate::control::switch::Switch;
 use crate::control::switches::Switches;
 
 /// One loop for every switch.
@@ -29,24 +28,27 @@ pub(super) struct Loops {
     running: JoinSet<()>,
     /// The end of the last loop for each server.
     ends: HashMap<Url, Shutdown>,
-    /// What the names of our ACLs begin with.
-    prefix: String,
+    clients: Arc<Clients>,
     care: watch::Receiver<Care>,
     clock: Clock,
     shutdown: Shutdown,
 }
 
 impl Loops {
-    /// Starts a loop for every switch that is there. They take their times, and read tokens and certificates again, whenever
-    /// `care` is told anew.
-    pub(super) fn start(base: &Base, care: watch::Receiver<Care>, shutdown: &Shutdown) -> Self {
+    /// Starts a loop for every switch that is there. They take their times, and their clients, whenever `care` is told anew.
+    pub(super) fn start(
+        base: &Base,
+        clients: Arc<Clients>,
+        care: watch::Receiver<Care>,
+        shutdown: &Shutdown,
+    ) -> Self {
         let mut loops = Self {
             changes: base.switches.roster().changes(),
             switches: Arc::clone(&base.switches),
             started: 0,
             running: JoinSet::new(),
             ends: HashMap::new(),
-            prefix: format!("{}_", base.config.id),
+            clients,
             care,
             clock: base.clock,
             shutdown: shutdown.clone(),
@@ -59,9 +61,11 @@ impl Loops {
     fn start_new(&mut self) {
         let all = self.switches.all();
         for switch in all.iter().skip(self.started) {
-            let (prefix, target) = (self.prefix.clone(), Arc::clone(&switch.config));
+            let (clients, target) = (Arc::clone(&self.clients), Arc::clone(&switch.config));
             let connect = move || {
-                AclActuator::new(&target, prefix.clone()).map_err(|error| Failure::new(format!("{error:#}")))
+                clients
+                    .of(&target)
+                    .map_err(|error| Failure::new(format!("{error:#}")))
             };
             let (switch, shutdown) = (Arc::clone(switch), self.shutdown.clone());
             let (clock, care) = (self.clock, self.care.clone());
@@ -71,6 +75,7 @@ impl Loops {
             self.running.spawn(async move {
                 let (end, ending) = Shutdown::new();
                 let retirement = switch.retirement.clone();
+                let alarm = Alarm(Arc::clone(&switch), clock);
                 let work = async {
                     if let Some(before) = before {
                         before.wait().await;
@@ -85,18 +90,23 @@ impl Loops {
                     end.trigger();
                 };
                 tokio::join!(work, told);
-                drop(running);
+                drop((alarm, running));
             });
         }
         self.started = all.len();
-        // Those that have ended since are forgotten.
-        while self.running.try_join_next().is_some() {}
     }
 
     /// Starts the loops of switches as they come; those of retired ones withdraw and end. Ends only when no more can come.
     pub(super) async fn keep_up(&mut self) {
-        while self.changes.changed().await.is_ok() {
-            self.start_new();
+        loop {
+            tokio::select! {
+                changed = self.changes.changed() => match changed {
+                    Ok(()) => self.start_new(),
+                    Err(_) => return,
+                },
+                // One that has ended is forgotten.
+                Some(_) = self.running.join_next() => {}
+            }
         }
     }
 
@@ -113,12 +123,44 @@ impl Loops {
     }
 }
 
-/// Whether tokens and certificates of all switches can be read, if they are needed in these modes.
-pub(super) fn check(config: &Config, modes: Modes) -> anyhow::Result<()> {
-    if Kind::ALL.into_iter().any(|kind| modes.of(kind) == Mode::Act) {
-        for switch in &config.switches {
-            AclActuator::new(switch, String::new())?;
+/// Tells of the end of a loop by a bug: nobody renews what is on the switch any more. The other switches go on.
+struct Alarm(Arc<Switch>, Clock);
+
+impl Drop for Alarm {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let Self(switch, clock) = self;
+            let why = "its loop has ended by a bug of flow-marker, which has to be restarted";
+            switch.set_contact(clock.now(), Err(why));
+            tracing::error!(switch = %switch.config.agent, "the loop of a switch has panicked");
         }
     }
-    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::config::Config;
+    use crate::inventory::Roster;
+
+    #[tokio::test]
+    async fn the_end_of_a_loop_by_a_bug_is_an_error_of_its_switch() {
+        let text = "[[switch]]\nagent = \"10.0.0.1\"\nacl = \"http://a\"\n";
+        let config = Config::parse(Path::new("t"), text).unwrap();
+        let switches = Switches::new(Roster::of(&config), &config, Arc::default());
+        let switch = switches.get(0).unwrap();
+        drop(Alarm(Arc::clone(&switch), Clock::start()));
+        assert_eq!(switch.contact().last_error, None, "a usual end");
+        let alarm = Alarm(Arc::clone(&switch), Clock::start());
+        let ended = tokio::spawn(async move {
+            let _alarm = alarm;
+            panic!("a bug");
+        });
+        assert!(ended.await.unwrap_err().is_panic());
+        let contact = switch.contact();
+        assert_eq!(contact.reachable, Some(false));
+        assert!(contact.last_error.unwrap().contains("bug of flow-marker"));
+    }
 }

@@ -7,12 +7,12 @@
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use shared::life;
+use shared::life::{self, Shutdown};
 use shared::serve::Reload;
 use tokio::sync::watch;
 
 use super::base::Base;
-use super::loops;
+use super::clients::{self, Clients};
 use super::serving::{Callers, Serving};
 use crate::actuator::Kind;
 use crate::clock::Clock;
@@ -36,6 +36,7 @@ pub(super) struct Reloading {
     /// For the loops of switches.
     care: watch::Sender<Care>,
     serving: Serving,
+    clients: Arc<Clients>,
     engine: Engine,
     switches: Arc<Switches>,
     overrides: Arc<Overrides>,
@@ -49,6 +50,7 @@ struct Prepared {
     config: Arc<Config>,
     changes: Changes,
     callers: Callers,
+    clients: clients::Fresh,
     webhooks: Ready,
 }
 
@@ -57,7 +59,7 @@ impl Reloading {
     pub(super) fn new(
         base: Base,
         (newer, care): (watch::Sender<Arc<Config>>, watch::Sender<Care>),
-        serving: Serving,
+        (serving, clients): (Serving, Arc<Clients>),
         engine: Engine,
         webhooks: Webhooks,
     ) -> Self {
@@ -65,6 +67,7 @@ impl Reloading {
             newer,
             care,
             serving,
+            clients,
             engine,
             switches: base.switches,
             overrides: base.overrides,
@@ -74,15 +77,20 @@ impl Reloading {
         }
     }
 
-    /// Reads it again whenever that is asked for. Never ends by itself.
-    pub(super) async fn run(mut self, mut reload: Reload) {
+    /// Reads it again whenever that is asked for, until `shutdown`: what is withdrawn then must not be wanted again. Never ends
+    /// by itself.
+    pub(super) async fn run(mut self, mut reload: Reload, shutdown: Shutdown) {
         self.succeeded();
         loop {
-            reload.asked().await;
+            tokio::select! {
+                () = reload.asked() => {}
+                () = shutdown.wait() => std::future::pending().await,
+            }
             life::notify_reloading();
             // Files are read, and certificates: of a thousand switches that takes a while.
             let status = tokio::task::block_in_place(|| self.reload());
-            life::notify_status(&status);
+            // It is one line (sd_notify(3)), whatever a file is called.
+            life::notify_status(&status.replace('\n', " "));
             life::notify_ready();
         }
     }
@@ -93,17 +101,14 @@ impl Reloading {
         let followed = self
             .prepare(&before)
             .and_then(|prepared| self.follow(&before, prepared));
+        let is_taken = followed.is_ok();
         let (reason, status) = match followed {
             Ok(changes) => {
-                self.metrics.process.reloads_done.inc();
-                self.succeeded();
                 tracing::info!(%changes, "the configuration was read again");
                 ("taken", changes.to_string())
             }
             Err(error) => {
                 let error = format!("{error:#}");
-                self.metrics.process.reloads_refused.inc();
-                self.metrics.process.reload_succeeded.set(false);
                 tracing::error!(error, "the configuration is not taken; nothing is changed");
                 ("refused", format!("configuration not taken: {error}"))
             }
@@ -111,6 +116,18 @@ impl Reloading {
         let decision = Decision::new(self.clock.now(), What::Reloaded, About::Switch);
         let decision = decision.because(reason, &status).by(Some(WHO.into()));
         self.switches.journal().record(None, [decision]);
+        // Last: whoever sees it counted finds what came of it.
+        let m = &self.metrics.process;
+        match is_taken {
+            true => {
+                self.succeeded();
+                m.reloads_done.inc();
+            }
+            false => {
+                m.reload_succeeded.set(false);
+                m.reloads_refused.inc();
+            }
+        }
         status
     }
 
@@ -131,7 +148,7 @@ impl Reloading {
         for (kind, set) in self.overrides.read() {
             modes = modes.with(kind, set.mode);
         }
-        loops::check(&config, modes)?;
+        let clients = self.clients.prepare(&config, modes)?;
         config
             .capture
             .blacklists
@@ -139,6 +156,7 @@ impl Reloading {
             .try_for_each(Blacklist::check_file)?;
         Ok(Prepared {
             callers,
+            clients,
             webhooks: Webhooks::prepare(&config)?,
             config: Arc::new(config),
             changes,
@@ -151,6 +169,7 @@ impl Reloading {
             config,
             mut changes,
             callers,
+            clients,
             webhooks,
         } = prepared;
         // Users of the API may have taken the places of its groups a moment ago.
@@ -158,6 +177,7 @@ impl Reloading {
         self.serving.follow(callers);
         self.webhooks.follow(webhooks);
         self.switches.follow(&config);
+        self.clients.follow(&config, clients);
         self.care.send_replace(Care::of(&config.mark));
         self.newer.send_replace(Arc::clone(&config));
         self.switches.roster().follow(&config);

@@ -43,6 +43,8 @@ impl Running {
         tokio::select! {
             () = shutdown.wait() => Ok(()),
             () = self.workers.ended() => Err(anyhow::anyhow!("a receiving thread has ended")),
+            () = self.controllers.ended() => Err(anyhow::anyhow!("a controller has ended")),
+            _ = &mut self.reloading => Err(anyhow::anyhow!("nobody would read the configuration again")),
             () = self.loops.keep_up() => Err(anyhow::anyhow!("the inventory is gone")),
         }
     }
@@ -56,6 +58,7 @@ impl Running {
         if clean {
             self.loops.finish().await;
         }
+        // With it those end who tell others what has happened.
         self.reloading.abort();
         self.collector.abort();
         if let Some(writer) = self.writer {

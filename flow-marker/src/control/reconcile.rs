@@ -41,14 +41,14 @@ impl Care {
     }
 }
 
-/// Runs until `shutdown`, then withdraws what it has installed. `connect` makes what speaks to the switch, as soon as it is
+/// Runs until `shutdown`, then withdraws what it has installed. `connect` gives what speaks to the switch, as soon as it is
 /// to be spoken to, and again whenever `care` is told anew: tokens and certificates may be others.
 ///
 /// If the switch does not answer within [`WITHDRAW`], what is there stays until its lease ends, unless the next start takes
 /// it over.
 pub async fn run<A: Actuator>(
     switch: Arc<Switch>,
-    connect: impl Fn() -> Result<A, Failure> + Send + Sync,
+    connect: impl Fn() -> Result<Arc<A>, Failure> + Send + Sync,
     clock: Clock,
     care: watch::Receiver<Care>,
     shutdown: Shutdown,
@@ -60,7 +60,7 @@ pub async fn run<A: Actuator>(
     };
     let reconciler = Reconciler {
         switch,
-        actuator: ArcSwap::from_pointee(actuator),
+        actuator: ArcSwap::new(actuator),
         clock,
         care,
     };
@@ -78,10 +78,10 @@ pub async fn run<A: Actuator>(
 /// What speaks to the switch, once it may be spoken to; `None` when the end comes first.
 async fn connected<A>(
     switch: &Switch,
-    connect: impl Fn() -> Result<A, Failure>,
+    connect: impl Fn() -> Result<Arc<A>, Failure>,
     clock: Clock,
     shutdown: &Shutdown,
-) -> Option<A> {
+) -> Option<Arc<A>> {
     while !shutdown.requested() {
         let mut wait = None;
         if !switch.read(Desired::is_silent) {
@@ -135,7 +135,7 @@ impl<A: Actuator> Reconciler<A> {
     async fn reconcile(
         &self,
         agenda: &mut Agenda,
-        connect: &(impl Fn() -> Result<A, Failure> + Sync),
+        connect: &(impl Fn() -> Result<Arc<A>, Failure> + Sync),
         shutdown: &Shutdown,
     ) {
         let mut care = self.care.clone();
@@ -196,9 +196,9 @@ impl<A: Actuator> Reconciler<A> {
     }
 
     /// Speaks to the switch with the tokens and certificates that there are now; what is under way ends as it began.
-    fn connect_again(&self, connect: &impl Fn() -> Result<A, Failure>) {
+    fn connect_again(&self, connect: &impl Fn() -> Result<Arc<A>, Failure>) {
         match connect() {
-            Ok(actuator) => self.actuator.store(Arc::new(actuator)),
+            Ok(actuator) => self.actuator.store(actuator),
             // They could be read a moment ago.
             Err(error) => {
                 tracing::error!(switch = %self.switch.config.agent, %error, "token or certificate cannot be read; those from before are used");

@@ -106,7 +106,7 @@ async fn every_commit_is_paced_and_withdrawing_is_not() {
     };
     let (_kept, care) = watch::channel(care);
     let (clock, connect) = (Clock::start(), fake.clone());
-    let connect = move || Ok(connect.clone());
+    let connect = move || Ok(Arc::new(connect.clone()));
     let running = tokio::spawn(run(Arc::clone(&switch), connect, clock, care, shutdown));
     while fake.0.acls.lock().unwrap().len() < 300 {
         tokio::time::sleep(Duration::from_millis(5)).await;
@@ -171,7 +171,7 @@ async fn another_care_is_taken_at_once_by_a_new_connection() {
     let (counted, connected) = (Arc::clone(&connections), fake.clone());
     let connect = move || {
         *counted.lock().unwrap() += 1;
-        Ok(connected.clone())
+        Ok(Arc::new(connected.clone()))
     };
     let running = tokio::spawn(run(Arc::clone(&switch), connect, clock, care, shutdown));
     let reach = async |count: usize| {
