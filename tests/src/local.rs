@@ -2,6 +2,7 @@
 //! instead of one that changes the kernel.
 
 use std::fs;
+use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -142,10 +143,12 @@ impl Home {
         let mut files = Vec::new();
         for entry in fs::read_dir(self.policy_dir())? {
             let entry = entry?;
-            files.push((
-                entry.file_name().to_string_lossy().into_owned(),
-                fs::read_to_string(entry.path())?,
-            ));
+            match fs::read_to_string(entry.path()) {
+                Ok(text) => files.push((entry.file_name().to_string_lossy().into_owned(), text)),
+                // It has been removed or renamed since it was listed.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(error.into()),
+            }
         }
         files.sort();
         Ok(files)
