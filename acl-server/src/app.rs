@@ -24,7 +24,10 @@ use crate::tool::{Tool, resource};
 
 /// Callers and certificates, when settings are read again.
 mod reread;
+/// Who is let in, and by what certificate they know us.
+mod callers;
 
+use callers::Callers;
 use reread::Rereading;
 
 /// How long clients may take to read their last replies.
@@ -52,6 +55,15 @@ pub async fn bind(config: &Config, passed: Vec<Passed>) -> Result<Vec<Listener>>
     Ok(listeners)
 }
 
+/// Reads everything that the settings name, as a start would; changes and contacts nothing.
+///
+/// # Errors
+/// The daemon would not start with these settings.
+pub fn check(config: &Config) -> Result<()> {
+    config.check()?;
+    Callers::read(config).map(drop)
+}
+
 /// Runs the daemon on bound listeners until `shutdown`; reads credentials and certificates again at each `reload`.
 ///
 /// # Errors
@@ -60,15 +72,10 @@ pub async fn bind(config: &Config, passed: Vec<Passed>) -> Result<Vec<Listener>>
 pub async fn run(config: Config, listeners: Vec<Listener>, shutdown: Shutdown, reload: Reload) -> Result<()> {
     config.validate()?;
     let addresses = say_who_may_come(&config, &listeners)?;
-    let access = Arc::new(Access::new(
-        config.credentials()?,
-        config.has_credentials(),
-        config.no_auth,
-    ));
-    let tls = match &config.tls {
-        None => None,
-        Some(tls) => Some(Arc::new(Tls::load(&tls.files())?)),
-    };
+    let callers = Callers::read(&config)?;
+    let access = Access::new(callers.credentials, callers.required, config.no_auth);
+    let access = Arc::new(access);
+    let tls = callers.tls.map(|fresh| Arc::new(Tls::new(fresh)));
     let readiness = Readiness::new();
     let starting = readiness.latch("start");
 
@@ -131,9 +138,16 @@ pub async fn run(config: Config, listeners: Vec<Listener>, shutdown: Shutdown, r
     tokio::spawn(life::watchdog(move || pulse.answers()));
     drop(starting);
     life::notify_ready();
-    life::notify_status(&format!("listening on {addresses}"));
+    let status = format!("listening on {addresses}");
+    life::notify_status(&status);
     tracing::info!(listen = %addresses, policy_dir = %config.policy_dir.display(), tool = %config.tool.display(), "acl-server is up");
-    let rereading = tokio::spawn(Rereading { config, access, tls }.run(reload));
+    let rereading = Rereading {
+        config,
+        access,
+        tls,
+        status,
+    };
+    let rereading = tokio::spawn(rereading.run(reload));
     let ended = serve(server, engine, shutdown).await;
     rereading.abort();
     ended

@@ -156,6 +156,19 @@ fn a_configuration_is_judged_as_the_daemon_would() {
         ("listen = \"192.0.2.1:80\"", &[], 1, "192.0.2.1:80"),
         ("", &["--listen", "192.0.2.1:80"], 1, "192.0.2.1:80"),
         ("", &["--nonsense"], 2, "--nonsense"),
+        // What it names is read, too.
+        (
+            "tokens_file = \"/nonexistent/tokens\"",
+            &[],
+            1,
+            "/nonexistent/tokens",
+        ),
+        (
+            "[tls]\ncertificate = \"/nonexistent/c.pem\"\nkey = \"/nonexistent/k.pem\"",
+            &[],
+            1,
+            "[tls]: cannot read /nonexistent/c.pem",
+        ),
     ] {
         fs::write(directory.path().join("x.toml"), content).expect("a file");
         let args = [&["check-config", "--config", "x.toml"], flags].concat();

@@ -1,11 +1,15 @@
-//! Reads callers and certificates again, on SIGHUP. What cannot be used changes nothing and is logged; all other settings
-//! need a restart.
+//! Reads callers and certificates again, on SIGHUP.
+//!
+//! First everything that can fail is done: the configuration is read, and all files that it names. Then all of it is in
+//! force at once, or nothing is changed. All other settings need a restart.
 
 use std::sync::Arc;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Result, ensure};
+use shared::life;
 use shared::serve::{Reload, Tls};
 
+use super::callers::Callers;
 use crate::api::auth::Access;
 use crate::config::Config;
 
@@ -15,6 +19,8 @@ pub(super) struct Rereading {
     pub(super) config: Config,
     pub(super) access: Arc<Access>,
     pub(super) tls: Option<Arc<Tls>>,
+    /// What systemd shows of the daemon.
+    pub(super) status: String,
 }
 
 impl Rereading {
@@ -22,16 +28,30 @@ impl Rereading {
     pub(super) async fn run(mut self, mut reload: Reload) {
         loop {
             reload.asked().await;
-            match self.settings() {
-                Ok(candidate) => self.replace(candidate),
+            life::notify_reloading();
+            match self.prepare() {
+                Ok((config, callers)) => {
+                    self.follow(config, callers);
+                    life::notify_status(&self.status);
+                }
                 Err(error) => {
+                    let error = format!("{error:#}");
                     tracing::error!(
-                        error = format!("{error:#}"),
-                        "settings cannot be read again; nothing is changed"
+                        error,
+                        "callers and certificates are not taken; nothing is changed"
                     );
+                    life::notify_status(&format!("{}; not taken at the last reload: {error}", self.status));
                 }
             }
+            life::notify_ready();
         }
+    }
+
+    /// Does all that can fail, and changes nothing.
+    fn prepare(&self) -> Result<(Config, Callers)> {
+        let config = self.settings()?;
+        let callers = Callers::read(&config)?;
+        Ok((config, callers))
     }
 
     /// The settings in force, with the callers and the files of certificates that the configuration has now.
@@ -48,7 +68,7 @@ impl Rereading {
             *tls = fresh;
             tls.listen = listen;
         }
-        candidate.validate()?;
+        candidate.check()?;
         ensure!(
             candidate.has_credentials() || !self.config.has_credentials(),
             "there are no credentials any more, so that everybody on this machine would be let in; if that is meant, restart"
@@ -56,32 +76,18 @@ impl Rereading {
         Ok(candidate)
     }
 
-    /// Callers and certificates, each if it can be used.
-    fn replace(&mut self, candidate: Config) {
-        match candidate.credentials() {
-            Ok(credentials) => {
-                let (tokens, certificates) = credentials.len();
-                self.access.replace(credentials, candidate.has_credentials());
-                self.config.token.clone_from(&candidate.token);
-                self.config.certificate.clone_from(&candidate.certificate);
-                self.config.tokens_file.clone_from(&candidate.tokens_file);
-                tracing::info!(tokens, certificates, "callers were read again");
-            }
-            Err(error) => {
-                tracing::error!(%error, "callers cannot be read again; those that were known still are");
-            }
+    /// Lets in these from now on, for new requests, and is known by that certificate, for new connections.
+    fn follow(&mut self, config: Config, callers: Callers) {
+        let (tokens, client_certificates) = callers.credentials.len();
+        self.access.replace(callers.credentials, callers.required);
+        if let Some((tls, fresh)) = self.tls.as_ref().zip(callers.tls) {
+            tls.replace(fresh);
         }
-        if let (Some(tls), Some(settings)) = (&self.tls, candidate.tls) {
-            match tls.reload(&settings.files()).context("TLS") {
-                Ok(()) => {
-                    self.config.tls = Some(settings);
-                    tracing::info!("certificate and key were read again");
-                }
-                Err(error) => tracing::error!(
-                    error = format!("{error:#}"),
-                    "certificate and key cannot be read again; those that were served still are"
-                ),
-            }
-        }
+        self.config = config;
+        tracing::info!(
+            tokens,
+            client_certificates,
+            "callers and certificates were read again"
+        );
     }
 }

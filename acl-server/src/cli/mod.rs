@@ -12,8 +12,8 @@ use clap::{Args, Parser, Subcommand};
 use shared::config::{ConfigError, load, load_or_default};
 use shared::telemetry::Format;
 
-use crate::api;
 use crate::config::{Config, DEFAULT_CONFIG};
+use crate::{api, app};
 
 mod check;
 mod token;
@@ -92,7 +92,8 @@ pub enum Command {
     Check(CheckArgs),
     /// Say whether the daemon would accept its configuration
     ///
-    /// Reads the file and the flags as the daemon does, and ends. Nothing is printed when all is well.
+    /// Reads the file, the flags, and all files that they name (tokens, certificates) as the daemon does, and ends. Nothing
+    /// is printed when all is well.
     #[command(after_help = CHECK_CONFIG_EXAMPLES)]
     CheckConfig(SettingsArgs),
     /// Make a bearer token for a client
@@ -193,7 +194,7 @@ impl Command {
             Self::CheckConfig(args) => args
                 .settings()
                 .map_err(anyhow::Error::from)
-                .and_then(|config| Ok(config.check()?))
+                .and_then(|config| app::check(&config))
                 .map(|()| ExitCode::SUCCESS),
             Self::Token(args) => token::run(args, out, err).map(|()| ExitCode::SUCCESS),
             Self::Openapi => out

@@ -59,10 +59,14 @@ impl Serving {
             }
         }
         let access = Access::new(http.credentials()?, http.has_credentials(), http.no_auth);
-        let tls = http.tls.as_ref().map(|tls| Tls::load(&tls.files())).transpose()?;
+        let tls = http
+            .tls
+            .as_ref()
+            .map(|tls| tls::Fresh::read(&tls.files()))
+            .transpose()?;
         Ok(Self {
             access: Arc::new(access),
-            tls: tls.map(Arc::new),
+            tls: tls.map(|fresh| Arc::new(Tls::new(fresh))),
         })
     }
 

@@ -1,5 +1,6 @@
 //! Certificate, key and client authority: TLS 1.2 and 1.3 by rustls with ring, and what to do when the files change.
 
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -52,7 +53,11 @@ pub enum TlsError {
 
 /// Files that were read and can be used.
 #[derive(Debug)]
-pub struct Fresh(ServerConfig);
+pub struct Fresh {
+    config: ServerConfig,
+    /// The first certificate and its file, when it can be understood.
+    served: Option<(PathBuf, Certificate)>,
+}
 
 impl Fresh {
     /// Reads them.
@@ -60,7 +65,21 @@ impl Fresh {
     /// # Errors
     /// They cannot be used; the error says which.
     pub fn read(files: &TlsFiles) -> Result<Self, TlsError> {
-        Ok(Self(server_config(files)?))
+        let chain = certificates(&files.certificate)?;
+        let served = chain.first().and_then(|first| certificate::validity(first).ok());
+        Ok(Self {
+            config: server_config(files, chain)?,
+            served: served
+                .map(|(valid, subject)| (files.certificate.clone(), Certificate { valid, subject })),
+        })
+    }
+
+    /// Its configuration, which is in force from now on; says in the log which certificate that is.
+    fn serve(self) -> ServerConfig {
+        if let Some((file, certificate)) = &self.served {
+            certificate.say(file);
+        }
+        self.config
     }
 }
 
@@ -73,30 +92,18 @@ pub struct Tls {
 }
 
 impl Tls {
-    /// Reads the files.
-    ///
-    /// # Errors
-    /// They cannot be used; the error says which.
-    pub fn load(files: &TlsFiles) -> Result<Self, TlsError> {
-        Ok(Self {
-            config: ArcSwap::from_pointee(server_config(files)?),
+    /// Serves with these files.
+    pub fn new(fresh: Fresh) -> Self {
+        Self {
+            config: ArcSwap::from_pointee(fresh.serve()),
             generation: watch::Sender::new(0),
-        })
+        }
     }
 
-    /// Reads the files again, for new connections. The older ones end when their requests are answered: their clients may
-    /// have shown certificates that are not accepted any more.
-    ///
-    /// # Errors
-    /// They cannot be used; then nothing changes.
-    pub fn reload(&self, files: &TlsFiles) -> Result<(), TlsError> {
-        self.replace(Fresh::read(files)?);
-        Ok(())
-    }
-
-    /// The same with files that were read before.
+    /// Serves new connections with these files. The older ones end when their requests are answered: their clients may have
+    /// shown certificates that are not accepted any more.
     pub fn replace(&self, fresh: Fresh) {
-        self.config.store(Arc::new(fresh.0));
+        self.config.store(Arc::new(fresh.serve()));
         self.generation.send_modify(|generation| *generation += 1);
     }
 
@@ -121,18 +128,16 @@ impl Outdated {
     }
 }
 
-fn server_config(files: &TlsFiles) -> Result<ServerConfig, TlsError> {
+fn server_config(files: &TlsFiles, chain: Vec<CertificateDer<'static>>) -> Result<ServerConfig, TlsError> {
     let unusable = |path: &Path, why: String| TlsError::Unusable {
         path: path.to_owned(),
         why,
     };
-    let chain = certificates(&files.certificate)?;
     let key = secret_file::read(&files.key, Safe::FromReaders)?;
     let key = PrivateKeyDer::from_pem_slice(&key).map_err(|_| TlsError::Content {
         path: files.key.clone(),
         what: "private key in PEM",
     })?;
-    warn_if_invalid(&files.certificate, &chain);
     let provider = Arc::new(ring::default_provider());
     let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
         .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])
@@ -176,23 +181,31 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     }
 }
 
-/// A certificate out of its time is served all the same: clients may not check it, and no API is worse.
-fn warn_if_invalid(path: &Path, chain: &[CertificateDer<'_>]) {
-    let Some(Ok((valid, subject))) = chain.first().map(|first| certificate::validity(first)) else {
-        return;
-    };
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "a note for the log, at start and reload"
-    )]
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    let now = now.map_or(0, |since| i64::try_from(since.as_secs()).unwrap_or(i64::MAX));
-    let file = path.display();
-    if valid.contains(&now) {
-        let days = (valid.end() - now) / 86_400;
-        tracing::info!(%file, subject, days, "this certificate is served, and valid for so many days more");
-    } else {
-        tracing::warn!(%file, subject, "this certificate is not valid now, and clients will refuse it");
+/// What the log says of a certificate.
+#[derive(Debug)]
+struct Certificate {
+    /// In seconds since 1970.
+    valid: RangeInclusive<i64>,
+    subject: String,
+}
+
+impl Certificate {
+    /// Says that it is served. One that is out of its time is served all the same: clients may not check it, and no API is
+    /// worse.
+    fn say(&self, file: &Path) {
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "a note for the log, at start and reload"
+        )]
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+        let now = now.map_or(0, |since| i64::try_from(since.as_secs()).unwrap_or(i64::MAX));
+        let (file, subject) = (file.display(), &self.subject);
+        if self.valid.contains(&now) {
+            let days = (self.valid.end() - now) / 86_400;
+            tracing::info!(%file, subject, days, "this certificate is served, and valid for so many days more");
+        } else {
+            tracing::warn!(%file, subject, "this certificate is not valid now, and clients will refuse it");
+        }
     }
 }
 

@@ -8,7 +8,7 @@
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
-use std::os::unix::net::UnixStream;
+use std::os::unix::net::{UnixDatagram, UnixStream};
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -213,60 +213,154 @@ fn client_certificates_and_tokens_side_by_side() {
     assert!(!log.contains("secret"), "{log}");
 }
 
+/// An acl-server that can be told to read its files again, and the systemd that it talks to.
+struct Watched {
+    server: LocalAclServer,
+    systemd: UnixDatagram,
+}
+
+impl Watched {
+    fn start(place: &Place, settings: &str) -> Self {
+        let path = place.path("notify");
+        let systemd = UnixDatagram::bind(&path).unwrap();
+        systemd.set_read_timeout(Some(LONG)).unwrap();
+        let mut command = place.command(settings);
+        command.env("NOTIFY_SOCKET", path);
+        let server = place.home.spawn("acl-server", command).unwrap();
+        let watched = Self { server, systemd };
+        watched.told("READY=1");
+        watched.told("STATUS=listening on ");
+        watched
+    }
+
+    /// What systemd is told, up to what begins so.
+    fn told(&self, beginning: &str) -> Vec<String> {
+        let mut told = Vec::new();
+        loop {
+            let mut text = [0; 4096];
+            let length = self.systemd.recv(&mut text).unwrap();
+            told.push(String::from_utf8_lossy(&text[..length]).trim_end().to_owned());
+            if told.last().unwrap().starts_with(beginning) {
+                return told;
+            }
+        }
+    }
+
+    /// Has it read its files again; the status that systemd shows then.
+    fn reload(&self) -> String {
+        self.server.process.signal(Signal::SIGHUP).unwrap();
+        let told = self.told("READY=1");
+        let [reloading, status, _] = &told[..] else {
+            panic!("{told:?}")
+        };
+        assert!(reloading.starts_with("RELOADING=1\nMONOTONIC_USEC="), "{told:?}");
+        status.strip_prefix("STATUS=").unwrap().to_owned()
+    }
+}
+
 #[test]
-fn sighup_reads_certificates_and_callers_again() {
+fn sighup_reads_certificates_and_callers_again_all_or_nothing() {
     let place = Place::new();
     let authority = Authority::new(place.directory.path(), "lab");
     authority.server("server");
     let tokens = |text: &str| authority.write("tokens.toml", text);
-    tokens(&token("a", "scopes = [\"read\"]"));
+    let read = "scopes = [\"read\"]";
+    tokens(&token("a", read));
     let settings = format!("tokens_file = \"DIR/tokens.toml\"\n{TLS}");
-    let server = place.start(&settings);
-    let base = format!("https://{}", server.address);
-    let acl = format!("{base}/acl/");
-    let reload = |said: &str| {
-        let before = server.process.output().matches(said).count();
-        server.process.signal(Signal::SIGHUP).unwrap();
-        let again = || (server.process.output().matches(said).count() > before).then_some(());
-        wait::until(said, LONG, again).unwrap();
-    };
+    let watched = Watched::start(&place, &settings);
+    let address = watched.server.address;
+    let acl = format!("https://{address}/acl/");
     let known = |name: &str| place.status(&[&["-u", &format!("{name}:secret")]], &acl);
-    // The subject of the certificate that is served.
-    let served = || {
-        let mut curl = process::command(binaries::system("openssl", "openssl").unwrap());
-        curl.args(["s_client", "-connect", &server.address.to_string()]);
-        process::run(curl).unwrap()
+    // Who is let in, and whose certificate is served.
+    let state = || {
+        let mut openssl = process::command(binaries::system("openssl", "openssl").unwrap());
+        openssl.args(["s_client", "-connect", &address.to_string()]);
+        let served = process::run(openssl).unwrap();
+        let subject = ["server", "next"]
+            .into_iter()
+            .find(|name| served.contains(&format!("CN = {name}\n")));
+        (
+            subject.unwrap().to_owned(),
+            ["a", "b"].map(known),
+            place.status(&[], &acl),
+        )
     };
-    assert_eq!((known("a"), known("b")), (200, 401));
-    assert!(served().contains("CN = server"), "{}", served());
+    let refused = |texts: &[&str]| {
+        let before = watched.server.process.output().len();
+        let status = watched.reload();
+        let log = watched.server.process.output().split_off(before);
+        for said in [&status, &log] {
+            assert!(texts.iter().all(|text| said.contains(text)), "{said}\n{texts:?}");
+        }
+        let up = format!("listening on {address} (TLS); not taken at the last reload: ");
+        assert!(status.starts_with(&up), "{status}");
+        assert!(
+            log.contains("callers and certificates are not taken; nothing is changed"),
+            "{log}"
+        );
+        assert!(!log.contains("read again") && !log.contains("is served"), "{log}");
+    };
+    let before = ("server".to_owned(), [200, 401], 401);
+    assert_eq!(state(), before);
 
-    // Both are new.
-    authority.server("next");
-    fs::copy(place.path("next.pem"), place.path("server.pem")).unwrap();
-    fs::copy(place.path("next-key.pem"), place.path("server-key.pem")).unwrap();
-    tokens(&token("b", "scopes = [\"read\"]"));
-    reload("certificate and key were read again");
-    assert_eq!((known("a"), known("b")), (401, 200));
-    assert!(served().contains("CN = next"), "{}", served());
+    // A caller has gone and another one has come, but the certificate cannot be used, each time for another reason.
+    let next = || {
+        authority.server("next");
+        fs::copy(place.path("next.pem"), place.path("server.pem")).unwrap();
+        fs::copy(place.path("next-key.pem"), place.path("server-key.pem")).unwrap();
+    };
+    next();
+    tokens(&token("b", read));
+    let (certificate, key) = (place.path("server.pem"), place.path("server-key.pem"));
+    for (file, content, why) in [
+        (
+            "server-key.pem",
+            "no key",
+            vec![&*key, "holds no private key in PEM"],
+        ),
+        (
+            "server.pem",
+            "",
+            vec![&*certificate, "holds no certificate in PEM"],
+        ),
+    ] {
+        next();
+        authority.write(file, content);
+        refused(&why);
+        assert_eq!(state(), before, "{why:?}");
+    }
+    next();
+    authority.server("other");
+    fs::copy(place.path("other-key.pem"), &key).unwrap();
+    refused(&[&certificate, &key, "cannot be used: with the key"]);
+    assert_eq!(state(), before);
+    fs::remove_file(&certificate).unwrap();
+    refused(&[&certificate, "No such file or directory"]);
+    assert_eq!(state(), before);
 
-    // Neither can be used: what was known and served still is.
-    authority.write("server-key.pem", "no key");
-    tokens("[[token]]\nname = \"c\"");
-    reload("those that were served still are");
-    let log = server.process.output();
+    // The other way round: a good certificate, and tokens that cannot be used.
+    next();
+    tokens("[[token]]\nname = \"b\"");
+    refused(&["tokens.toml:1:1: ", "sha256"]);
+    assert_eq!(state(), before);
+
+    // Both can be used, and both are new.
+    tokens(&token("b", read));
+    assert_eq!(watched.reload(), format!("listening on {address} (TLS)"));
+    let after = ("next".to_owned(), [401, 200], 401);
+    assert_eq!(state(), after);
+    let log = watched.server.process.output();
     assert!(
-        log.contains("server-key.pem") && log.contains("tokens.toml:1:"),
+        log.contains("callers and certificates were read again tokens=1 client_certificates=0"),
         "{log}"
     );
-    assert_eq!((known("a"), known("b")), (401, 200));
-    assert!(served().contains("CN = next"));
 
     // The settings themselves cannot be read, or would open the door.
     place.settings("listen = 7");
-    reload("settings cannot be read again");
+    refused(&["acl-server.toml:1:10: "]);
     place.settings("");
-    reload("settings cannot be read again");
-    assert_eq!((known("a"), known("b"), place.status(&[], &acl)), (401, 200, 401));
+    refused(&["there are no credentials any more"]);
+    assert_eq!(state(), after);
 }
 
 /// `GET path` on a unix socket.

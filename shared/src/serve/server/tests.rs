@@ -14,7 +14,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpStream, UnixStream};
 
 use super::super::Peer;
-use super::super::tls::TlsFiles;
+use super::super::tls::{Fresh, TlsFiles};
 use super::*;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -347,7 +347,7 @@ async fn start_tls(limits: Limits) -> (tempfile::TempDir, Server, SocketAddr, Ar
         key: write("key.pem", key.serialize_pem()),
         client_ca: None,
     };
-    let tls = Arc::new(Tls::load(&files).unwrap());
+    let tls = Arc::new(Tls::new(Fresh::read(&files).unwrap()));
     let listener = Listener::tcp("127.0.0.1:0".parse().unwrap(), true).await.unwrap();
     let address = listener.address().unwrap();
     let server = Server::start(vec![listener], router(), Some(Arc::clone(&tls)), limits).unwrap();
@@ -388,7 +388,7 @@ async fn new_certificates_end_older_connections_after_their_requests() {
     assert!(answer[..n].starts_with(b"HTTP/1.1 200"));
     until("both to be open", || server.open() == 2).await;
     sleep(SECOND / 5).await;
-    tls.reload(&files).unwrap();
+    tls.replace(Fresh::read(&files).unwrap());
     let ended = |stream| async {
         let mut stream = stream;
         timeout(SECOND * 20, read_all(&mut stream)).await.unwrap()

@@ -41,13 +41,12 @@ impl Directory {
 }
 
 #[test]
-fn a_wrong_file_is_named_and_changes_nothing() {
+fn a_wrong_file_is_named() {
     let directory = Directory::new();
     let files = directory.files();
-    assert!(matches!(Tls::load(&files), Err(TlsError::File(_))));
+    assert!(matches!(Fresh::read(&files), Err(TlsError::File(_))));
     let (certificate, _) = directory.make("a.example");
-    let tls = Tls::load(&files).unwrap();
-    let before = tls.config.load_full();
+    Fresh::read(&files).unwrap();
     let other_key = KeyPair::generate().unwrap().serialize_pem();
     for (name, content) in [
         ("key.pem", other_key.as_str()),
@@ -67,32 +66,34 @@ fn a_wrong_file_is_named_and_changes_nothing() {
     ] {
         directory.make("b.example");
         directory.write(name, content);
-        let error = tls.reload(&files).unwrap_err().to_string();
+        let error = Fresh::read(&files).unwrap_err().to_string();
         assert!(error.contains(name), "{name}: {error}");
-        assert!(Arc::ptr_eq(&before, &tls.config.load_full()), "{name}: {error}");
     }
     directory.make("b.example");
-    tls.reload(&files).unwrap();
-    assert!(!Arc::ptr_eq(&before, &tls.config.load_full()));
+    Fresh::read(&files).unwrap();
     let file = directory.0.path().join("certificate.pem");
     std::fs::set_permissions(file, std::fs::Permissions::from_mode(0o666)).unwrap();
     assert!(matches!(
-        tls.reload(&files),
+        Fresh::read(&files),
         Err(TlsError::File(FileError::Writable(_)))
     ));
 }
 
 #[tokio::test]
-async fn a_reload_outdates_what_came_before_it() {
+async fn new_files_outdate_what_came_before_them() {
     let directory = Directory::new();
-    directory.make("a.example");
-    let tls = Tls::load(&directory.files()).unwrap();
+    let fresh = |name: &str| {
+        directory.make(name);
+        Fresh::read(&directory.files()).unwrap()
+    };
+    let tls = Tls::new(fresh("a.example"));
+    let before = tls.config.load_full();
     let (_, mut outdated) = tls.acceptor();
-    directory.write("key.pem", "");
-    assert!(tls.reload(&directory.files()).is_err());
+    let next = fresh("b.example");
     let waiting = tokio::time::timeout(std::time::Duration::from_millis(1), outdated.wait()).await;
     assert!(waiting.is_err(), "nothing has changed");
-    directory.make("a.example");
-    tls.reload(&directory.files()).unwrap();
+    assert!(Arc::ptr_eq(&before, &tls.config.load_full()));
+    tls.replace(next);
     outdated.wait().await;
+    assert!(!Arc::ptr_eq(&before, &tls.config.load_full()));
 }
