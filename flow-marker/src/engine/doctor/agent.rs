@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::hash::Hash;
 
-use super::port::{CountersSeen, Port};
+use super::port::{CountersSeen, Port, Sampled};
 use super::sampler::{FlowSeen, Sampler};
 use crate::clock::Time;
 use crate::flow::Direction;
@@ -67,6 +67,8 @@ pub struct AgentDoctor {
     pub(super) datagrams: u64,
     pub(super) datagrams_lost: u64,
     pub(super) flow_samples: u64,
+    /// Samples of packets where they came in, and where they went out; older ones count for less.
+    directions: (u64, u64),
     /// Samples of data sources and ports that had no room.
     pub(super) refused: u64,
     pub(super) first: Option<Time>,
@@ -102,6 +104,7 @@ impl AgentDoctor {
         let Some(if_index) = seen.source.if_index().or_else(|| seen.input.if_index()) else {
             return factor;
         };
+        self.learn(seen.direction);
         let Some(port) = self.ports.entry(if_index, &mut self.share) else {
             self.refused += 1;
             return factor;
@@ -111,6 +114,27 @@ impl AgentDoctor {
         }
         port.sampled(matches!(seen.direction, Direction::Ingress(_)));
         factor
+    }
+
+    const fn learn(&mut self, direction: Direction) {
+        /// A hundred of the odd kind are one in a hundred.
+        const MANY: u64 = 10_000;
+        let (came_in, went_out) = &mut self.directions;
+        match direction {
+            Direction::Ingress(_) => *came_in += 1,
+            Direction::Egress => *went_out += 1,
+            // The members of a LAG that is not known: that says nothing.
+            Direction::OtherPort => return,
+        }
+        if *came_in + *went_out > MANY {
+            *came_in /= 2;
+            *went_out /= 2;
+        }
+    }
+
+    /// Which packets it samples, at all its ports together.
+    pub(super) const fn sampled(&self) -> Sampled {
+        Sampled::by(self.directions)
     }
 
     /// Takes what a counter sample says of a port.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::agent::AgentDoctor;
 use super::finding::{Finding, Kind, Severity};
-use super::port::Port;
+use super::port::{Port, Sampled};
 use super::sampler::{Pool, Sampler, Span};
 use crate::clock::Time;
 use crate::config::Profile;
@@ -291,19 +291,7 @@ pub(super) fn of_port(if_index: u32, port: &Port, agent: &AgentDoctor, now: Time
         ));
     }
     if port.counters.is_some() {
-        let (frames_in, frames_out) = port.frames;
-        // With the coarsest rates in use, one in a million, this many frames have samples.
-        if !sampled && frames_in + frames_out > 10_000_000 {
-            findings.push(Finding::new(
-                Severity::Warning,
-                Kind::NotSampled,
-                format!(
-                    "It carried {} frames, and none was sampled.",
-                    frames_in + frames_out
-                ),
-                "Turn on packet sampling for this port.",
-            ));
-        }
+        findings.extend((!sampled).then(|| unsampled_finding(port, agent)).flatten());
         if port.is_up && port.speed == 0 {
             findings.push(Finding::new(
                 Severity::Warning,
@@ -322,4 +310,34 @@ pub(super) fn of_port(if_index: u32, port: &Port, agent: &AgentDoctor, now: Time
         }
     }
     findings
+}
+
+/// A port that should have samples by what it carried. What only goes out has none where packets are sampled as they come in.
+fn unsampled_finding(port: &Port, agent: &AgentDoctor) -> Option<Finding> {
+    /// With the coarsest rates in use, one in a million, this many frames have samples.
+    const ENOUGH: u64 = 10_000_000;
+    let sampled = agent.sampled();
+    let frames = sampled.part(port.frames);
+    if frames <= ENOUGH {
+        return None;
+    }
+    let did = match sampled {
+        Sampled::In => "received",
+        Sampled::Out => "sent",
+        Sampled::Both => "carried",
+    };
+    let (why, change) = match agent.flow_samples {
+        0 => (
+            ": the agent has sent no sample at all",
+            "Turn on packet sampling on the agent.",
+        ),
+        _ => ("", "Turn on packet sampling for this port."),
+    };
+    let sentence = format!("It {did} {frames} frames, and none was sampled{why}.");
+    Some(Finding::new(
+        Severity::Warning,
+        Kind::NotSampled,
+        sentence,
+        change,
+    ))
 }

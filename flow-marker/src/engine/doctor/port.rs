@@ -22,6 +22,41 @@ pub struct CountersSeen<'a> {
     pub name: Option<&'a str>,
 }
 
+/// Which packets of its ports an agent samples.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sampled {
+    /// What comes in.
+    In,
+    /// What goes out.
+    Out,
+    /// Both, or nobody knows.
+    Both,
+}
+
+impl Sampled {
+    /// As samples tell: of packets that came in, and of others. One in a hundred may be of an odd kind.
+    pub(super) const fn by((samples_in, samples_out): (u64, u64)) -> Self {
+        if samples_in == 0 && samples_out == 0 {
+            Self::Both
+        } else if samples_out.saturating_mul(100) <= samples_in {
+            Self::In
+        } else if samples_in.saturating_mul(100) <= samples_out {
+            Self::Out
+        } else {
+            Self::Both
+        }
+    }
+
+    /// Of what was counted, in and out, that to which sampling applies.
+    pub(super) const fn part(self, (counted_in, counted_out): (u64, u64)) -> u64 {
+        match self {
+            Self::In => counted_in,
+            Self::Out => counted_out,
+            Self::Both => counted_in + counted_out,
+        }
+    }
+}
+
 /// One port.
 #[derive(Debug, Default)]
 pub(super) struct Port {
@@ -112,19 +147,10 @@ impl Port {
     pub(super) fn frames_per_sample(&self) -> Option<f64> {
         /// As many as a span of samples needs.
         const ENOUGH: u64 = 50;
-        let ((frames_in, frames_out), (samples_in, samples_out)) = (self.frames, self.samples);
-        if samples_in + samples_out < ENOUGH {
+        if self.samples.0 + self.samples.1 < ENOUGH {
             return None;
         }
-        // Agents sample what comes in, what goes out, or both; one sample in a hundred may be of an odd kind.
-        let only = |one: u64, other: u64| other * 100 <= one;
-        let (frames, samples) = if only(samples_in, samples_out) {
-            (frames_in, samples_in)
-        } else if only(samples_out, samples_in) {
-            (frames_out, samples_out)
-        } else {
-            (frames_in + frames_out, samples_in + samples_out)
-        };
-        Some(frames as f64 / samples as f64)
+        let sampled = Sampled::by(self.samples);
+        Some(sampled.part(self.frames) as f64 / sampled.part(self.samples) as f64)
     }
 }

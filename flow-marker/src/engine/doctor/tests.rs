@@ -6,6 +6,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 use shared::units::BitRate;
 
+use super::port::Sampled;
 use super::*;
 use crate::clock::Time;
 use crate::config::Profile;
@@ -428,6 +429,88 @@ fn what_is_missing_is_found_after_a_while() {
     );
 }
 
+/// An agent that samples at port 1 in these directions, and port 2, which has so many million frames and no sample.
+fn beside(directions: &[Direction], (million_in, million_out): (u32, u32)) -> Option<Finding> {
+    let mut doctor = AgentDoctor::default();
+    for n in 0..=10_u32 {
+        let now = at(f64::from(n) * 20.0);
+        let seen = CountersSeen {
+            if_index: 2,
+            frames_in: Some(n * million_in * 100_000),
+            frames_out: Some(n * million_out * 100_000),
+            ..counters(0)
+        };
+        doctor.observe_counters(&seen, now);
+        doctor.observe_counters(&counters(n), now);
+        for (more, direction) in (0..).zip(directions) {
+            let seen = sample(n * 1000 + more);
+            let direction = *direction;
+            doctor.observe_flow(&FlowSeen { direction, ..seen }, now);
+        }
+    }
+    let report = report_at(&doctor, 200.0);
+    let ports = report.agents.into_iter().flat_map(|agent| agent.ports);
+    let mut findings = ports.flat_map(|port| port.findings);
+    let found = findings.find(|finding| finding.kind == Kind::NotSampled);
+    assert!(findings.all(|finding| finding.kind != Kind::NotSampled));
+    found
+}
+
+#[test]
+fn a_port_without_samples_is_judged_by_the_directions_that_the_agent_samples() {
+    const IN: Direction = Direction::Ingress(1);
+    const OUT: Direction = Direction::Egress;
+    let said = |directions: &[Direction], millions| beside(directions, millions).map(|found| found.sentence);
+    let none = "frames, and none was sampled.";
+    assert_eq!(said(&[IN], (0, 900)), None, "it only sends");
+    assert_eq!(said(&[OUT], (900, 0)), None, "it only receives");
+    assert_eq!(
+        said(&[IN], (20, 900)),
+        Some(format!("It received 20000000 {none}"))
+    );
+    assert_eq!(said(&[OUT], (900, 20)), Some(format!("It sent 20000000 {none}")));
+    assert_eq!(
+        said(&[IN, OUT], (6, 6)),
+        Some(format!("It carried 12000000 {none}"))
+    );
+    // One odd sample in a hundred decides nothing, and what neither came in nor goes out there even less.
+    let odd: Vec<_> = (0..200).map(|n| if n == 7 { OUT } else { IN }).collect();
+    assert_eq!(said(&odd, (0, 900)), None);
+    assert_eq!(said(&[IN, Direction::OtherPort], (0, 900)), None);
+    assert_eq!(
+        said(&[Direction::OtherPort], (6, 6)),
+        Some(format!("It carried 12000000 {none}"))
+    );
+    // Of an agent without any sample nobody knows what it would sample.
+    let silent = beside(&[], (0, 900)).unwrap();
+    assert_eq!(
+        (silent.sentence.as_str(), silent.change.as_str()),
+        (
+            "It carried 900000000 frames, and none was sampled: the agent has sent no sample at all.",
+            "Turn on packet sampling on the agent."
+        )
+    );
+}
+
+#[test]
+fn an_agent_that_samples_otherwise_now_is_learned_anew() {
+    let mut doctor = AgentDoctor::default();
+    let mut send = |direction, count| {
+        for n in 0..count {
+            let seen = FlowSeen {
+                direction,
+                ..sample(n)
+            };
+            doctor.observe_flow(&seen, at(1.0));
+        }
+        doctor.sampled()
+    };
+    let (came_in, went_out) = (Direction::Ingress(1), Direction::Egress);
+    assert_eq!(send(came_in, 100_000), Sampled::In);
+    assert_eq!(send(went_out, 5_000), Sampled::Both);
+    assert_eq!(send(went_out, 60_000), Sampled::Out);
+}
+
 #[test]
 fn a_flood_of_sources_and_ports_is_bounded() {
     let mut doctor = AgentDoctor::default();
@@ -483,6 +566,29 @@ fn people_get_a_table_and_the_worst_first() {
 }
 
 proptest! {
+    /// A port is told of when it carried enough in the directions that are sampled elsewhere, and never for the others.
+    #[test]
+    fn only_what_would_be_sampled_counts(
+        (samples_in, samples_out) in (0_usize..4, 0_usize..4),
+        (million_in, million_out) in (0_u32..40, 0_u32..40),
+    ) {
+        let came_in = vec![Direction::Ingress(1); samples_in];
+        let went_out = vec![Direction::Egress; samples_out];
+        let found = beside(&[came_in, went_out].concat(), (million_in, million_out));
+        let nobody_knows = samples_in + samples_out == 0;
+        let counted = [(million_in, samples_in), (million_out, samples_out)];
+        let millions: u32 = counted
+            .into_iter()
+            .filter(|(_, samples)| nobody_knows || *samples > 0)
+            .map(|(millions, _)| millions)
+            .sum();
+        prop_assert_eq!(found.is_some(), millions > 10);
+        if let Some(found) = found {
+            let frames = format!(" {millions}000000 frames");
+            prop_assert!(found.sentence.contains(&frames), "{}", found.sentence);
+        }
+    }
+
     /// Whatever comes, figures are finite and nothing panics.
     #[test]
     fn no_sample_breaks_it(
