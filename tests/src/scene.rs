@@ -175,6 +175,21 @@ impl Scene {
         Ok(ends)
     }
 
+    /// Ends the elephant that was begun last: nothing more comes of it, and nothing of its ports.
+    ///
+    /// # Errors
+    /// There is none, or it could not be sent.
+    pub fn end(&mut self) -> Result<()> {
+        let begun = self.playing.len().checked_sub(2);
+        let begun = begun
+            .filter(|_| self.started > 0)
+            .context("no elephant was begun")?;
+        for playing in self.playing.drain(begun..) {
+            playing.stop()?;
+        }
+        Ok(())
+    }
+
     /// Kills flow-marker; where it received sFlow and where it answered.
     ///
     /// # Errors

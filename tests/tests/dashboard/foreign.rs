@@ -32,10 +32,11 @@ const tries = [
       said.push([mode, method, path, answer.type, answer.type === "opaque" ? "" : await answer.text()]);
     } catch (error) { said.push([mode, method, path, "error", String(error)]); }
   }
-  document.querySelector("#form").submit();
-  await new Promise(done => setTimeout(done, 300));
-  document.querySelector("#pause").submit();
-  await new Promise(done => setTimeout(done, 300));
+  for (const form of ["#form", "#pause"]) {
+    const answered = new Promise(done => document.querySelector("iframe").addEventListener("load", done, {once: true}));
+    document.querySelector(form).submit();
+    await answered;
+  }
   globalThis.said = said;
 })();
 </script>"##;

@@ -90,7 +90,7 @@ fn an_elephant_appears_turns_marked_and_disappears() {
         .process
         .signal(Signal::SIGSTOP)
         .unwrap();
-    let (source, _) = world.scene.elephant(0, RATE, Duration::from_secs(25)).unwrap();
+    let (source, _) = world.scene.elephant(0, RATE, Duration::from_secs(900)).unwrap();
     let source = source.to_string();
     world.view(&format!("flows?search={source}"));
     world
@@ -130,7 +130,8 @@ fn an_elephant_appears_turns_marked_and_disappears() {
         "{table}"
     );
 
-    // It ends by itself, and with it all that was made for it.
+    // It ends, and with it all that was made for it.
+    world.scene.end().unwrap();
     rules_go(&world, 0, host(&source));
     world
         .browser
@@ -244,11 +245,11 @@ fn what_a_person_releases_and_pauses_is_gone_from_the_switches() {
         .browser
         .until("no control", &gone("[data-control][data-state=installed]"))
         .unwrap();
-    let causing = world
+    let causing = "return document.querySelector('[data-answer=causing]').innerText.includes('night shift')";
+    world
         .browser
-        .run("return document.querySelector('[data-answer=causing]').innerText")
+        .until("who has paused, as an answer", causing)
         .unwrap();
-    assert!(causing.as_str().unwrap().contains("night shift"), "{causing}");
 
     answer(&world, "#resume", &[]);
     world.browser.until("the banner to go", &gone("#paused")).unwrap();
