@@ -257,7 +257,11 @@ fn whenever_it_is_killed_what_was_on_the_disk_stays_and_nothing_is_damaged() {
                 })
             })
             .collect();
-        wait::pause(Duration::from_millis(u64::from(300 + random.below(400))));
+        wait::until("some to be on the disk", PATIENCE, || {
+            (written(&marker) >= 10).then_some(())
+        })
+        .unwrap();
+        wait::pause(Duration::from_millis(u64::from(random.below(400))));
         let (done, ids) = (written(&marker), all_decisions(&marker, "?since=-1&max=10000"));
         marker.process.crash().unwrap();
         writers.into_iter().for_each(|writer| writer.join().unwrap());
