@@ -76,14 +76,15 @@ impl World {
     }
 
     fn hang_up(&self) -> Value {
-        let reloads = || self.metric("reloads_total", "");
-        let before = reloads();
+        let last = || self.decisions("kind=reloaded").first().cloned();
+        let before = last();
         self.marker.process.signal(Signal::SIGHUP).unwrap();
-        wait::until("the configuration to be read", PATIENCE, || {
-            (reloads() > before).then_some(())
+        // The last thing that is done of it.
+        let what = "the configuration to be read";
+        wait::until(what, PATIENCE, || {
+            last().filter(|last| Some(last) != before.as_ref())
         })
-        .unwrap();
-        self.decisions("kind=reloaded")[0].clone()
+        .unwrap()
     }
 
     fn metric(&self, name: &str, label: &str) -> u64 {
@@ -276,8 +277,13 @@ fn each_policy_takes_its_share_of_a_reload() {
             && why.ends_with(" has set it; needs a restart: id, sflow.threads"),
         "{why}"
     );
-    wait::pause(Duration::from_millis(300));
-    world.unmarked();
+    let counted = || world.metric("flow_samples_total", "counted");
+    let before = counted();
+    wait::until("samples of the elephant", PATIENCE, || {
+        (counted() > before + 200).then_some(())
+    })
+    .unwrap();
+    assert_eq!(world.marks(), Vec::<String>::new());
     let cleared = tests::http::delete(world.marker.http, "/modes/mark").unwrap();
     assert_eq!(cleared.status, 204);
     world.marked("--set-dscp 12");
