@@ -14,7 +14,7 @@ const PAGE: &str = r##"<!doctype html><html lang="en"><title>Faults</title>
 <nav id="tabs" aria-label="views"><a href="#a">A</a></nav><div tabindex="0">a stop</div>
 <script src="/page.js"></script>"##;
 
-const SCRIPT: &str = "document.querySelector('#named').onclick = () => { console.error('as wanted'); fetch(OTHER).catch(() => {}); document.title = document.querySelector('input').value; };";
+const SCRIPT: &str = "document.querySelector('#named').onclick = () => { console.error('as wanted'); fetch(OTHER).catch(() => {}).then(() => { document.title = document.querySelector('input').value; }); };";
 
 const POLICY: &str = "Content-Security-Policy: default-src 'none'; script-src 'self'; style-src 'unsafe-inline'; connect-src *";
 
