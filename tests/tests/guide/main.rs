@@ -15,10 +15,11 @@
 
 use std::fs;
 use std::net::IpAddr;
+use std::time::Duration;
 
 use tests::lab::{Family, Lab, LabOptions};
 use tests::netns::Namespace;
-use tests::{deb, process};
+use tests::{deb, process, wait};
 
 mod machine;
 mod text;
@@ -70,6 +71,9 @@ fn follow(kind: &str) {
                 pings.push(milliseconds(&said));
             }
             shows(block, &said);
+            if block.text.contains("iperf3 --server") {
+                listens(lab.host_b());
+            }
         }
     }
     let [unmarked, marked] = pings[..] else {
@@ -152,6 +156,15 @@ fn shows(block: &Block, said: &str) {
         let sent = said.split("Sent ").nth(1).and_then(|rest| rest.split(' ').next());
         assert!(sent.unwrap().parse::<u64>().unwrap() > 1_000_000, "{said}");
     }
+}
+
+/// Waits until iperf3 does: a daemon goes into the background first.
+fn listens(receiver: &Namespace) {
+    wait::until_ok("iperf3 to listen", Duration::from_secs(30), || {
+        let listeners = receiver.run("ss", &["-Hltn", "sport = :5201"])?;
+        Ok((!listeners.is_empty()).then_some(()))
+    })
+    .unwrap();
 }
 
 /// How long packets of ping were on their way, there and back: the median.
