@@ -126,7 +126,7 @@ pub async fn run(config: Config, listeners: Vec<Listener>, shutdown: Shutdown, r
         api: listeners.iter().filter_map(Listener::address).collect(),
         protect: config.protect.clone(),
     });
-    state.counters = Some(Counters::new(lister, listing(&config), metrics));
+    state.counters = Some(Counters::new(lister, listing(&config), Arc::clone(&metrics)));
     let app = api::router(state, Arc::clone(&access));
     // Files, syncs and waits for the tool block: the writer has a thread of its own.
     let pulse = Pulse::default();
@@ -145,6 +145,7 @@ pub async fn run(config: Config, listeners: Vec<Listener>, shutdown: Shutdown, r
         config,
         access,
         tls,
+        metrics,
         status,
     };
     let rereading = tokio::spawn(rereading.run(reload));

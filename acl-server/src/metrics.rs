@@ -74,6 +74,13 @@ pub struct Metrics {
     events_lagged: Counter,
     listings: Counters<1>,
     fsync_seconds: Histogram,
+    reloads: Counters<1>,
+    reload_succeeded: Gauge,
+}
+
+/// What came of reading callers and certificates again, as a label says it.
+const fn reload_result(taken: bool) -> &'static str {
+    if taken { "done" } else { "refused" }
 }
 
 /// Makes metrics and puts them into the registry.
@@ -125,6 +132,11 @@ impl Metrics {
         let build = Family::<Labels<1>, Gauge>::default();
         build.get_or_create(&[("version", version)]).set(1);
         make.add("build_info", "The version that runs", build);
+        let reload_succeeded = make.gauge(
+            "config_last_reload_successful",
+            "Whether the callers and certificates in force are those that were read last",
+        );
+        reload_succeeded.set(1);
         Self {
             tool_runs: make.counters(
                 "tool_runs",
@@ -214,9 +226,24 @@ impl Metrics {
                 0.000_1,
                 16,
             ),
+            reloads: make.counters(
+                "reloads",
+                "Times that callers and certificates were read again, by result",
+                "result",
+                [true, false].map(reload_result),
+            ),
+            reload_succeeded,
             registry: make.0,
             rule_series,
         }
+    }
+
+    /// Callers and certificates were read again, and are in force or cannot be used.
+    pub fn reload(&self, taken: bool) {
+        self.reloads
+            .get_or_create(&[("result", reload_result(taken))])
+            .inc();
+        self.reload_succeeded.set(i64::from(taken));
     }
 
     /// A run of the tool to commit.

@@ -12,6 +12,7 @@ use shared::serve::{Reload, Tls};
 use super::callers::Callers;
 use crate::api::auth::Access;
 use crate::config::Config;
+use crate::metrics::Metrics;
 
 /// What is replaced.
 pub(super) struct Rereading {
@@ -19,6 +20,7 @@ pub(super) struct Rereading {
     pub(super) config: Config,
     pub(super) access: Arc<Access>,
     pub(super) tls: Option<Arc<Tls>>,
+    pub(super) metrics: Arc<Metrics>,
     /// What systemd shows of the daemon.
     pub(super) status: String,
 }
@@ -29,7 +31,9 @@ impl Rereading {
         loop {
             reload.asked().await;
             life::notify_reloading();
-            match self.prepare() {
+            let prepared = self.prepare();
+            self.metrics.reload(prepared.is_ok());
+            match prepared {
                 Ok((config, callers)) => {
                     self.follow(config, callers);
                     life::notify_status(&self.status);

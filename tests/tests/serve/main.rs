@@ -271,6 +271,23 @@ fn sighup_reads_certificates_and_callers_again_all_or_nothing() {
     let address = watched.server.address;
     let acl = format!("https://{address}/acl/");
     let known = |name: &str| place.status(&[&["-u", &format!("{name}:secret")]], &acl);
+    let metrics = |name: &str| {
+        let user = format!("{name}:secret");
+        let text = place
+            .curl(&["-u", &user, &format!("https://{address}/metrics")])
+            .unwrap();
+        [
+            "config_last_reload_successful",
+            "reloads_total{result=\"done\"}",
+            "reloads_total{result=\"refused\"}",
+        ]
+        .map(|series| {
+            let value = text
+                .lines()
+                .find_map(|line| line.strip_prefix(&format!("acl_server_{series} ")));
+            value.unwrap().parse::<u32>().unwrap()
+        })
+    };
     // Who is let in, and whose certificate is served.
     let state = || {
         let mut openssl = process::command(binaries::system("openssl", "openssl").unwrap());
@@ -301,7 +318,7 @@ fn sighup_reads_certificates_and_callers_again_all_or_nothing() {
         assert!(!log.contains("read again") && !log.contains("is served"), "{log}");
     };
     let before = ("server".to_owned(), [200, 401], 401);
-    assert_eq!(state(), before);
+    assert_eq!((state(), metrics("a")), (before.clone(), [1, 0, 0]));
 
     // A caller has gone and another one has come, but the certificate cannot be used, each time for another reason.
     let next = || {
@@ -344,11 +361,13 @@ fn sighup_reads_certificates_and_callers_again_all_or_nothing() {
     refused(&["tokens.toml:1:1: ", "sha256"]);
     assert_eq!(state(), before);
 
+    assert_eq!(metrics("a"), [0, 0, 5]);
+
     // Both can be used, and both are new.
     tokens(&token("b", read));
     assert_eq!(watched.reload(), format!("listening on {address} (TLS)"));
     let after = ("next".to_owned(), [401, 200], 401);
-    assert_eq!(state(), after);
+    assert_eq!((state(), metrics("b")), (after.clone(), [1, 1, 5]));
     let log = watched.server.process.output();
     assert!(
         log.contains("callers and certificates were read again tokens=1 client_certificates=0"),
