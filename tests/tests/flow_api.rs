@@ -210,6 +210,28 @@ fn it_does_not_stand_open_by_accident() {
     }
 }
 
+#[test]
+fn check_reads_what_a_start_would() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("checked.toml");
+    for (settings, said) in [
+        (
+            "[http]\ntokens_file = \"/nonexistent/tokens\"\n",
+            "/nonexistent/tokens",
+        ),
+        (
+            "[http.tls]\ncertificate = \"/nonexistent/c.pem\"\nkey = \"/nonexistent/k.pem\"\n",
+            "[http.tls]: cannot read /nonexistent/c.pem",
+        ),
+    ] {
+        fs::write(&file, settings).unwrap();
+        let mut command = process::command(binaries::binary("flow-marker").unwrap());
+        command.args(["check", "--config"]).arg(&file);
+        let error = format!("{:#}", process::run(command).unwrap_err());
+        assert!(error.contains(said), "{settings}: {error}");
+    }
+}
+
 /// What the daemon answers to these bytes, and nothing more.
 fn raw(address: SocketAddr, bytes: &[u8]) -> String {
     let answer = http::exchange(address, bytes, LONG).unwrap();

@@ -3,6 +3,8 @@
 use std::io::Write;
 use std::sync::Arc;
 
+use anyhow::Context as _;
+use shared::serve::tls::Fresh;
 use shared::units::TimeSpan;
 
 use crate::actuator::acl::AclActuator;
@@ -20,6 +22,9 @@ use crate::webhook::Hook;
 pub(super) fn check(config: &Config, out: &mut dyn Write) -> anyhow::Result<()> {
     config.http.check(config.file.as_deref())?;
     config.http.credentials()?;
+    if let Some(tls) = &config.http.tls {
+        Fresh::read(&tls.files()).context("[http.tls]")?;
+    }
     let mark = &config.mark;
     match mark.mode {
         Mode::Observe => writeln!(
