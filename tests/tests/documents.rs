@@ -4,10 +4,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::net::UdpSocket;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde_json::Value;
-use tests::{binaries, process};
+use tests::agent::Agent;
+use tests::local::LocalFlowMarker;
+use tests::{binaries, process, wait};
 
 /// Programs, and whether their first word may be a command.
 const PROGRAMS: [(&str, bool); 3] = [("acl-server", true), ("flow-marker", true), ("acltool", false)];
@@ -260,6 +264,65 @@ fn every_command_and_flag_exists() {
     ] {
         assert!(seen.contains(command), "{seen:?}");
     }
+}
+
+/// What pages pass on to jq is there: the filters run on what an instance says that has something to complain of.
+#[test]
+fn every_filter_finds_what_it_looks_for() {
+    let jq = binaries::or_left_out(binaries::system("jq", "jq"), "what filters find");
+    let Some(jq) = jq else { return };
+    let directory = tempfile::tempdir().unwrap();
+    let marker = LocalFlowMarker::start(directory.path(), "marker", "").unwrap();
+    lose_datagrams(&marker);
+    let typed = typed();
+    let mut tried = BTreeSet::new();
+    for pair in typed.windows(2) {
+        let [(place, words), (_, filter)] = pair else {
+            continue;
+        };
+        let (Some(program), Some(command)) = (words.first(), words.get(1)) else {
+            continue;
+        };
+        if program != "flow-marker" || filter.first().is_none_or(|word| word != "jq") {
+            continue;
+        }
+        let mut pipe = process::command("sh");
+        pipe.args([
+            "-ec",
+            "jq=$1 program=$2; shift 2; \"$program\" \"$@\" --url \"$URL\" | \"$jq\" -r \"$FILTER\"",
+            "sh",
+        ]);
+        pipe.arg(&jq)
+            .arg(binaries::binary(program).unwrap())
+            .args(&words[1..]);
+        pipe.env("URL", format!("http://{}", marker.http))
+            .env("FILTER", filter.last().unwrap());
+        let found = process::run(pipe).unwrap_or_else(|error| panic!("{place}: {error:#}"));
+        assert!(
+            !found.trim().is_empty() && found.lines().all(|line| line != "null"),
+            "{place}: {filter:?}: {found}"
+        );
+        tried.insert(command.clone());
+    }
+    let expected = ["doctor", "shadow", "top"].map(str::to_owned);
+    assert_eq!(tried, BTreeSet::from(expected));
+}
+
+/// Sends a hundred datagrams, but for most of them; the doctor has seen that then.
+fn lose_datagrams(marker: &LocalFlowMarker) {
+    let mut agent = Agent::new("127.0.0.1".parse().unwrap());
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    for n in 0..100 {
+        let datagram = agent.datagram(Duration::from_millis(n), &[]);
+        if n == 0 || n == 99 {
+            socket.send_to(&datagram, marker.sflow).unwrap();
+        }
+    }
+    wait::until_ok("the loss", Duration::from_secs(30), || {
+        let report = marker.json("/doctor/json")?.to_string();
+        Ok(report.contains("do not arrive").then_some(()))
+    })
+    .unwrap();
 }
 
 #[test]

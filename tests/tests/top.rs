@@ -195,7 +195,7 @@ fn what_is_wrong_at_the_first_try_is_said() {
     );
     behaviour.refuses.store(true, Ordering::Relaxed);
     let refused = error(stub.address, &["--once"]);
-assert!(
+    assert!(
         refused.contains("401 Unauthorized: show a token·[2J·2J"),
         "{refused}"
     );
