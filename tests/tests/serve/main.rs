@@ -239,7 +239,8 @@ impl Watched {
         loop {
             let mut text = [0; 4096];
             let length = self.systemd.recv(&mut text).unwrap();
-            told.push(String::from_utf8_lossy(&text[..length]).trim_end().to_owned());
+            let text = String::from_utf8_lossy(text.get(..length).unwrap());
+            told.push(text.trim_end().to_owned());
             if told.last().unwrap().starts_with(beginning) {
                 return told;
             }
@@ -250,9 +251,8 @@ impl Watched {
     fn reload(&self) -> String {
         self.server.process.signal(Signal::SIGHUP).unwrap();
         let told = self.told("READY=1");
-        let [reloading, status, _] = &told[..] else {
-            panic!("{told:?}")
-        };
+        assert_eq!(told.len(), 3, "{told:?}");
+        let (reloading, status) = (told.first().unwrap(), told.get(1).unwrap());
         assert!(reloading.starts_with("RELOADING=1\nMONOTONIC_USEC="), "{told:?}");
         status.strip_prefix("STATUS=").unwrap().to_owned()
     }
