@@ -108,7 +108,7 @@ fn systemd_finds_nothing_wrong_with_the_units() {
         "usr/bin/flow-marker",
         "sbin/ip",
         "sbin/modprobe",
-        "bin/kill",
+        "bin/sh",
     ] {
         fs::write(root.join(program), "").unwrap();
         fs::set_permissions(root.join(program), fs::Permissions::from_mode(0o755)).unwrap();
