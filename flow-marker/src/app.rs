@@ -13,7 +13,6 @@ use crate::api::Api;
 use crate::api::wait::Waiters;
 use crate::config::{Config, Mode};
 use crate::control::reconcile::Care;
-use crate::control::switches;
 use crate::ingest;
 use crate::live::{Collector, Live};
 use crate::webhook::Webhooks;
@@ -99,8 +98,7 @@ async fn start(
 ) -> anyhow::Result<Running> {
     let serving = Serving::new(&config, &http)?;
     let webhooks = Webhooks::prepare(&config)?;
-    let clients = Arc::new(Clients::new(&config.id));
-    clients.follow(&config, clients.prepare(&config, switches::modes(&config))?);
+    let clients = Arc::new(Clients::of_config(&config)?);
     let (base, Memory { state, past }, newer) = Base::new(config, sflow.threads());
     let (listening, receiving) = (readiness.latch("http"), readiness.latch("sflow"));
     let (controllers, ears, desk) = Controllers::start(&base, &state)?;
@@ -151,6 +149,7 @@ async fn start(
         server,
     })
 }
+
 fn announce(config: &Config, sflow: SocketAddr, http: &str) {
     let mode = match config.mark.mode {
         Mode::Observe => "observe (no switch is contacted unless a person asks for a control)",

@@ -16,6 +16,7 @@ use crate::actuator::Kind;
 use crate::actuator::acl::AclActuator;
 use crate::config::{Config, Fabric, Mode, Switch};
 use crate::control::modes::Modes;
+use crate::control::switches;
 
 /// What speaks to one switch.
 #[derive(Debug, Clone)]
@@ -42,12 +43,22 @@ pub(super) struct Fresh(Vec<Client>);
 
 impl Clients {
     /// None yet, for the controller `id`.
-    pub(super) fn new(id: &str) -> Self {
+    fn new(id: &str) -> Self {
         Self {
             prefix: format!("{id}_"),
             hasher: RandomState::new(),
             known: Mutex::default(),
         }
+    }
+
+    /// Those that a configuration needs from the start.
+    ///
+    /// # Errors
+    /// A token or certificates cannot be used.
+    pub(super) fn of_config(config: &Config) -> Result<Self> {
+        let clients = Self::new(&config.id);
+        clients.follow(config, clients.prepare(config, switches::modes(config))?);
+        Ok(clients)
     }
 
     fn known(&self) -> MutexGuard<'_, HashMap<IpAddr, Vec<Client>>> {
