@@ -449,13 +449,13 @@ fn what_is_too_old_goes_also_while_nothing_can_be_written() {
     let directory = tempfile::tempdir().unwrap();
     let mut run = run(directory.path(), 1000);
     run.told
-        .tell([row(1000, today() - LIMITS.age + 10 * SECOND, "old soon")]);
+        .tell([row(1000, today() - LIMITS.age + 3600 * SECOND, "old soon")]);
     run.writer.round(Time::START);
     assert_eq!(files(directory.path(), ".redb").len(), 1);
     // The next file cannot be made.
     fs::create_dir(directory.path().join("fm.history-000002.redb.new")).unwrap();
     run.told.tell([row(1001, today(), "new")]);
-    run.writer.round(Time::START + Duration::from_secs(20));
+    run.writer.round(Time::START + Duration::from_secs(7200));
     assert_eq!(run.metrics.process.history_failing.get(), 1);
     assert!(files(directory.path(), ".redb").is_empty());
 }
