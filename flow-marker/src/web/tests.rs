@@ -131,3 +131,19 @@ fn tags_tell_contents_apart() {
     );
     assert!(find("../mod.rs").is_none() && find("").is_none());
 }
+
+/// The words of a list in a file, from `start` to the next bracket.
+fn words<'a>(path: &str, start: &str) -> BTreeSet<&'a str> {
+    let text = text(find(path).unwrap());
+    let list = text.split(start).nth(1).unwrap().split(']').next().unwrap();
+    list.split('\'').skip(1).step_by(2).collect()
+}
+
+#[test]
+fn the_page_knows_every_kind_of_decision() {
+    let all = crate::control::desired::What::ALL.iter().map(|what| what.word());
+    let known = words("views/decision.js", "export const KINDS = [");
+    assert_eq!(known, all.collect());
+    let grave = words("views/decision.js", "const GRAVE = new Set([");
+    assert!(grave.is_subset(&known), "{grave:?}");
+}

@@ -144,13 +144,15 @@ export async function change(method, path, body) {
   return text ? JSON.parse(text) : null;
 }
 
-/** Saves an answer as a file: a link could not show the token. @param {string} path @param {string} name */
+/** Saves an answer as a file: a link could not show the token. Whether there is more than the file has. @param {string} path @param {string} name */
 export async function download(path, name) {
-  const url = URL.createObjectURL(await (await request(path)).blob());
+  const response = await request(path);
+  const url = URL.createObjectURL(await response.blob());
   const link = document.createElement('a');
   link.href = url;
   link.download = name;
   link.click();
   // The browser has taken it by then.
   setTimeout(() => URL.revokeObjectURL(url), 10_000);
+  return response.headers.has('Link');
 }

@@ -16,8 +16,9 @@ const PAUSES = [250, 500, 1000, 2000, 4000];
 export const state = {
   /** @type {any} */
   overview: null,
-  /** When it came, by the clock of this page. */
+  /** When it came, by the clock of this page, and by that of the machine. */
   received: 0,
+  receivedAt: 0,
   /** @type {Connection} */
   connection: 'lost',
   /** Why there is no stream, for people. */
@@ -35,22 +36,31 @@ export function subscribe(listener) {
   return () => void listeners.delete(listener);
 }
 
+/**
+ * Milliseconds since a moment, by the clock of this page and by that of the machine: the former may stand still while the
+ * machine sleeps, and then what is old would look new when it wakes.
+ * @param {number} steady @param {number} wall
+ */
+const elapsed = (steady, wall) => Math.max(performance.now() - steady, Date.now() - wall);
+const old = () => elapsed(state.received, state.receivedAt);
+
 const tell = () => listeners.forEach((listener) => listener());
 
 /** The server's time now, in nanoseconds since 1970: the clock of this machine may be wrong, that of `overview` is not. */
 export function now() {
   if (!state.overview) return Date.now() * 1e6;
-  return state.overview.time + (performance.now() - state.received) * 1e6;
+  return state.overview.time + old() * 1e6;
 }
 
 /** Seconds since something came. */
-export const age = () => (state.overview ? (performance.now() - state.received) / 1000 : null);
+export const age = () => (state.overview ? old() / 1000 : null);
 
 /** @param {any} overview */
 function take(overview) {
   const other = state.overview !== null && state.overview.started !== overview.started;
   state.overview = overview;
   state.received = performance.now();
+  state.receivedAt = Date.now();
   state.connection = 'live';
   state.why = '';
   if (other) restarted();
@@ -96,15 +106,21 @@ export let retry = () => {};
 async function read() {
   stream = new AbortController();
   const watch = setInterval(() => {
-    if (performance.now() - heard > DEAD) stream.abort();
+    if (elapsed(heard, heardAt) > DEAD) stream.abort();
   }, 1000);
-  let heard = performance.now();
+  let heard = 0;
+  let heardAt = 0;
+  const hear = () => {
+    heard = performance.now();
+    heardAt = Date.now();
+  };
+  hear();
   try {
     const response = await request('/live', { signal: stream.signal });
-    heard = performance.now();
+    hear();
     if (!response.body) throw new Problem('the browser cannot read streams', 0, 'stream');
     await events(response.body, (data) => {
-      heard = performance.now();
+      hear();
       tries = 0;
       take(JSON.parse(data));
     });
@@ -153,7 +169,7 @@ export async function live() {
 /** Says at once when nothing comes. */
 function watchAge() {
   if (!state.overview) return;
-  if (state.connection === 'live' && performance.now() - state.received > STALE) {
+  if (state.connection === 'live' && old() > STALE) {
     state.connection = 'stale';
     state.why = 'nothing comes';
   }

@@ -11,7 +11,7 @@ const GRAVE = new Set(['refused', 'no_room', 'over_budget', 'dismissed', 'no_eff
 export const KINDS = [
   'wanted', 'would_have', 'prolonged', 'guarded', 'installed', 'refused', 'no_room', 'over_budget', 'displaced', 'hold_doubled', 'released', 'removed',
   'vacated', 'dismissed', 'orphan_adopted', 'orphan_removed', 'mark_arrives', 'no_effect', 'changed_by_hand', 'pause_begun', 'pause_ended', 'mode_changed',
-  'list_loaded', 'list_failed', 'unreachable', 'reachable',
+  'reloaded', 'list_loaded', 'list_failed', 'unreachable', 'reachable',
 ];
 
 /** `changed_by_hand` as people read it. @param {string} kind */

@@ -1,6 +1,7 @@
 // The event log: every decision, newest first, back as far as it is kept; and as a file.
 
 import { download, get } from '../api.js';
+import { notice } from '../dialog.js';
 import { h } from '../dom.js';
 import { count } from '../format.js';
 import { poll, settled } from '../poll.js';
@@ -8,6 +9,8 @@ import { agentOf, fault, panel } from './parts.js';
 import { KINDS, decisionRows, words } from './decision.js';
 
 const PAGE = 100;
+/** Decisions in a file. */
+const EXPORT = 10_000;
 
 /** @param {() => void} redraw @param {URLSearchParams} parameters */
 export function open(redraw, parameters) {
@@ -65,7 +68,8 @@ export function open(redraw, parameters) {
   async function save(/** @type {'csv'|'json'} */ kind) {
     failed = '';
     try {
-      await download(`/decisions/${kind}?${query({ max: '10000' })}`, `flow-marker-decisions.${kind}`);
+      const more = await download(`/decisions/${kind}?${query({ max: String(EXPORT) })}`, `flow-marker-decisions.${kind}`);
+      if (more) notice(`The file has the newest ${count(EXPORT)}; set Until for older ones.`);
     } catch (error) {
       failed = error instanceof Error ? error.message : String(error);
     }
