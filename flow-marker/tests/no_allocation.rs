@@ -84,6 +84,7 @@ fn from_a_datagram_to_a_decision_nothing_is_allocated() {
                             tuple,
                         },
                         port: 1,
+                        output: None,
                         weight: 1_518_000,
                         frame: raw.frame_length,
                         dscp: 0,

@@ -15,6 +15,8 @@ pub struct Candidate {
     pub key: FlowKey,
     /// ifIndex of the port it enters by.
     pub port: u32,
+    /// ifIndex of the port that it leaves the switch by, as that sample says.
+    pub output: Option<u32>,
     /// The share of the evidence that it had, from an eighth to 1.
     pub share: f32,
     /// Its rate then, averaged over a second, in bytes per second.
@@ -34,6 +36,7 @@ impl Candidate {
             fingerprint,
             key: seen.key,
             port: seen.port,
+            output: seen.output,
             share,
             rate,
             at: now,
@@ -56,6 +59,7 @@ impl Place for Candidate {
             },
         },
         port: 0,
+        output: None,
         share: 0.0,
         rate: 0.0,
         at: Time::START,

@@ -17,6 +17,7 @@ use crate::packet::TcpFlags;
 pub(super) struct Fired {
     pub(super) elephant: Elephant,
     pub(super) last: Time,
+    output: Option<u32>,
     /// Bytes that its samples stand for since it was detected.
     pub(super) bytes: u64,
     silence: Duration,
@@ -37,12 +38,18 @@ const CLOSED: Duration = Duration::from_secs(1);
 const REVOKED: Duration = Duration::from_secs(2);
 
 impl Fired {
-    pub(super) fn new(elephant: Elephant, now: Time, largest: f64, told: bool) -> Self {
+    pub(super) fn new(
+        (elephant, output): (Elephant, Option<u32>),
+        now: Time,
+        largest: f64,
+        told: bool,
+    ) -> Self {
         Self {
             silence: silence(elephant.evidence.threshold, largest),
             pulse: Pulse::new(now, elephant.evidence.rate),
             elephant,
             last: now,
+            output,
             bytes: 0,
             closing: None,
             told,
@@ -59,6 +66,7 @@ impl Fired {
         hasher: &FlowHasher,
     ) {
         self.last = self.last.max(now);
+        self.output = seen.output;
         self.pulse.add(seen.weight);
         self.bytes = self.bytes.saturating_add(seen.weight);
         // Larger frames, or coarser sampling, make longer gaps.
@@ -115,6 +123,7 @@ impl Fired {
             rate: self.pulse.rate(),
             bytes: self.bytes,
             last_sample: self.last,
+            output: self.output,
             until: self.last + self.patience(),
         }
     }

@@ -97,6 +97,8 @@ pub struct Observation {
     pub key: FlowKey,
     /// ifIndex of the port it enters by.
     pub port: u32,
+    /// ifIndex of the port that it leaves the switch by, for people to see; `None` when the sample does not say one.
+    pub output: Option<u32>,
     /// Bytes that the sample stands for: effective sampling rate ([`Effective`]) × frame length.
     pub weight: u64,
     /// Length of its frame in bytes, as the agent counts.
@@ -159,6 +161,8 @@ pub struct Standing {
     pub bytes: u64,
     /// Its last sample.
     pub last_sample: Time,
+    /// ifIndex of the port that it leaves the switch by, as that says.
+    pub output: Option<u32>,
     /// It has ended then, unless it is sampled before.
     pub until: Time,
 }
@@ -366,8 +370,10 @@ impl Detector {
         self.table.remove(fingerprint);
         self.trails.remove(fingerprint);
         self.candidates.remove(fingerprint);
-        self.fired
-            .insert(fingerprint, Fired::new(elephant, now, largest, told));
+        self.fired.insert(
+            fingerprint,
+            Fired::new((elephant, seen.output), now, largest, told),
+        );
         *self.fired_of.entry(seen.key.agent).or_default() += 1;
         Outcome::Fired
     }

@@ -55,6 +55,7 @@ fn seen(n: u32) -> Observation {
     Observation {
         key: key(n),
         port: 1,
+        output: None,
         weight: W,
         frame: 1500,
         dscp: 0,

@@ -289,6 +289,7 @@ impl Elephants {
                 tuple,
             },
             port,
+            output: sample.output.if_index(),
             weight,
             frame: raw.frame_length,
             dscp: ip.dscp,

@@ -32,8 +32,12 @@ pub struct LiveFlow {
     pub elephant: Option<Elephant>,
     /// Bytes that its samples stand for since it was found.
     pub bytes: u64,
+    /// The last sample of an elephant.
+    pub last_sample: Option<Time>,
     /// Without a further sample an elephant has ended then.
     pub until: Option<Time>,
+    /// ifIndex of the port that it leaves the switch by, as its last sample says.
+    pub output: Option<u32>,
 }
 
 /// What one shard tells of flows and agents.
@@ -104,7 +108,9 @@ impl Shard {
             share: 1.0,
             elephant: Some(standing.elephant),
             bytes: standing.bytes,
+            last_sample: Some(standing.last_sample),
             until: Some(standing.until),
+            output: standing.output,
         });
         let candidates = self.elephants.detector().candidates();
         let candidates = candidates.filter_map(|candidate| growing(candidate, now));
@@ -157,7 +163,9 @@ fn growing(candidate: &Candidate, now: Time) -> Option<LiveFlow> {
         share: f64::from(candidate.share).min(0.99),
         elephant: None,
         bytes: 0,
+        last_sample: None,
         until: None,
+        output: candidate.output,
     })
 }
 

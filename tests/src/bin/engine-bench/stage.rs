@@ -364,6 +364,7 @@ const fn observation(key: FlowKey) -> Observation {
     Observation {
         key,
         port: 1,
+        output: None,
         weight: 1500,
         frame: 1500,
         dscp: 0,
