@@ -19,7 +19,7 @@ use crate::blacklist::teller::Sighting;
 use crate::clock::Time;
 use crate::config;
 use crate::control::desired::{Cause, Ending, Holder, Wish};
-use crate::control::{Edit, name};
+use crate::control::{Edit, Lasting, name};
 use crate::detect::Evidence;
 use crate::inventory::Roster;
 
@@ -309,6 +309,18 @@ impl Captures {
     /// A conversation is not captured until then.
     pub fn rest(&mut self, pair: Pair, until: Time) {
         self.resting.insert(pair, until);
+    }
+
+    /// How long each stays, with the position of its switch.
+    pub fn lasting(&self) -> impl Iterator<Item = (usize, AclName, Lasting)> {
+        self.sessions.values().map(|session| {
+            let lasting = Lasting {
+                last: session.last,
+                quiet: Some(self.config.quiet),
+                until: session.started + self.config.max_age,
+            };
+            (session.switch, session.name.clone(), lasting)
+        })
     }
 
     /// When the next one may be over.

@@ -17,7 +17,7 @@ use crate::attack::{Attack, Protected};
 use crate::clock::Time;
 use crate::config;
 use crate::control::desired::{Cause, Ending, Holder, Wish};
-use crate::control::{Edit, name};
+use crate::control::{Edit, Lasting, name};
 use crate::detect::Evidence;
 use crate::inventory::Roster;
 
@@ -244,6 +244,18 @@ impl Defence {
     /// A drop is not made until then.
     pub fn rest(&mut self, name: AclName, until: Time) {
         self.resting.insert(name, until);
+    }
+
+    /// How long each stays, with the position of its switch.
+    pub fn lasting(&self) -> impl Iterator<Item = (usize, AclName, Lasting)> {
+        self.active.iter().map(|(name, active)| {
+            let lasting = Lasting {
+                last: active.last,
+                quiet: None,
+                until: active.until,
+            };
+            (active.switch, name.clone(), lasting)
+        })
     }
 
     /// When the next one may be over.

@@ -8,6 +8,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::blacklist::lists::Status;
 use crate::clock::Time;
+use crate::control::Lasting;
 use crate::control::capture::{Pair, Session};
 use crate::control::manual::{Asked, NotMade};
 
@@ -45,6 +46,8 @@ pub struct Kept {
 pub enum Order {
     /// What is captured.
     Report(oneshot::Sender<Report>),
+    /// How long the captures and drops of controllers stay, each with the position of its switch.
+    Lasting(oneshot::Sender<Vec<(usize, AclName, Lasting)>>),
     /// What is to survive the end of the process.
     Kept(oneshot::Sender<Kept>),
     /// A control.
@@ -75,6 +78,14 @@ impl Desk {
     /// [`Unattended`]
     pub async fn report(&self) -> Result<Report, Unattended> {
         self.ask(Order::Report).await
+    }
+
+    /// How long the captures and drops of controllers stay, each with the position of its switch.
+    ///
+    /// # Errors
+    /// [`Unattended`]
+    pub async fn lasting(&self) -> Result<Vec<(usize, AclName, Lasting)>, Unattended> {
+        self.ask(Order::Lasting).await
     }
 
     /// What is to survive the end of the process.

@@ -1,6 +1,7 @@
 //! What a controller wants of a switch.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use shared::AclName;
 
@@ -8,6 +9,17 @@ use crate::actuator::Control;
 use crate::clock::Time;
 use crate::control::desired::{Ending, Holder, Wish};
 use crate::control::switch::Switch;
+
+/// How long a capture or a drop of a controller stays.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lasting {
+    /// When its traffic was seen last.
+    pub last: Time,
+    /// It ends before `until` when nothing was seen of its traffic for so long; `None`: it does not.
+    pub quiet: Option<Duration>,
+    /// It ends then; a drop whose attack goes on does not.
+    pub until: Time,
+}
 
 /// A change of what is desired of one switch.
 #[derive(Debug, Clone)]

@@ -47,7 +47,7 @@ pub mod desired;
 /// What the controllers may do.
 pub mod modes;
 
-pub use edit::Edit;
+pub use edit::{Edit, Lasting};
 
 #[cfg(test)]
 mod tests;

@@ -170,6 +170,10 @@ impl Watchman {
         match order {
             // Whoever does not wait for his answer any more needs none.
             Order::Report(answer) => drop(answer.send(self.report())),
+            Order::Lasting(answer) => {
+                let all = self.captures.lasting().chain(self.defence.lasting());
+                drop(answer.send(all.collect()));
+            }
             Order::Kept(answer) => drop(answer.send(self.kept())),
             Order::Make(asked, answer) => drop(answer.send(self.ask(*asked))),
             Order::End(name, who, answer) => drop(answer.send(self.end(&name, &who))),
