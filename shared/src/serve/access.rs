@@ -301,6 +301,6 @@ fn objection(peer: &Peer, headers: &HeaderMap, authority: Option<&str>) -> Optio
     let strange = hosts.find(|host| !host.is_some_and(|host| is_local(host, local)))?;
     let strange = strange.unwrap_or("(no text)");
     Some(format!(
-        "the Host `{strange}` is neither loopback nor the listen address"
+        "the Host `{strange}` is neither loopback nor the listen address: call this server by one of these"
     ))
 }
