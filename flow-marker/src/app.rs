@@ -114,7 +114,7 @@ async fn start(
     let (keeper, writer) = state.keep(base.remembered(&desk));
     let writer = writer.map(|writer| tokio::spawn(writer.run(shutdown.clone())));
     let live = Live::new(Arc::clone(base.switches.roster()));
-    let collector = tokio::spawn(Collector::new(base.gathered(&engine), live.clone()).run());
+    let collector = tokio::spawn(Collector::new(base.gathered(&engine, &desk), live.clone()).run());
     let api = Api {
         engine: engine.clone(),
         metrics: Arc::clone(&base.metrics),

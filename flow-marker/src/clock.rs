@@ -88,6 +88,20 @@ impl Clock {
         Time::from_nanos(ns.saturating_sub(self.unix_ns(Time::START)))
     }
 
+    /// What the wall clock says now, less what [`Self::unix_ns`] says, in nanoseconds: by so much it was set since the start, or
+    /// so long the machine has slept.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one place where the clocks are read"
+    )]
+    pub fn skew(&self) -> i64 {
+        let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let wall = u64::try_from(wall.as_nanos()).unwrap_or(u64::MAX);
+        let ours = self.unix_ns(self.now());
+        let apart = i64::try_from(wall.abs_diff(ours)).unwrap_or(i64::MAX);
+        if wall < ours { -apart } else { apart }
+    }
+
     /// `time` as nanoseconds since 1970 (UTC), for people and other machines.
     ///
     /// It is counted from the wall clock at the start, so that a step of the wall clock does not reorder our events.

@@ -19,6 +19,7 @@ use crate::control::desired::{self, Budget, Desired, State, View};
 use crate::control::switch::Switch;
 use crate::detect;
 use crate::inventory::Why;
+use crate::overview::Ends;
 
 /// One control.
 #[derive(Debug, Serialize)]
@@ -37,6 +38,10 @@ pub(super) struct Control {
     /// What else there is to say: who wants it and why, the blacklist, the kind of attack.
     about: Option<String>,
     times: Times,
+    /// When it ends, as it stands; null: no time is set, or it is not known.
+    until: Option<u64>,
+    /// What that depends on; null: on nothing.
+    ends: Option<String>,
     evidence: Evidence,
     /// What the flow was like lately; null when no samples of it are followed.
     current: Option<Current>,
@@ -242,6 +247,11 @@ pub(super) fn controls(api: &Api) -> Vec<Control> {
 
 fn control(api: &Api, switch: &Switch, view: View) -> Control {
     let cause = &view.cause;
+    let ends = match view.state {
+        // There may be another one of the same name by now.
+        State::Released => Ends::default(),
+        _ => api.live.ends(api.clock.now(), switch.index, &view.control.name),
+    };
     Control {
         name: view.control.name.to_string(),
         switch: switch.config.acl.to_string(),
@@ -267,6 +277,8 @@ fn control(api: &Api, switch: &Switch, view: View) -> Control {
         rule: rule::lines(switch.config.platform, &view.control),
         about: cause.about.as_deref().map(str::to_owned),
         times: times(&api.clock, &view),
+        until: ends.until.map(|until| api.clock.unix_ns(until)),
+        ends: Some(ends.text.into_owned()).filter(|text| !text.is_empty()),
         evidence: Evidence::from(&cause.evidence),
         current: view.current.map(|current| Current {
             rate_bps: current.rate.bits_per_second(),

@@ -80,10 +80,11 @@ impl Base {
     }
 
     /// What the overview is made of.
-    pub(super) fn gathered(&self, engine: &Engine) -> live::Sources {
+    pub(super) fn gathered(&self, engine: &Engine, desk: &Desk) -> live::Sources {
         live::Sources {
             engine: engine.clone(),
             switches: Arc::clone(&self.switches),
+            desk: desk.clone(),
             pause: Arc::clone(&self.pause),
             metrics: Arc::clone(&self.metrics),
             config: self.newest.clone(),

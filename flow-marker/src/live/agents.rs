@@ -38,11 +38,28 @@ pub(super) struct Agents {
     /// How often counters come, in seconds.
     intervals: HashMap<IpAddr, f64>,
     findings: Vec<FindingFact>,
+    /// Of those that should be heard.
+    expected: HashMap<IpAddr, Expected>,
+    /// It was told before who should be heard.
+    begun: bool,
+}
+
+/// What is remembered of an agent that should be heard, also when it is silent for so long that the receiving threads have
+/// forgotten it.
+#[derive(Debug, Clone, Copy)]
+struct Expected {
+    since: Time,
+    last: Option<Time>,
 }
 
 impl Agents {
-    /// Takes what the doctor says.
-    pub(super) fn diagnose(&mut self, report: &Report, mut place: impl FnMut(IpAddr) -> Arc<Place>) {
+    /// Takes what the doctor says. `expected`: of a switch of the inventory.
+    pub(super) fn diagnose(
+        &mut self,
+        report: &Report,
+        expected: impl Fn(IpAddr) -> bool,
+        mut place: impl FnMut(IpAddr) -> Arc<Place>,
+    ) {
         self.intervals.clear();
         self.findings.clear();
         for agent in &report.agents {
@@ -50,10 +67,11 @@ impl Agents {
             if let Some(longest) = intervals.reduce(f64::max) {
                 self.intervals.insert(agent.agent, longest);
             }
-            let place = place(agent.agent);
+            let (place, expected) = (place(agent.agent), expected(agent.agent));
             self.findings
                 .extend(findings(agent).map(|(at, finding)| FindingFact {
                     place: Arc::clone(&place),
+                    expected,
                     severity: finding.severity,
                     kind: finding.kind,
                     at,
@@ -61,11 +79,11 @@ impl Agents {
                 }));
         }
         self.findings
-            .sort_by_key(|finding| std::cmp::Reverse(finding.severity));
+            .sort_by_key(|finding| std::cmp::Reverse((finding.expected, finding.severity)));
         self.findings.truncate(FINDINGS);
     }
 
-    /// What the doctor has found, the gravest first.
+    /// What the doctor has found, the gravest first, and what strangers say after that.
     pub(super) fn findings(&self) -> Vec<FindingFact> {
         self.findings.clone()
     }
@@ -78,6 +96,16 @@ impl Agents {
         expected: &[IpAddr],
         mut place: impl FnMut(IpAddr) -> Arc<Place>,
     ) -> Vec<AgentFact> {
+        let mut known = std::mem::take(&mut self.expected);
+        let new = Expected {
+            since: if self.begun { now } else { Time::START },
+            last: None,
+        };
+        self.begun = true;
+        let known = expected
+            .iter()
+            .map(|agent| (*agent, known.remove(agent).unwrap_or(new)));
+        self.expected = known.collect();
         let mut facts = Vec::with_capacity(statuses.len());
         let before = std::mem::take(&mut self.marks);
         // An agent that was silent for an hour may have got another owner: the later answer is the last.
@@ -94,17 +122,25 @@ impl Agents {
             }
             facts.push(AgentFact {
                 place: place(status.agent),
+                expected: self.expected.contains_key(&status.agent),
                 last: Some(status.last_seen),
+                since: Time::START,
                 patience: self.patience(status.agent),
                 received: status.received.saturating_sub(old.received),
                 lost: status.lost.saturating_sub(old.lost),
             });
             self.marks.insert(status.agent, marks);
+            if let Some(expected) = self.expected.get_mut(&status.agent) {
+                expected.last = Some(status.last_seen);
+            }
         }
         let missing = expected.iter().filter(|agent| !self.marks.contains_key(*agent));
-        facts.extend(missing.map(|agent| AgentFact {
-            place: place(*agent),
-            last: None,
+        let missing = missing.filter_map(|agent| Some((*agent, *self.expected.get(agent)?)));
+        facts.extend(missing.map(|(agent, Expected { since, last })| AgentFact {
+            place: place(agent),
+            expected: true,
+            last,
+            since,
             patience: PATIENCE,
             received: 0,
             lost: 0,
@@ -139,4 +175,61 @@ fn findings(agent: &AgentReport) -> impl Iterator<Item = (Option<String>, &Findi
     });
     let all = whole.chain(sources).chain(ports);
     all.filter(|(_, finding)| finding.severity > Severity::Info)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ingest::loss::SampleCounts;
+
+    fn at(seconds: u64) -> Time {
+        Time::START + Duration::from_secs(seconds)
+    }
+
+    fn status(agent: IpAddr, last_seen: Time) -> AgentStatus {
+        AgentStatus {
+            agent,
+            source: (agent, 6343).into(),
+            inventory: "switch",
+            first_seen: Time::START,
+            last_seen,
+            uptime_ms: 0,
+            received: 1,
+            lost: 0,
+            out_of_order: 0,
+            duplicates: 0,
+            restarts: 0,
+            flow: SampleCounts::default(),
+            counters: SampleCounts::default(),
+            discards: SampleCounts::default(),
+        }
+    }
+
+    #[test]
+    fn who_is_forgotten_was_heard_and_who_has_just_come_has_time() {
+        let [old, new, stranger]: [IpAddr; 3] = [1, 2, 9].map(|n| [10, 0, 0, n].into());
+        let mut agents = Agents::default();
+        let mut take = |now, statuses: &[AgentStatus], expected: &[IpAddr]| {
+            let place = |agent: IpAddr| {
+                Arc::new(Place {
+                    agent,
+                    name: agent.to_string().into(),
+                })
+            };
+            agents.take(now, statuses, expected, place)
+        };
+        let facts = take(at(1), &[], &[old]);
+        assert_eq!((facts[0].last, facts[0].since), (None, Time::START));
+        let heard = [status(old, at(100)), status(stranger, at(100))];
+        let facts = take(at(100), &heard, &[old]);
+        let expected: Vec<_> = facts.iter().map(|fact| fact.expected).collect();
+        assert_eq!(expected, [true, false]);
+        // The receiving threads forget who is silent for an hour; a reload brings another switch.
+        let facts = take(at(5000), &[], &[old, new]);
+        assert_eq!(facts.len(), 2);
+        assert_eq!(facts[0].last, Some(at(100)));
+        assert_eq!((facts[1].last, facts[1].since), (None, at(5000)));
+        assert!(facts[0].silent(at(5000)).is_some() && facts[1].silent(at(5010)).is_none());
+        assert!(facts[1].silent(at(5040)).is_some());
+    }
 }

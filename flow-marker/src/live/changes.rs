@@ -9,13 +9,16 @@ use crate::clock::{Clock, Time};
 use crate::control::desired::What;
 use crate::control::journal::{Journal, Record};
 use crate::engine::AgentStatus;
-use crate::overview::{Change, Place, RECENT};
+use crate::overview::{Change, Place, RECENT, short};
 
 /// Decisions that are looked at: more are made in a quarter of an hour only in a storm, of which the newest tell enough.
 const DECISIONS: usize = 2000;
 
 /// Changes of one kind at one switch that follow each other so closely are one.
 const TOGETHER: Duration = Duration::from_secs(10);
+
+/// So much is told of a change: what others have written may be long.
+const WORDS: usize = 300;
 
 /// Restarts of agents that are remembered.
 const RESTARTS: usize = 256;
@@ -85,7 +88,7 @@ pub(super) fn recent(
             kind: record.decision.what.word(),
             agent: at.as_ref().map(|at| at.agent),
             switch: at.as_ref().map(|at| Arc::clone(&at.name)),
-            text: text(&record, at.as_deref()),
+            text: short(&text(&record, at.as_deref()), WORDS),
             decision: Some(id),
             count: record.count,
         };

@@ -5,16 +5,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::time::MissedTickBehavior;
+use tokio::time::{MissedTickBehavior, timeout};
 
 use super::agents::Agents;
 use super::changes::{self, Restarts};
+use super::ends::Endings;
 use super::flows::{Around, FlowList, Flows, Round};
-use super::gather::{self, Ends, Gathered, Ports, Sinces, bits};
+use super::gather::{self, Gathered, Ports, Sinces, bits};
 use super::history::Point;
-use super::{FRESH, Frame, Live};
+use super::{AllEnds, FRESH, Frame, Live};
 use crate::clock::{Clock, Time};
 use crate::config::Config;
+use crate::control::desk::Desk;
 use crate::control::pause::Pause;
 use crate::control::switches::Switches;
 use crate::engine::{AgentStatus, Engine, LiveFlow, Loads};
@@ -49,6 +51,8 @@ pub struct Sources {
     pub engine: Engine,
     /// The switches, and what was decided about them.
     pub switches: Arc<Switches>,
+    /// Who decides on captures and drops.
+    pub desk: Desk,
     /// Whether they are paused.
     pub pause: Arc<Pause>,
     /// What is counted.
@@ -88,6 +92,7 @@ pub struct Collector {
     agents: Agents,
     restarts: Restarts,
     sinces: Sinces,
+    endings: Endings,
     loads: Loads,
     /// When counters, and the doctor, are asked again.
     due: [Time; 2],
@@ -108,6 +113,7 @@ impl Collector {
             agents: Agents::default(),
             restarts: Restarts::default(),
             sinces: Sinces::default(),
+            endings: Endings::default(),
             loads: Loads::default(),
             due: [Time::START; 2],
             counted: None,
@@ -136,9 +142,7 @@ impl Collector {
                     if self.counted.is_none_or(|counted| now.since(counted.at) >= FRESH) {
                         self.round().await;
                     }
-                    if !live.0.frames.borrow().is_fresh(now) {
-                        self.publish();
-                    }
+                    self.publish();
                 }
             }
         }
@@ -147,6 +151,10 @@ impl Collector {
     /// Asks everybody once.
     async fn round(&mut self) {
         self.ask_rarely().await;
+        // Without an answer, what was said before holds.
+        if let Ok(Ok(lasting)) = timeout(FRESH, self.sources.desk.lasting()).await {
+            self.endings.take(lasting);
+        }
         // When nobody answers, the second is a hole.
         let Ok(parts) = self.sources.engine.ask(|shard, now| shard.live(now)).await else {
             return;
@@ -180,14 +188,17 @@ impl Collector {
                 .await
             {
                 self.loads = Loads::merge(parts, PORTS);
-                live.places().learn(std::mem::take(&mut self.loads.hosts));
+                let hosts = std::mem::take(&mut self.loads.hosts);
+                live.places().learn(&live.0.roster, hosts);
             }
             self.due = [next(began, clock.now(), LOADS), doctor_due];
         }
         let began = clock.now();
         if began >= doctor_due {
             if let Ok(report) = self.sources.engine.doctor().await {
-                self.agents.diagnose(&report, |agent| live.place(agent));
+                let member = |agent| live.0.roster.find(agent);
+                let expected = |agent| member(agent).is_some_and(|member| !member.is_retired());
+                self.agents.diagnose(&report, expected, |agent| live.place(agent));
             }
             let [loads_due, _] = self.due;
             self.due = [loads_due, next(began, clock.now(), DOCTOR)];
@@ -199,16 +210,16 @@ impl Collector {
         let (now, live) = (self.sources.clock.now(), self.live.clone());
         let name = |agent: IpAddr| live.place(agent);
         let ports = Ports::of(self.sources.switches.roster(), name);
-        let ends = told
-            .iter()
-            .filter_map(|flow| Some(((flow.key.agent, flow.key.tuple), flow.until?)));
-        let ends: Ends = ends.collect();
+        let config = Arc::clone(&self.sources.config.borrow());
+        self.endings.follow(told, config.mark.hold);
+        let around = (&ports, &self.endings);
         let Gathered {
             switches,
             controls,
             marks,
-        } = gather::switches(now, &self.sources.switches, (&ports, &ends), &mut self.sinces);
-        let config = Arc::clone(&self.sources.config.borrow());
+            ends,
+        } = gather::switches(now, &self.sources.switches, around, &mut self.sinces);
+        live.0.ends.store(Arc::new(AllEnds { at: now, ends }));
         let around = Around {
             now,
             clock: &self.sources.clock,
@@ -239,6 +250,7 @@ impl Collector {
                 mice: bits(self.rates.mice),
             },
             samples_per_second: self.rates.samples,
+            skew: self.sources.clock.skew(),
             ..Facts::default()
         };
         self.write(now, lost);
@@ -305,11 +317,15 @@ impl Collector {
         self.live.add(second, &point);
     }
 
-    /// Makes the overview of what was gathered last, and publishes it.
+    /// Makes the overview of what was gathered last, and publishes it, once.
     fn publish(&mut self) {
         let (live, sources) = (self.live.clone(), &self.sources);
+        // When nobody has answered since, what is known is not published again as if it were new.
+        let gathered = self.counted.map(|counted| counted.at);
+        let Some(now) = gathered.filter(|now| live.0.frames.borrow().is_before(*now)) else {
+            return;
+        };
         let name = |agent: IpAddr| live.place(agent);
-        let now = sources.clock.now();
         let facts = &mut self.facts;
         facts.pause = gather::pause(&sources.pause, &sources.switches);
         facts.modes = sources.switches.modes();

@@ -20,6 +20,9 @@ const THIRD: f64 = 1.0 / 3.0;
 /// So long flows are shown that have ended.
 const RELEASED: Duration = Duration::from_secs(60);
 
+/// So long it may take until a mark is wanted of what was found.
+const NEW: Duration = Duration::from_secs(2);
+
 /// Flows that have ended and are shown: a fabric's in a bad minute.
 const MOST_RELEASED: usize = 2048;
 
@@ -93,6 +96,8 @@ pub(super) struct Marked {
     pub(super) view: View,
     pub(super) place: Arc<Place>,
     pub(super) port: Port,
+    /// Why the switch cannot be reached, if it cannot.
+    pub(super) unreached: Option<String>,
 }
 
 /// The marks of all switches, by switch and flow.
@@ -155,7 +160,7 @@ impl Flows {
         let mut list = Vec::with_capacity(told.len() + self.ended.len());
         for live in told {
             if let Some(place) = locate(live.key.agent, live.port) {
-                list.push(self.flow(around, live, place, &mut round));
+                list.push(self.flow(around, live, place, &mut locate, &mut round));
             }
         }
         Self::by_hand(around, &mut list);
@@ -167,7 +172,20 @@ impl Flows {
             flow: flow.clone(),
         });
         list.extend(ended);
-        list.sort_by_key(|listed| std::cmp::Reverse(listed.flow.rate));
+        // Those of the same rate always in the same order, so that rows do not jump.
+        list.sort_by(|a, b| {
+            let (a, b) = (&a.flow, &b.flow);
+            let who = |flow: &Flow| {
+                (
+                    flow.source,
+                    flow.sport,
+                    flow.destination,
+                    flow.dport,
+                    flow.place.agent,
+                )
+            };
+            b.rate.cmp(&a.rate).then_with(|| who(a).cmp(&who(b)))
+        });
         for (at, listed) in list.iter().enumerate() {
             round.counts.count(listed.flow.state);
             if let Some(key) = listed.key {
@@ -191,6 +209,7 @@ impl Flows {
         around: &Around<'_>,
         live: &LiveFlow,
         (place, port): (Arc<Place>, Port),
+        locate: &mut impl FnMut(AgentId, u32) -> Option<(Arc<Place>, Port)>,
         round: &mut Round,
     ) -> Listed {
         let mark = around.marks.get(&(live.key.agent, live.key.tuple));
@@ -219,11 +238,12 @@ impl Flows {
                 None => round.unmarked += new,
             }
         }
-        let why = (state == FlowState::Found).then(|| why(around.mark, live, view));
+        let why = (state == FlowState::Found).then(|| why(around, live, mark));
         let rate = live.rate.bits_per_second();
         let flow = Flow {
             rate,
             state,
+            exit: live.output.and_then(|port| Some(locate(live.key.agent, port)?.1)),
             evidence: if state >= FlowState::Found {
                 1.0
             } else {
@@ -315,6 +335,7 @@ fn blank(tuple: &FiveTuple, place: Arc<Place>, port: Port) -> Flow {
         dport: tuple.destination_port,
         place,
         port,
+        exit: None,
         rate: 0,
         state: FlowState::Seen,
         evidence: 0.0,
@@ -325,9 +346,13 @@ fn blank(tuple: &FiveTuple, place: Arc<Place>, port: Port) -> Flow {
 }
 
 /// Why an elephant has no installed mark.
-fn why(config: &config::Mark, live: &LiveFlow, view: Option<&View>) -> String {
-    let Some(view) = view else {
-        let guarded = live.elephant.and_then(|elephant| guard(config, &elephant));
+fn why(around: &Around<'_>, live: &LiveFlow, mark: Option<&Marked>) -> String {
+    let Some(Marked { view, unreached, .. }) = mark else {
+        let guarded = live.elephant.and_then(|elephant| guard(around.mark, &elephant));
+        let detected = live.elephant.map(|elephant| elephant.detected);
+        if guarded.is_none() && detected.is_some_and(|at| around.now.since(at) < NEW) {
+            return "it was found a moment ago".to_owned();
+        }
         // What a person has released rests, and so does what needs a name that is not known.
         return guarded.map_or_else(
             || {
@@ -339,7 +364,10 @@ fn why(config: &config::Mark, live: &LiveFlow, view: Option<&View>) -> String {
     };
     let error = view.error.as_deref().unwrap_or("without a reason");
     match view.state {
-        State::Wanted => "its mark is on the way to the switch".to_owned(),
+        State::Wanted => match unreached {
+            Some(why) => format!("its switch cannot be reached: {}", short(why, 200)),
+            None => "its mark is on the way to the switch".to_owned(),
+        },
         State::Observed => "the mode of marks is observe".to_owned(),
         State::Paused => "paused".to_owned(),
         State::Refused => format!("refused by the switch: {}", short(error, 200)),
@@ -358,5 +386,80 @@ impl FlowCounts {
             FlowState::Found | FlowState::Marked => self.elephants += 1,
             FlowState::Seen | FlowState::Released => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use shared::units::BitRate;
+
+    use super::*;
+    use crate::config::Config;
+    use crate::detect::{Elephant, Evidence};
+    use crate::live::ends::tests::{FLOW, mark};
+
+    #[test]
+    fn why_an_elephant_has_no_mark_is_said_as_it_is() {
+        let config = Config::parse(Path::new("t"), "").unwrap();
+        let at = |seconds| Time::START + Duration::from_secs(seconds);
+        let nothing = BitRate::from_bits_per_second(0);
+        let key = FlowKey {
+            agent: AgentId(0),
+            source: DataSource::interface(1),
+            tuple: FLOW,
+        };
+        let elephant = Elephant {
+            key,
+            port: 1,
+            dscp: 0,
+            detected: at(10),
+            evidence: Evidence::counted((1, 1), (at(9), at(10)), (nothing, nothing)),
+        };
+        let live = LiveFlow {
+            key,
+            port: 1,
+            rate: nothing,
+            share: 1.0,
+            elephant: Some(elephant),
+            bytes: 1,
+            last_sample: Some(at(10)),
+            until: Some(at(12)),
+            output: None,
+        };
+        let (clock, marks) = (Clock::start(), Marks::new());
+        let said = |now, mark: Option<&Marked>| {
+            let around = Around {
+                now,
+                clock: &clock,
+                mark: &config.mark,
+                marks: &marks,
+            };
+            why(&around, &live, mark)
+        };
+        assert_eq!(said(at(11), None), "it was found a moment ago");
+        assert!(said(at(12), None).starts_with("no mark is wanted: "));
+        let mut marked = Marked {
+            view: mark(State::Wanted),
+            place: Arc::new(Place {
+                agent: [10, 0, 0, 1].into(),
+                name: "leaf1".into(),
+            }),
+            port: Port {
+                ifindex: 1,
+                name: None,
+            },
+            unreached: None,
+        };
+        assert_eq!(
+            said(at(12), Some(&marked)),
+            "its mark is on the way to the switch"
+        );
+        marked.unreached = Some("connection refused".to_owned());
+        assert_eq!(
+            said(at(12), Some(&marked)),
+            "its switch cannot be reached: connection refused"
+        );
     }
 }

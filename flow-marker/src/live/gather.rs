@@ -4,6 +4,9 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use shared::AclName;
+
+use super::ends::Endings;
 use super::flows::{Marked, Marks};
 use crate::actuator::Action;
 use crate::clock::Time;
@@ -13,9 +16,9 @@ use crate::control::pause::Pause;
 use crate::control::switch::Switch;
 use crate::control::switches::Switches;
 use crate::engine::{Loads, PortLoad};
-use crate::flow::{AgentId, FiveTuple};
+use crate::flow::AgentId;
 use crate::inventory::{PortList, Roster};
-use crate::overview::{ControlFact, Filling, Flow, LINKS, Link, Paused, Place, Port, SwitchFact};
+use crate::overview::{ControlFact, Ends, Filling, Flow, LINKS, Link, Paused, Place, Port, SwitchFact};
 
 /// The ports of all switches, by their places in the roster.
 #[derive(Debug, Default)]
@@ -61,22 +64,21 @@ fn since(all: &mut HashMap<usize, Time>, index: usize, is: bool, now: Time) -> O
     }
 }
 
-/// When elephants have ended that are not sampled again before.
-pub(super) type Ends = HashMap<(AgentId, FiveTuple), Time>;
-
 /// What is known of all switches.
 #[derive(Debug, Default)]
 pub(super) struct Gathered {
     pub(super) switches: Vec<SwitchFact>,
     pub(super) controls: Vec<ControlFact>,
     pub(super) marks: Marks,
+    /// When controls end, by the position of their switch.
+    pub(super) ends: HashMap<(usize, AclName), Ends>,
 }
 
 /// Gathers what is known of all switches that are in the inventory, or still have something of ours.
 pub(super) fn switches(
     now: Time,
     switches: &Switches,
-    (ports, ends): (&Ports, &Ends),
+    (ports, endings): (&Ports, &Endings),
     sinces: &mut Sinces,
 ) -> Gathered {
     let mut gathered = Gathered::default();
@@ -95,6 +97,7 @@ pub(super) fn switches(
                     view: view.clone(),
                     place: Arc::clone(&place),
                     port: port.clone(),
+                    unreached: switch_fact.unreached(),
                 };
                 gathered.marks.insert((agent, *flow), mark);
             }
@@ -102,14 +105,14 @@ pub(super) fn switches(
             let shadowed = shadowed.map(|rule| (view.control.action.to_string(), rule));
             switch_fact.shadowed.extend(shadowed);
             let why: Option<Why> = view.proof.why;
+            let ends = endings.of(now, switch.index, &view);
+            let key = (switch.index, view.control.name.clone());
+            gathered.ends.insert(key, ends.clone());
             gathered.controls.push(ControlFact {
                 place: Arc::clone(&place),
                 port,
                 effect_why: why.map(|why| why.text(|agent| oversight::address(switches, agent))),
-                until: view
-                    .control
-                    .flow()
-                    .and_then(|flow| ends.get(&(agent, *flow)).copied()),
+                ends,
                 view,
             });
         }
@@ -149,8 +152,10 @@ fn port(cause: &crate::control::desired::Cause) -> Port {
 
 fn fact(now: Time, switch: &Switch, place: &Arc<Place>, sinces: &mut Sinces) -> SwitchFact {
     let contact = switch.contact();
-    let (tally, budget, in_sync) =
-        switch.read(|desired| (desired.tally(), desired.budget(), desired.is_in_sync(now)));
+    let (tally, budget, in_sync, told) = switch.read(|desired| {
+        let told = desired.was_compared() || desired.is_silent();
+        (desired.tally(), desired.budget(), desired.is_in_sync(now), told)
+    });
     let unreachable = contact.reachable == Some(false);
     SwitchFact {
         place: Arc::clone(place),
@@ -159,6 +164,7 @@ fn fact(now: Time, switch: &Switch, place: &Arc<Place>, sinces: &mut Sinces) -> 
         unreachable: since(&mut sinces.unreachable, switch.index, unreachable, now),
         differs: since(&mut sinces.differs, switch.index, !in_sync, now),
         tally,
+        told,
         budget,
         shadowed: Vec::new(),
     }
@@ -181,21 +187,28 @@ pub(super) fn pause(pause: &Pause, switches: &Switches) -> Option<Paused> {
     })
 }
 
-/// The fullest ports, each with the largest flows that enter by it.
+/// The fullest ports, each with the largest flows that go the way of its fuller direction: that enter by it, or leave by it.
 pub(super) fn links(loads: &Loads, flows: &[Flow], mut place: impl FnMut(IpAddr) -> Arc<Place>) -> Vec<Link> {
     let ports = loads.ports.iter().take(LINKS);
     ports.map(|load| link(load, flows, place(load.agent))).collect()
 }
 
 fn link(load: &PortLoad, flows: &[Flow], place: Arc<Place>) -> Link {
-    let fills =
-        |flow: &&Flow| flow.port.ifindex == load.if_index && flow.place.agent == load.agent && flow.rate > 0;
+    let is_out = load.output.unwrap_or_default() > load.input.unwrap_or_default();
+    let fills = |flow: &&Flow| {
+        let port = if is_out {
+            flow.exit.as_ref()
+        } else {
+            Some(&flow.port)
+        };
+        let is_here = port.is_some_and(|port| port.ifindex == load.if_index);
+        is_here && flow.place.agent == load.agent && flow.rate > 0
+    };
     let fillings = flows.iter().filter(fills).take(3).map(|flow| Filling {
         text: flow.text(),
         rate: flow.rate,
         state: flow.state,
     });
-    let is_out = load.output.unwrap_or_default() > load.input.unwrap_or_default();
     Link {
         flows: fillings.collect(),
         place,
@@ -219,4 +232,62 @@ fn link(load: &PortLoad, flows: &[Flow], place: Arc<Place>) -> Link {
 )]
 pub(super) fn bits(rate: f64) -> u64 {
     rate.round() as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::overview::FlowState;
+
+    #[test]
+    fn a_link_names_the_flows_that_go_the_way_of_its_fuller_direction() {
+        let place = Arc::new(Place {
+            agent: [10, 0, 0, 1].into(),
+            name: "leaf1".into(),
+        });
+        let port = |ifindex| Port { ifindex, name: None };
+        let flow = |sport, enters, exit, rate| Flow {
+            source: [10, 1, 0, 1].into(),
+            destination: [10, 2, 0, 1].into(),
+            protocol: "tcp",
+            sport,
+            dport: 80,
+            place: Arc::clone(&place),
+            port: port(enters),
+            exit,
+            rate,
+            state: FlowState::Found,
+            evidence: 1.0,
+            since: 0,
+            control: None,
+            why: None,
+        };
+        let flows = [
+            flow(1, 3, Some(port(49)), 300),
+            flow(2, 49, Some(port(3)), 200),
+            flow(3, 5, None, 100),
+            flow(4, 3, Some(port(49)), 0),
+        ];
+        let load = |if_index, input, output| PortLoad {
+            agent: place.agent,
+            if_index,
+            name: None,
+            speed: Some(1e9),
+            input: Some(input),
+            output: Some(output),
+            discards: 0.0,
+            errors: 0.0,
+        };
+        let named = |load: &PortLoad| {
+            let link = link(load, &flows, Arc::clone(&place));
+            let texts = link.flows.iter().map(|flow| flow.text.clone());
+            (link.direction, texts.collect::<Vec<_>>())
+        };
+        let [one, two] = [1, 2].map(|sport| format!("10.1.0.1:{sport} → 10.2.0.1:80 tcp"));
+        assert_eq!(named(&load(49, 1.0, 9e8)), ("out", vec![one.clone()]));
+        assert_eq!(named(&load(49, 9e8, 1.0)), ("in", vec![two.clone()]));
+        assert_eq!(named(&load(3, 9e8, 1.0)), ("in", vec![one]));
+        assert_eq!(named(&load(3, 1.0, 9e8)), ("out", vec![two]));
+        assert_eq!(named(&load(7, 1.0, 9e8)), ("out", Vec::new()));
+    }
 }

@@ -8,22 +8,25 @@ mod collector;
 mod gather;
 mod agents;
 mod changes;
+mod ends;
 mod flows;
 mod places;
 mod history;
 
+use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use axum::body::Bytes;
+use shared::AclName;
 use tokio::sync::{Notify, watch};
 use tokio::time::timeout;
 
 use crate::clock::Time;
 use crate::inventory::Roster;
-use crate::overview::Place;
+use crate::overview::{Ends, Place};
 use places::Places;
 
 pub use collector::{Collector, Sources};
@@ -60,10 +63,22 @@ impl Frame {
         }
     }
 
+    /// Whether it is of a time before `at`.
+    fn is_before(&self, at: Time) -> bool {
+        self.at.is_none_or(|mine| mine < at)
+    }
+
     /// Whether it is of this second.
     pub fn is_fresh(&self, now: Time) -> bool {
         self.at.is_some_and(|at| now.since(at) < FRESH)
     }
+}
+
+/// When controls end, by the position of their switch, and when that was found out.
+#[derive(Debug, Default)]
+struct AllEnds {
+    at: Time,
+    ends: HashMap<(usize, AclName), Ends>,
 }
 
 /// What happens now, for readers. Cheap to copy; all copies are the same.
@@ -76,6 +91,7 @@ struct Shared {
     /// Somebody waits for a frame.
     wanted: Notify,
     flows: ArcSwap<FlowList>,
+    ends: ArcSwap<AllEnds>,
     history: Mutex<History>,
     places: Mutex<Places>,
     roster: Arc<Roster>,
@@ -88,6 +104,7 @@ impl Live {
             frames: watch::Sender::new(Frame::default()),
             wanted: Notify::new(),
             flows: ArcSwap::default(),
+            ends: ArcSwap::default(),
             history: Mutex::default(),
             places: Mutex::default(),
             roster,
@@ -111,6 +128,14 @@ impl Live {
     /// All flows, as they were within the last second.
     pub fn flows(&self) -> Arc<FlowList> {
         self.0.flows.load_full()
+    }
+
+    /// When a control of the switch at this position ends, as far as that is known just now.
+    pub fn ends(&self, now: Time, switch: usize, name: &AclName) -> Ends {
+        let known = self.0.ends.load();
+        let found = known.ends.get(&(switch, name.clone()));
+        let fresh = now.since(known.at) < PATIENCE;
+        found.filter(|_| fresh).cloned().unwrap_or_default()
     }
 
     /// What was in the `seconds` before `until`, in seconds since 1970.

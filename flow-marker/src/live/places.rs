@@ -22,12 +22,21 @@ pub(super) struct Places {
 }
 
 impl Places {
-    /// Takes what agents call themselves now.
-    pub(super) fn learn(&mut self, hosts: Vec<(IpAddr, Arc<str>)>) {
+    /// Takes what agents call themselves now. A name is of one agent alone: whoever calls himself as another one does, or as
+    /// the configuration calls another one, is called by his address.
+    pub(super) fn learn(&mut self, roster: &Roster, hosts: Vec<(IpAddr, Arc<str>)>) {
         let named = hosts
             .into_iter()
             .filter_map(|(agent, host)| Some((agent, presentable(&host)?)));
-        let hosts: HashMap<_, _> = named.collect();
+        let mut hosts: HashMap<_, _> = named.collect();
+        let configured = roster.iter().filter(|member| !member.is_retired());
+        let configured = configured.filter_map(|member| Some((member.name()?, member.config.agent)));
+        let mut owners: HashMap<Arc<str>, Option<IpAddr>> = HashMap::new();
+        for (name, agent) in configured.chain(hosts.iter().map(|(agent, host)| (Arc::clone(host), *agent))) {
+            let owner = owners.entry(name).or_insert(Some(agent));
+            *owner = owner.filter(|owner| *owner == agent);
+        }
+        hosts.retain(|agent, host| owners.get(host) == Some(&Some(*agent)));
         if hosts != self.hosts {
             self.hosts = hosts;
             self.known.clear();
@@ -59,14 +68,15 @@ impl Places {
     }
 }
 
-/// What somebody on the network calls himself, if people can read that: printable ASCII, cut to a bound.
+/// What somebody on the network calls himself, if people can read that: printable ASCII, cut to a bound, and no address, which
+/// might be another's.
 fn presentable(name: &str) -> Option<Arc<str>> {
     let name: String = name
         .chars()
         .filter(char::is_ascii_graphic)
         .take(LONGEST)
         .collect();
-    (!name.is_empty()).then(|| name.into())
+    (!name.is_empty() && name.parse::<IpAddr>().is_err()).then(|| name.into())
 }
 
 #[cfg(test)]
@@ -89,12 +99,30 @@ mod tests {
                 .collect()
         };
         assert_eq!(names(&mut places), ["leaf1", "10.0.0.2", "10.0.0.3"]);
-        let hosts = |name: &str| agents.iter().map(|agent| (*agent, name.into())).collect();
-        places.learn(hosts("spine\u{1b}[31m <b>"));
-        assert_eq!(names(&mut places), ["leaf1", "spine[31m<b>", "spine[31m<b>"]);
-        places.learn(hosts(&"é".repeat(10)));
-        assert_eq!(names(&mut places)[1], "10.0.0.2", "nothing that can be read");
-        places.learn(hosts(&"x".repeat(1000)));
-        assert_eq!(names(&mut places)[1].len(), 63);
+        let learn = |places: &mut Places, told: [&str; 3]| {
+            let hosts = agents.iter().zip(told);
+            places.learn(
+                &roster,
+                hosts.map(|(agent, name)| (*agent, name.into())).collect(),
+            );
+            names(places)
+        };
+        let spine = "spine\u{1b}[31m <b>";
+        assert_eq!(
+            learn(&mut places, ["spine", spine, "leaf3"]),
+            ["leaf1", "spine[31m<b>", "leaf3"]
+        );
+        let nothing = "é".repeat(10);
+        let found = learn(&mut places, ["", &nothing, "10.0.0.1"]);
+        assert_eq!(
+            found,
+            ["leaf1", "10.0.0.2", "10.0.0.3"],
+            "nothing that can be read"
+        );
+        assert_eq!(learn(&mut places, ["", &"x".repeat(1000), ""])[1].len(), 63);
+        let found = learn(&mut places, ["", "leaf1", "spine1"]);
+        assert_eq!(found, ["leaf1", "10.0.0.2", "spine1"], "the name of another one");
+        let found = learn(&mut places, ["", "spine1", "spine1"]);
+        assert_eq!(found, ["leaf1", "10.0.0.2", "10.0.0.3"], "a name of two");
     }
 }

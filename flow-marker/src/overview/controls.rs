@@ -26,7 +26,10 @@ pub(super) struct Row {
     why: String,
     owner: String,
     since: u64,
+    /// When it ends, as it stands; null: no time is set.
     until: Option<u64>,
+    /// What that depends on.
+    ends: String,
     hits: Option<u64>,
     rate: Option<u64>,
     error: Option<String>,
@@ -61,7 +64,6 @@ pub(super) fn since(view: &View) -> Time {
 fn row(facts: &Facts, control: &ControlFact) -> Row {
     let view = &control.view;
     let person = view.person.as_ref();
-    let until = person.map(|person| person.until).or(control.until);
     Row {
         name: view.control.name.to_string(),
         kind: view.control.kind(),
@@ -75,7 +77,8 @@ fn row(facts: &Facts, control: &ControlFact) -> Row {
         why: why(view),
         owner: person.map_or_else(|| "controller".to_owned(), |person| person.who.to_string()),
         since: facts.unix(since(view)),
-        until: until.map(|until| facts.unix(until)),
+        until: control.ends.until.map(|until| facts.unix(until)),
+        ends: control.ends.text.to_string(),
         hits: view.proof.hits.map(|hits| hits.packets),
         rate: view.current.map(|current| current.rate.bits_per_second()),
         error: view.error.clone(),

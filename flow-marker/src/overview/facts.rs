@@ -1,5 +1,6 @@
 //! What was gathered of everything, for the overview to be made of.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -110,6 +111,8 @@ pub struct Flow {
     pub place: Arc<Place>,
     /// Where it enters.
     pub port: Port,
+    /// Where it leaves the switch, as its samples say; `None` where they do not.
+    pub exit: Option<Port>,
     /// Bits per second.
     pub rate: u64,
     /// How far it is.
@@ -215,10 +218,20 @@ pub struct SwitchFact {
     pub differs: Option<Time>,
     /// Its controls by state.
     pub tally: Tally,
+    /// Whether it has told what it has of ours since that may be something.
+    pub told: bool,
     /// Its places.
     pub budget: Budget,
     /// Controls whose rules are hidden by others, and what the switch says of that.
     pub shadowed: Vec<(String, String)>,
+}
+
+impl SwitchFact {
+    /// What went wrong, when it does not answer.
+    pub fn unreached(&self) -> Option<String> {
+        let error = self.error.as_deref().unwrap_or("no answer");
+        (self.reachable == Some(false)).then(|| error.to_owned())
+    }
 }
 
 /// An agent that is heard, or should be.
@@ -226,8 +239,12 @@ pub struct SwitchFact {
 pub struct AgentFact {
     /// Which one.
     pub place: Arc<Place>,
+    /// Whether it is a switch of the inventory. Who is not may be anybody.
+    pub expected: bool,
     /// Its last datagram; `None`: nothing ever came.
     pub last: Option<Time>,
+    /// Since when it should be heard: the start, or when it came to the inventory.
+    pub since: Time,
     /// How long it may be silent.
     pub patience: Duration,
     /// Datagrams that have come in the last minute or two.
@@ -237,9 +254,9 @@ pub struct AgentFact {
 }
 
 impl AgentFact {
-    /// Since when it is silent, if it is; `started` when it should have been heard since then.
+    /// How long it has been silent, if that is too long.
     pub fn silent(&self, now: Time) -> Option<Duration> {
-        let silent = now.since(self.last.unwrap_or(Time::START));
+        let silent = now.since(self.last.unwrap_or(self.since));
         (silent >= self.patience).then_some(silent)
     }
 }
@@ -249,6 +266,8 @@ impl AgentFact {
 pub struct FindingFact {
     /// Where.
     pub place: Arc<Place>,
+    /// Whether that is a switch of the inventory.
+    pub expected: bool,
     /// How bad it is.
     pub severity: Severity,
     /// What it is.
@@ -281,8 +300,35 @@ pub struct ControlFact {
     pub view: View,
     /// Why no effect is seen, in words.
     pub effect_why: Option<String>,
-    /// It ends then unless it is renewed, or its flow is seen again.
+    /// When it ends.
+    pub ends: Ends,
+}
+
+/// When a control ends.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Ends {
+    /// Then, as it stands; `None`: no time is set for it.
     pub until: Option<Time>,
+    /// What that depends on, or why there is none; empty where there is nothing to say.
+    pub text: Cow<'static, str>,
+}
+
+impl Ends {
+    /// At a time.
+    pub const fn at(until: Time, text: &'static str) -> Self {
+        Self {
+            until: Some(until),
+            text: Cow::Borrowed(text),
+        }
+    }
+
+    /// At none that is known.
+    pub const fn never(text: &'static str) -> Self {
+        Self {
+            until: None,
+            text: Cow::Borrowed(text),
+        }
+    }
 }
 
 /// Something that has changed.
@@ -346,6 +392,8 @@ pub struct Facts {
     pub traffic: Traffic,
     /// Flow samples.
     pub samples_per_second: f64,
+    /// By how many nanoseconds the clock of this machine was set since the start.
+    pub skew: i64,
     /// Blacklists of which there is no newer version.
     pub stale_lists: u64,
 }
@@ -357,6 +405,11 @@ impl Facts {
         let agents = self.agents.iter().map(|agent| &agent.place);
         let links = self.links.iter().map(|link| &link.place);
         switches.chain(agents).chain(links).map(|place| &*place.name)
+    }
+
+    /// Whether it matters how an agent is: whoever is not in the inventory, where there is one, may be anybody, and say anything.
+    pub(super) fn matters(&self, expected: bool) -> bool {
+        expected || self.switches.is_empty()
     }
 
     /// An instant in nanoseconds since 1970 (UTC).

@@ -13,13 +13,13 @@ use serde::Serialize;
 
 use crate::actuator::Kind;
 use crate::config::Mode;
-use crate::control::desired::State;
+use crate::control::desired::There;
 use controls::Row;
 
 pub use answers::Answer;
 pub use facts::{
-    AgentFact, Change, ControlFact, Facts, Filling, FindingFact, Flow, FlowCounts, FlowState, Level, Link,
-    Paused, Place, Port, SwitchFact, Traffic,
+    AgentFact, Change, ControlFact, Ends, Facts, Filling, FindingFact, Flow, FlowCounts, FlowState, Level,
+    Link, Paused, Place, Port, SwitchFact, Traffic,
 };
 pub use problems::Problem;
 pub use words::{percent, rate, short, span};
@@ -107,14 +107,11 @@ impl Counts {
 
 /// The controls of a kind that are, or may be, on switches.
 fn on_switches(facts: &Facts, kind: Kind) -> impl Iterator<Item = &ControlFact> {
-    let there = |control: &&ControlFact| {
-        let installed = control.view.times.installed.is_some() && control.view.times.removed.is_none();
-        match control.view.state {
-            State::Installed => true,
-            // It was there, and nobody has said that it is gone.
-            State::Releasing | State::Refused | State::Failed | State::Paused => installed,
-            State::Wanted | State::Observed | State::Released | State::OverBudget => false,
-        }
+    let there = |control: &&ControlFact| match control.view.there {
+        There::Yes => true,
+        // It was there, and nobody has said that it is gone.
+        There::Perhaps => control.view.times.installed.is_some(),
+        There::No => false,
     };
     let controls = facts
         .controls

@@ -42,6 +42,9 @@ pub struct Problem {
 /// comes after it.
 const SETTLES: Duration = Duration::from_secs(10);
 
+/// By so much times may be wrong before people mind who compare them with those of other machines.
+const SET: Duration = Duration::from_secs(5);
+
 /// So much of what a switch says is told: one line of a tool, with the rule in it.
 const WORDS: usize = 240;
 
@@ -58,6 +61,7 @@ pub(super) fn all(facts: &Facts) -> Vec<Problem> {
         found.control(control);
     }
     found.data();
+    found.clock();
     if facts.stale_lists > 0 {
         let lists = count(
             usize::try_from(facts.stale_lists).unwrap_or(usize::MAX),
@@ -177,28 +181,57 @@ impl Found<'_> {
         }
     }
 
+    fn clock(&mut self) {
+        let skew = Duration::from_nanos(self.facts.skew.unsigned_abs());
+        if skew < SET {
+            return;
+        }
+        let (way, behind) = if self.facts.skew > 0 {
+            ("forward, or the machine has slept,", "behind")
+        } else {
+            ("back", "ahead")
+        };
+        let by = span(skew);
+        let text = format!(
+            "the clock of this machine was set {way} since the start: all times here are {by} {behind} until flow-marker is \
+             started again"
+        );
+        self.add("clock", Level::Warn, (None, Area::Data), text, None);
+    }
+
     fn data(&mut self) {
         let now = self.facts.now;
         for agent in &self.facts.agents {
             let here = (Some(&*agent.place), Area::Data);
-            let name = &agent.place.name;
+            let (name, matters) = (&agent.place.name, self.facts.matters(agent.expected));
             if let Some(silent) = agent.silent(now) {
                 let text = match agent.last {
                     Some(_) => format!("{name} has been silent for {}", span(silent)),
-                    None => format!("{name} has sent nothing since the start {} ago", span(silent)),
+                    None if agent.since == Time::START => {
+                        format!("{name} has sent nothing since the start {} ago", span(silent))
+                    }
+                    None => format!(
+                        "{name} has sent nothing since it came to the inventory {} ago",
+                        span(silent)
+                    ),
                 };
-                self.add("silent", Level::Warn, here, text, agent.last);
+                let level = if matters { Level::Warn } else { Level::Note };
+                self.add("silent", level, here, text, agent.last);
             } else if let Some(share) = lost(agent.received, agent.lost).filter(|share| *share >= LOSSY) {
                 let text = format!("{} of the datagrams of {name} are missing", percent(share));
-                let level = if share >= BLIND { Level::Bad } else { Level::Warn };
+                let level = match share {
+                    _ if !matters => Level::Note,
+                    share if share >= BLIND => Level::Bad,
+                    _ => Level::Warn,
+                };
                 self.add("loss", level, here, text, None);
             }
         }
         for finding in &self.facts.findings {
             let level = match finding.severity {
                 Severity::Info => continue,
-                Severity::Warning => Level::Note,
-                Severity::Critical => Level::Warn,
+                Severity::Critical if self.facts.matters(finding.expected) => Level::Warn,
+                Severity::Warning | Severity::Critical => Level::Note,
             };
             let text = short(&finding.text(), WORDS);
             self.add("sampling", level, (Some(&*finding.place), Area::Data), text, None);

@@ -7,7 +7,9 @@ use std::time::Duration;
 use super::*;
 use crate::actuator::{Action, Control, Drop, Mark};
 use crate::clock::Time;
-use crate::control::desired::{Budget, Cause, Current, Effect, Hits, Person, Proof, Tally, Times, View};
+use crate::control::desired::{
+    Budget, Cause, Current, Effect, Hits, Person, Proof, State, Tally, Times, View,
+};
 use crate::control::modes::Modes as Permitted;
 use crate::detect::Evidence;
 use crate::engine::doctor::{Kind as Complaint, Severity};
@@ -47,6 +49,7 @@ fn switch(n: u8) -> SwitchFact {
         unreachable: None,
         differs: None,
         tally: Tally::default(),
+        told: true,
         budget: Budget {
             max_rules: 64,
             rules: 0,
@@ -61,7 +64,9 @@ fn switch(n: u8) -> SwitchFact {
 fn agent(n: u8, last: Option<Time>) -> AgentFact {
     AgentFact {
         place: place(n),
+        expected: true,
         last,
+        since: Time::START,
         patience: Duration::from_secs(35),
         received: 1000,
         lost: 0,
@@ -107,6 +112,7 @@ fn control(n: u16, action: Action, state: State, effect: Effect) -> ControlFact 
             }),
             cause: Arc::new(cause),
             state,
+            there: if there { There::Yes } else { There::No },
             times: Times {
                 put_sent: there.then(|| ago(28)),
                 installed: there.then(|| ago(28)),
@@ -131,7 +137,7 @@ fn control(n: u16, action: Action, state: State, effect: Effect) -> ControlFact 
             shadowed: None,
         },
         effect_why: None,
-        until: None,
+        ends: Ends::never("while its flow lasts"),
     }
 }
 
@@ -332,6 +338,7 @@ fn loss_and_wrong_sampling_rates_are_said() {
     facts.findings = vec![
         FindingFact {
             place: place(1),
+            expected: true,
             severity: Severity::Critical,
             kind: Complaint::RateDiffers,
             at: Some("swp1".to_owned()),
@@ -339,6 +346,7 @@ fn loss_and_wrong_sampling_rates_are_said() {
         },
         FindingFact {
             place: place(2),
+            expected: true,
             severity: Severity::Warning,
             kind: Complaint::TooCoarse,
             at: None,
@@ -382,7 +390,7 @@ fn the_fullest_link_is_told_with_what_fills_it() {
         &facts,
         "hot",
         Level::Ok,
-        "leaf1 swp1 is 12 % full (in, 120 Mb/s of 1 Gb/s) and discards nothing; no large flow fills it.",
+        "leaf1 swp1 is 12 % full (in, 120 Mb/s of 1 Gb/s) and discards nothing; no large flow is known to go in by it.",
     );
     facts.links = vec![link(0.93, 12.2), link(0.85, 0.0), link(0.1, 0.0)];
     facts.links[0].flows = vec![Filling {
@@ -496,6 +504,188 @@ fn what_is_broken_is_said_in_the_switchs_own_words() {
 }
 
 #[test]
+fn the_gravest_is_told_whatever_it_is_about() {
+    let mut facts = good();
+    let finding = FindingFact {
+        place: place(2),
+        expected: true,
+        severity: Severity::Warning,
+        kind: Complaint::TooCoarse,
+        at: None,
+        sentence: "It is too coarse.".to_owned(),
+    };
+    facts.findings = vec![finding];
+    is(
+        &facts,
+        "broken",
+        Level::Ok,
+        "Nothing: 2 switches answer and have what is wanted; 1 remark is listed.",
+    );
+    facts.agents.push(agent(3, Some(ago(40))));
+    is(
+        &facts,
+        "broken",
+        Level::Warn,
+        "leaf3 has been silent for 40 s; 1 other problem is listed; 2 switches answer and have what is wanted.",
+    );
+    facts.agents[0].lost = 1_000_000;
+    let (level, text) = answer(&facts, "broken");
+    assert_eq!(level, Level::Bad);
+    assert!(
+        text.starts_with("100 % of the datagrams of leaf1 are missing; 2 other problems"),
+        "{text}"
+    );
+    facts.switches[0].reachable = Some(false);
+    let (level, text) = answer(&facts, "broken");
+    assert_eq!(level, Level::Bad);
+    assert!(
+        text.starts_with("leaf1 has not answered: no answer; 3 other"),
+        "{text}"
+    );
+}
+
+#[test]
+fn what_may_be_on_a_switch_is_not_denied() {
+    let mut facts = good();
+    let causing = |facts: &Facts| {
+        let (level, text) = answer(facts, "causing");
+        assert_eq!(level, Level::Note, "{text}");
+        text
+    };
+    facts.switches[1].told = false;
+    assert!(
+        causing(&facts).starts_with("Perhaps: leaf2 has not told yet what it has of ours; marks are made")
+    );
+    facts.switches[0].tally.orphans = 2;
+    let text = causing(&facts);
+    let orphans = "2 controls that nobody wants are on leaf1, from before the start or made by hand";
+    assert!(
+        text.starts_with(&format!("{orphans}; leaf2 has not told yet")),
+        "{text}"
+    );
+    facts = good();
+    let mut sent = mark(3, State::Failed, Effect::Unknown);
+    (sent.view.times.installed, sent.view.there) = (None, There::Perhaps);
+    facts.controls = vec![sent];
+    let text = causing(&facts);
+    assert!(
+        text.starts_with(
+            "Perhaps: 1 control was sent and not confirmed, and perhaps is there; 1 control is not"
+        ),
+        "{text}"
+    );
+    facts.controls.push(mark(1, State::Installed, Effect::Seen));
+    let text = causing(&facts);
+    assert!(
+        text.starts_with("1 mark, no capture and no drop on 1 switch; 1 control was sent"),
+        "{text}"
+    );
+    // The mode was changed, and the switch has not said that it is gone.
+    let mut left = mark(1, State::Observed, Effect::Unknown);
+    (left.view.times.installed, left.view.there) = (Some(ago(60)), There::Perhaps);
+    facts.controls = vec![left];
+    let text = causing(&facts);
+    assert!(
+        text.starts_with("1 mark, no capture and no drop on 1 switch"),
+        "{text}"
+    );
+    facts.controls[0].view.there = There::No;
+    assert!(
+        answer(&facts, "causing")
+            .1
+            .starts_with("No: nothing of ours is on any switch")
+    );
+}
+
+#[test]
+fn a_switch_that_has_just_come_is_not_silent() {
+    let mut facts = good();
+    let mut new = agent(3, None);
+    new.since = ago(20);
+    facts.agents.push(new);
+    is(
+        &facts,
+        "believe",
+        Level::Ok,
+        "2 of 3 agents report so far; nothing is lost; the data is 0.2 s old.",
+    );
+    facts.agents[2].since = ago(60);
+    let (level, text) = answer(&facts, "broken");
+    assert_eq!(level, Level::Warn);
+    assert!(
+        text.starts_with("leaf3 has sent nothing since it came to the inventory 60 s ago"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_clock_that_was_set_is_told_of() {
+    let mut facts = good();
+    facts.skew = -4_000_000_000;
+    assert_eq!(answer(&facts, "broken").0, Level::Ok, "nobody minds");
+    facts.skew = 3_600_000_000_000;
+    let (level, text) = answer(&facts, "broken");
+    assert_eq!(level, Level::Warn);
+    assert!(
+        text.starts_with("The clock of this machine was set forward, or the machine has slept, since the start: all times here are 60 min behind until"),
+        "{text}"
+    );
+    facts.skew = i64::MIN;
+    assert!(
+        answer(&facts, "broken")
+            .1
+            .contains("was set back since the start")
+    );
+}
+
+#[test]
+fn strangers_alarm_nobody_where_there_is_an_inventory() {
+    let mut facts = good();
+    let stranger = AgentFact {
+        expected: false,
+        ..agent(9, Some(ago(100)))
+    };
+    facts.agents.push(stranger);
+    facts.findings = vec![FindingFact {
+        place: place(9),
+        expected: false,
+        severity: Severity::Critical,
+        kind: Complaint::RateDiffers,
+        at: None,
+        sentence: "It says anything.".to_owned(),
+    }];
+    facts.agents[2].lost = 1_000_000;
+    for question in ["believe", "broken"] {
+        assert!(
+            answer(&facts, question).0 <= Level::Note,
+            "{:?}",
+            answer(&facts, question)
+        );
+    }
+    facts.agents[2].last = Some(ago(1));
+    for question in ["believe", "broken"] {
+        assert!(
+            answer(&facts, question).0 <= Level::Note,
+            "{:?}",
+            answer(&facts, question)
+        );
+    }
+    facts.switches.clear();
+    assert_eq!(answer(&facts, "believe").0, Level::Bad, "they are all there is");
+}
+
+#[test]
+fn every_kind_of_change_has_words() {
+    for what in crate::control::desired::What::ALL {
+        let mut facts = good();
+        facts.changes = vec![change(what.word(), 3, "something was done")];
+        let (_, text) = answer(&facts, "changed");
+        assert!(!text.contains(": ;"), "{text}");
+        assert!(text.ends_with("last 3 s ago: something was done."), "{text}");
+    }
+}
+
+#[test]
 fn what_has_changed_is_counted_and_the_gravest_is_said() {
     let mut facts = good();
     facts.changes = vec![
@@ -525,6 +715,7 @@ fn lists_are_short_and_what_is_wrong_comes_first() {
         reason: None,
         until: now() + HOUR,
     });
+    person.ends = Ends::at(now() + HOUR, "or later, while its flow lasts");
     facts.controls.push(person);
     facts.links = vec![link(0.5, 0.0); 20];
     let json: serde_json::Value = serde_json::from_slice(&Overview::of(&facts).to_json()).unwrap();
@@ -536,6 +727,13 @@ fn lists_are_short_and_what_is_wrong_comes_first() {
         (&"failed".into(), &"bob".into())
     );
     assert_eq!(first["until"], EPOCH + (now() + HOUR).as_nanos());
+    assert_eq!(first["ends"], "or later, while its flow lasts");
+    let second = &json["controls"][1];
+    assert_eq!(
+        (&second["until"], &second["ends"]),
+        (&serde_json::Value::Null, &"while its flow lasts".into()),
+        "no time that could be misread"
+    );
     assert_eq!(
         json["controls"][1]["why"],
         "12.1 MB in 0.4 s, 1.2 Gb/s, path count"

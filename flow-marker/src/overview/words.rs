@@ -96,10 +96,16 @@ pub(super) fn sentence<'a>(parts: &[String], mut names: impl Iterator<Item = &'a
     let text = text.trim_end_matches('.');
     let mut letters = text.chars();
     match letters.next() {
-        Some(_) if names.any(|name| text.starts_with(name)) => format!("{text}."),
+        Some(_) if names.any(|name| begins(text, name)) => format!("{text}."),
         Some(first) => format!("{}{}.", first.to_uppercase(), letters.as_str()),
         None => String::new(),
     }
+}
+
+/// Whether a text begins with a name, and not with a longer word.
+fn begins(text: &str, name: &str) -> bool {
+    let rest = text.strip_prefix(name);
+    rest.is_some_and(|rest| !rest.starts_with(char::is_alphanumeric))
 }
 
 /// At most so many characters of what somebody else has written, in one line.
@@ -163,6 +169,11 @@ mod tests {
         let parts = ["leaf b".to_owned(), "c.".to_owned()];
         assert_eq!(sentence(&parts, ["spine"].into_iter()), "Leaf b; c.");
         assert_eq!(sentence(&parts, ["spine", "leaf"].into_iter()), "leaf b; c.");
+        assert_eq!(
+            sentence(&parts, ["l", "le"].into_iter()),
+            "Leaf b; c.",
+            "a longer word"
+        );
         assert_eq!(short("two\nlines of text", 9), "two lines…");
     }
 }

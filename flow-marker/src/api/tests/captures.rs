@@ -24,8 +24,8 @@ fn sighting(remote: &str) -> Sign {
     })
 }
 
-#[tokio::test]
-async fn sessions_refusals_and_lists_are_told() {
+/// One with a blacklist.
+fn listing() -> World {
     let world = World::open();
     let list = List {
         name: "emerging".into(),
@@ -35,6 +35,33 @@ async fn sessions_refusals_and_lists_are_told() {
     };
     let watch = Watch::new(&[list], &["10.0.0.0/8".parse().unwrap()], &[]);
     world.watch.store(Arc::new(watch));
+    world
+}
+
+#[tokio::test]
+async fn a_capture_tells_when_it_ends() {
+    let world = listing();
+    world.signs.send(sighting("192.0.2.9")).await.unwrap();
+    let control = loop {
+        let overview = world.ask("GET", "/overview/json", "").await.json();
+        let control = &overview["controls"][0];
+        if control["until"].is_u64() {
+            break control.clone();
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    };
+    let lasts = control["until"].as_u64().unwrap() - control["since"].as_u64().unwrap();
+    assert_eq!(lasts, 1_800_000_000_000);
+    assert_eq!(control["ends"], "or 5 min after its hosts were seen last");
+    let all = world.ask("GET", "/controls/json", "").await.json();
+    for member in ["name", "until", "ends"] {
+        assert_eq!(all[0][member], control[member], "{member}");
+    }
+}
+
+#[tokio::test]
+async fn sessions_refusals_and_lists_are_told() {
+    let world = listing();
     for remote in ["192.0.2.9", "2001:db8::1"] {
         world.signs.send(sighting(remote)).await.unwrap();
     }

@@ -30,6 +30,14 @@ async fn the_overview_is_made_for_whoever_asks_and_streams_begin_with_it() {
     assert_eq!(shown["version"], overview["version"]);
 }
 
+#[tokio::test(start_paused = true)]
+async fn what_nobody_tells_is_not_shown_as_if_it_were_new() {
+    let world = World::open();
+    world.stop_receiving();
+    let reply = world.ask("GET", "/overview/json", "").await;
+    assert_eq!((reply.status, reply.slug().as_str()), (503, "busy"), "{reply:?}");
+}
+
 #[tokio::test]
 async fn there_are_only_so_many_streams_and_who_goes_makes_room() {
     let world = World::open();

@@ -9,7 +9,7 @@ use futures_util::StreamExt as _;
 use serde_json::Value;
 use shared::life::{Shutdown, ShutdownTrigger};
 use shared::serve::{Credentials, Peer};
-use tokio::task::JoinSet;
+use tokio::task::{AbortHandle, JoinSet};
 use tower::ServiceExt as _;
 
 use super::*;
@@ -49,6 +49,8 @@ pub(super) struct World {
     pub(super) watch: Arc<ArcSwap<Watch>>,
     /// What receiving threads tell.
     pub(super) signs: tokio::sync::mpsc::Sender<Sign>,
+    /// The receiving threads.
+    receiving: Vec<AbortHandle>,
     _shards: JoinSet<()>,
 }
 
@@ -111,9 +113,8 @@ impl World {
         let (trigger, shutdown) = Shutdown::new();
         let clock = Clock::start();
         let mut shards = JoinSet::new();
-        for seat in seats {
-            shards.spawn(drive(seat, clock));
-        }
+        let receiving = seats.into_iter().map(|seat| shards.spawn(drive(seat, clock)));
+        let receiving = receiving.collect();
         shards.spawn(logs.run());
         let waiters = Waiters::new(shutdown);
         let journal = Arc::new(crate::control::journal::Journal::new(first, usize::MAX));
@@ -129,6 +130,7 @@ impl World {
         let gathered = crate::live::Sources {
             engine: engine.clone(),
             switches: Arc::clone(&switches),
+            desk: watchman.desk(),
             pause: Arc::clone(&pause),
             metrics: Arc::clone(&metrics),
             config: config.clone(),
@@ -159,8 +161,14 @@ impl World {
             waiters,
             switches,
             trigger,
+            receiving,
             _shards: shards,
         }
+    }
+
+    /// Has receiving threads answer nobody any more.
+    pub(super) fn stop_receiving(&self) {
+        self.receiving.iter().for_each(AbortHandle::abort);
     }
 
     /// Sets metrics of agents: address, data source, name, value. Each agent belongs to one shard.

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use shared::AclName;
 
-use super::entry::{Cause, State, View};
+use super::entry::Cause;
+use super::view::{State, View};
 use crate::actuator::Kind;
 use crate::clock::Time;
 use crate::config::Mode;

@@ -7,11 +7,9 @@ use std::time::Duration;
 use shared::units::BitRate;
 use shared::wire::ServerTiming;
 
-use super::effect::{Proof, Proving};
+use super::effect::Proving;
 use crate::actuator::{Control, Hand, Kind};
 use crate::clock::Time;
-use crate::config::Mode;
-use crate::control::modes::Modes;
 use crate::detect::Evidence;
 use crate::engine::Hold;
 use crate::sflow::DataSource;
@@ -122,55 +120,6 @@ pub struct Times {
     pub removed: Option<Time>,
 }
 
-/// The state of a control as people see it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum State {
-    /// To be installed as soon as possible.
-    Wanted,
-    /// On the switch.
-    Installed,
-    /// Would have been installed, in mode `observe`.
-    Observed,
-    /// Would be installed, were flow-marker not paused.
-    Paused,
-    /// The switch does not want it; tried again each minute.
-    Refused,
-    /// The switch could not be asked; tried again.
-    Failed,
-    /// Not wanted any more, and not known to be gone.
-    Releasing,
-    /// Over.
-    Released,
-    /// Wanted, but there is no place for it on the switch.
-    OverBudget,
-}
-
-/// A control as people see it.
-#[derive(Debug, Clone, PartialEq)]
-pub struct View {
-    /// What is, or was, wanted.
-    pub control: Arc<Control>,
-    /// Why.
-    pub cause: Arc<Cause>,
-    /// How far it is.
-    pub state: State,
-    /// When what happened.
-    pub times: Times,
-    /// Where the time went at the server when it was installed.
-    pub timing: Option<ServerTiming>,
-    /// What its traffic was like lately; `None` before anybody has told.
-    pub current: Option<Current>,
-    /// Whether it works.
-    pub proof: Proof,
-    /// What is wrong, in the switch's own words where it has some.
-    pub error: Option<String>,
-    /// The person who wants it, if one does or did last.
-    pub person: Option<Person>,
-    /// Which earlier rule on the switch hides its own, in the switch's words.
-    pub shadowed: Option<String>,
-}
-
 /// What a control is worth when there is no room for all: what is not wanted any more goes first, what people want goes last, marks before
 /// captures before drops, then small flows before large ones.
 pub(super) type Value = (bool, bool, Kind, BitRate);
@@ -178,7 +127,7 @@ pub(super) type Value = (bool, bool, Kind, BitRate);
 #[derive(Debug)]
 pub(super) struct Entry {
     pub(super) control: Arc<Control>,
-    cause: Arc<Cause>,
+    pub(super) cause: Arc<Cause>,
     /// Who wants it. Rarely more than one, never more than the data sources of the switch and two.
     holders: Vec<Holder>,
     pub(super) presence: Presence,
@@ -194,7 +143,7 @@ pub(super) struct Entry {
     pub(super) timing: Option<ServerTiming>,
     /// The rate of the traffic it is about, as it was told last.
     rate: BitRate,
-    current: Option<Current>,
+    pub(super) current: Option<Current>,
     pub(super) proving: Proving,
     /// Hardware entries, as the switch has told, or else counted.
     pub(super) entries: u64,
@@ -207,7 +156,7 @@ pub(super) struct Entry {
     /// It is being put there just now, and was not there before.
     placing: bool,
     /// The person who wants it, or wanted it last.
-    person: Option<Person>,
+    pub(super) person: Option<Person>,
     /// It was said that there is no place for it.
     pub(super) said_over: bool,
     /// It was said that it gives up its place.
@@ -406,45 +355,5 @@ impl Entry {
             Presence::Unknown => self.proving.unsettle(),
             Presence::Absent => self.proving.gone(),
         }
-    }
-
-    pub(super) fn state(&self, modes: &Modes, over_budget: bool) -> State {
-        match (self.trouble(), &self.presence) {
-            _ if !self.is_wanted() => State::Releasing,
-            _ if modes.of(self.kind()) == Mode::Observe && !self.is_personal() => State::Observed,
-            _ if modes.paused => State::Paused,
-            (Some(Trouble::Refused { .. }), _) => State::Refused,
-            (Some(Trouble::NoRoom { .. }), _) => State::OverBudget,
-            (Some(Trouble::Failed { .. }), _) => State::Failed,
-            (None, Presence::Installed(_)) => State::Installed,
-            (None, _) if over_budget => State::OverBudget,
-            (None, _) => State::Wanted,
-        }
-    }
-
-    pub(super) fn view(&self, modes: &Modes, over_budget: bool) -> View {
-        View {
-            control: Arc::clone(&self.control),
-            cause: Arc::clone(&self.cause),
-            state: self.state(modes, over_budget),
-            times: self.times,
-            timing: self.timing,
-            current: self.current,
-            proof: *self.proving.proof(),
-            error: self.trouble().map(|t| t.why().to_owned()),
-            person: self.person.clone(),
-            shadowed: self
-                .shadowed
-                .clone()
-                .filter(|_| matches!(self.presence, Presence::Installed(_))),
-        }
-    }
-
-    pub(super) fn into_view(self, now: Time, modes: &Modes) -> View {
-        let mut view = self.view(modes, false);
-        view.state = State::Released;
-        // What was never on the switch was not removed from it.
-        view.times.removed = view.times.installed.map(|_| now);
-        view
     }
 }

@@ -17,6 +17,7 @@ mod outcome;
 mod places;
 mod tally;
 mod decision;
+mod view;
 mod entry;
 mod effect;
 
@@ -33,13 +34,14 @@ use crate::control::modes::Modes;
 pub use belief::Belief;
 pub use decision::{About, Decision, Ending, What};
 pub use effect::{Effect, Hits, News, Proof, Why};
-pub use entry::{Cause, Current, Holder, Person, State, Times, View, Wish};
+pub use entry::{Cause, Current, Holder, Person, Times, Wish};
 use entry::{Entry, Presence};
 pub use outcome::Noted;
 pub use places::Budget;
 use places::Places;
 pub use split::Split;
 pub use tally::Tally;
+pub use view::{State, There, View};
 
 /// The numbers that the state machine works by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -83,7 +83,7 @@ mod tests {
 
     use super::*;
     use crate::control::desired::tests::{at, wish};
-    use crate::control::desired::{Proof, State, Times};
+    use crate::control::desired::{Proof, State, There, Times};
     use crate::flow::AgentId;
     use crate::marked::{Seen, Sightings};
 
@@ -97,6 +97,7 @@ mod tests {
             control: wish.control,
             cause: cause.into(),
             state: State::Installed,
+            there: There::Yes,
             times: Times {
                 put_sent: Some(at(11) + ms(20)),
                 installed: Some(at(11) + ms(120)),

@@ -7,7 +7,8 @@ use std::time::Duration;
 use shared::AclName;
 
 use super::decision::{About, Decision, Ending, What};
-use super::entry::{Entry, Holder, Person, Presence, State, Wish};
+use super::entry::{Entry, Holder, Person, Presence, Wish};
+use super::view::State;
 use super::{Desired, Limits};
 use crate::actuator::{Control, Kind};
 use crate::clock::Time;

@@ -13,7 +13,10 @@ use crate::overview::words::{count, list, percent, short, span};
 const FRESH: Duration = Duration::from_secs(5);
 
 pub(super) fn answer(facts: &Facts) -> (Level, Vec<String>) {
-    let newest = facts.agents.iter().filter_map(|agent| agent.last).max();
+    let matters = |agent: &&AgentFact| facts.matters(agent.expected);
+    let last = |agent: &AgentFact| agent.last;
+    let newest = facts.agents.iter().filter(matters).filter_map(last).max();
+    let newest = newest.or_else(|| facts.agents.iter().filter_map(last).max());
     let Some(newest) = newest else {
         return nothing(facts);
     };
@@ -22,11 +25,10 @@ pub(super) fn answer(facts: &Facts) -> (Level, Vec<String>) {
         level = level.max(bad);
         parts.push(text);
     };
-    let silent: Vec<_> = facts
-        .agents
-        .iter()
-        .filter(|a| a.silent(facts.now).is_some())
-        .collect();
+    let silent = facts.agents.iter().filter(|a| a.silent(facts.now).is_some());
+    let mut silent: Vec<_> = silent.collect();
+    // Switches are named first.
+    silent.sort_by_key(|agent| !agent.expected);
     let heard = heard(facts).count();
     if silent.is_empty() {
         let text = match (heard, facts.agents.len()) {
@@ -37,7 +39,11 @@ pub(super) fn answer(facts: &Facts) -> (Level, Vec<String>) {
         };
         add(Level::Ok, text);
     } else {
-        let grave = if heard == 0 { Level::Bad } else { Level::Warn };
+        let grave = match silent.iter().copied().find(matters) {
+            Some(_) if self::heard(facts).find(matters).is_none() => Level::Bad,
+            Some(_) => Level::Warn,
+            None => Level::Note,
+        };
         add(grave, silence(facts.now, &silent));
         add(
             Level::Ok,
@@ -67,7 +73,7 @@ fn silence(now: Time, silent: &[&AgentFact]) -> String {
     let has = if silent.len() == 1 { "has" } else { "have" };
     let never = silent.iter().all(|agent| agent.last.is_none());
     if never {
-        return format!("{} {has} sent nothing since the start", list(&names, 3));
+        return format!("{} {has} sent nothing so far", list(&names, 3));
     }
     let longest = silent.iter().filter_map(|agent| agent.silent(now)).max();
     let up_to = if silent.len() == 1 { "" } else { "up to " };
@@ -79,12 +85,13 @@ fn silence(now: Time, silent: &[&AgentFact]) -> String {
 }
 
 fn add_loss(facts: &Facts, add: &mut impl FnMut(Level, String)) {
-    let sum = |of: fn(&AgentFact) -> u64| facts.agents.iter().map(of).fold(0, u64::saturating_add);
+    let agents = || facts.agents.iter().filter(|agent| facts.matters(agent.expected));
+    let sum = |of: fn(&AgentFact) -> u64| agents().map(of).fold(0, u64::saturating_add);
     let share = lost(sum(|agent| agent.received), sum(|agent| agent.lost)).unwrap_or_default();
     if share <= 0.0 {
         return add(Level::Ok, "nothing is lost".to_owned());
     }
-    let worst = facts.agents.iter().max_by_key(|agent| agent.lost);
+    let worst = agents().max_by_key(|agent| agent.lost);
     let from = worst
         .filter(|_| facts.agents.len() > 1)
         .map_or_else(String::new, |worst| format!(", most of {}", worst.place.name));
@@ -103,21 +110,25 @@ fn add_loss(facts: &Facts, add: &mut impl FnMut(Level, String)) {
 }
 
 fn add_findings(facts: &Facts, add: &mut impl FnMut(Level, String)) {
-    let count_of = |severity| facts.findings.iter().filter(|f| f.severity == severity).count();
-    let (grave, other) = (count_of(Severity::Critical), count_of(Severity::Warning));
+    let told = facts.findings.iter().filter(|f| f.severity > Severity::Info);
+    let mut grave = told
+        .clone()
+        .filter(|f| f.severity == Severity::Critical && facts.matters(f.expected));
     // They are sorted.
-    match facts.findings.first() {
-        Some(worst) if grave + other > 0 => {
-            let level = if grave > 0 { Level::Warn } else { Level::Note };
-            let more = match grave + other {
-                1 => String::new(),
-                n => format!(", and {}", count(n - 1, "other finding")),
-            };
-            add(
-                level,
-                format!("the sampling doctor says of {}{more}", short(&worst.text(), 180)),
-            );
-        }
-        _ => {}
-    }
+    let Some(worst) = told.clone().next() else {
+        return;
+    };
+    let level = if grave.next().is_some() {
+        Level::Warn
+    } else {
+        Level::Note
+    };
+    let more = match told.count() {
+        1 => String::new(),
+        n => format!(", and {}", count(n - 1, "other finding")),
+    };
+    add(
+        level,
+        format!("the sampling doctor says of {}{more}", short(&worst.text(), 180)),
+    );
 }

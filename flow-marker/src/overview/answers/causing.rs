@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use crate::actuator::Kind;
 use crate::config::Mode;
-use crate::control::desired::State;
+use crate::control::desired::{State, There};
 use crate::overview::facts::{Facts, Level, Paused};
 use crate::overview::on_switches;
 use crate::overview::words::{count, list, short, span};
 
 /// What was done to switches.
-const DEEDS: &[&str] = &["installed", "removed", "vacated", "dismissed"];
+const DEEDS: &[&str] = &["installed", "removed", "vacated", "dismissed", "orphan_removed"];
 
 pub(super) fn answer(facts: &Facts) -> (Level, Vec<String>) {
     if let Some(pause) = &facts.pause {
@@ -34,7 +34,58 @@ pub(super) fn answer(facts: &Facts) -> (Level, Vec<String>) {
         count(switches.len(), "switch")
     );
     let level = if drops > 0 { Level::Warn } else { Level::Note };
-    (level, vec![there, last(facts)])
+    let parts = [Some(there), orphans(facts), unanswered(facts), untold(facts)];
+    let parts = parts.into_iter().flatten().chain([last(facts)]);
+    (level, parts.collect())
+}
+
+/// `3 controls that nobody wants are on leaf1, from before the start or made by hand`
+fn orphans(facts: &Facts) -> Option<String> {
+    let with = facts.switches.iter().filter(|switch| switch.tally.orphans > 0);
+    let all: usize = with.clone().map(|switch| switch.tally.orphans).sum();
+    let names: Vec<_> = with.map(|switch| switch.place.name.to_string()).collect();
+    (all > 0).then(|| {
+        let what = if all == 1 {
+            "1 control that nobody wants is".to_owned()
+        } else {
+            format!("{all} controls that nobody wants are")
+        };
+        format!(
+            "{what} on {}, from before the start or made by hand",
+            list(&names, 3)
+        )
+    })
+}
+
+/// What was sent and not answered may have been done.
+fn unanswered(facts: &Facts) -> Option<String> {
+    let sent = facts.controls.iter().filter(|control| {
+        let (there, times) = (control.view.there, &control.view.times);
+        there == There::Perhaps && times.put_sent.is_some() && times.installed.is_none()
+    });
+    let n = sent.count();
+    let (was, it) = if n == 1 { ("was", "is") } else { ("were", "are") };
+    let text = || {
+        format!(
+            "{} {was} sent and not confirmed, and perhaps {it} there",
+            count(n, "control")
+        )
+    };
+    (n > 0).then(text)
+}
+
+/// `leaf1 has not told yet what it has of ours`
+fn untold(facts: &Facts) -> Option<String> {
+    let silent = facts.switches.iter().filter(|switch| !switch.told);
+    let names: Vec<_> = silent.map(|switch| switch.place.name.to_string()).collect();
+    match &names[..] {
+        [] => None,
+        [one] => Some(format!("{one} has not told yet what it has of ours")),
+        several => Some(format!(
+            "{} have not told yet what they have of ours",
+            list(several, 3)
+        )),
+    }
 }
 
 /// The last thing that was done.
@@ -93,7 +144,18 @@ fn nothing(facts: &Facts) -> (Level, Vec<String>) {
         .filter(|kind| facts.modes.of(*kind) == Mode::Act)
         .map(|kind| format!("{}s", kind.name()))
         .collect();
-    let mut parts = vec!["no: nothing of ours is on any switch".to_owned()];
+    let doubts = [orphans(facts), unanswered(facts), untold(facts)];
+    let mut doubts = doubts.into_iter().flatten();
+    let (level, first) = match doubts.next() {
+        None => (Level::Ok, "no: nothing of ours is on any switch".to_owned()),
+        // That much is certain.
+        Some(orphans) if facts.switches.iter().any(|switch| switch.tally.orphans > 0) => {
+            (Level::Note, orphans)
+        }
+        Some(doubt) => (Level::Note, format!("perhaps: {doubt}")),
+    };
+    let mut parts = vec![first];
+    parts.extend(doubts);
     if coming > 0 {
         parts.push(format!("{} not installed yet", are(coming, "control")));
     }
@@ -106,7 +168,7 @@ fn nothing(facts: &Facts) -> (Level, Vec<String>) {
         parts.push(format!("{} only observed", are(would, "control")));
     }
     parts.push(last(facts));
-    (Level::Ok, parts)
+    (level, parts)
 }
 
 fn are(n: usize, one: &str) -> String {

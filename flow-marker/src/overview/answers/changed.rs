@@ -49,6 +49,18 @@ const KINDS: &[(&str, &str, &str, Level)] = &[
         Level::Ok,
     ),
     ("reachable", "switch reached", "switches reached", Level::Ok),
+    (
+        "prolonged",
+        "control with another end",
+        "controls with another end",
+        Level::Ok,
+    ),
+    (
+        "displaced",
+        "control that gave up its place",
+        "controls that gave up their place",
+        Level::Ok,
+    ),
     ("installed", "control made", "controls made", Level::Ok),
     ("removed", "control removed", "controls removed", Level::Ok),
     ("vacated", "control taken back", "controls taken back", Level::Ok),
@@ -88,7 +100,10 @@ pub(super) fn answer(facts: &Facts) -> (Level, Vec<String>) {
         let ago = facts.unix(facts.now).saturating_sub(change.time);
         span(Duration::from_nanos(ago))
     };
-    let mut parts = vec![format!("in the last 15 min: {}", list(&told, 6))];
+    let mut parts = Vec::new();
+    if !told.is_empty() {
+        parts.push(format!("in the last 15 min: {}", list(&told, 6)));
+    }
     parts.push(format!("the last {} ago: {}", ago(newest), newest.text));
     // What matters most is said, also when something else came after it.
     let gravest = KINDS.iter().filter(|(_, _, _, grave)| *grave >= Level::Warn);

@@ -1,5 +1,6 @@
 //! What is hot?
 
+use crate::overview::LINKS;
 use crate::overview::facts::{Facts, Level, Link};
 use crate::overview::words::{count, list, percent, rate};
 
@@ -21,19 +22,32 @@ pub(super) fn answer(facts: &Facts) -> (Level, Vec<String>) {
         .map(|f| format!("{} ({})", f.text, rate(f.rate as f64)))
         .collect();
     parts.push(if flows.is_empty() {
-        "no large flow fills it".to_owned()
+        // Flows are looked for where they enter the fabric: what comes by a link between switches, or goes out to a host, is
+        // known by the counters alone.
+        format!("no large flow is known to go {} by it", hottest.direction)
     } else {
         format!("filled by {}", list(&flows, 3))
     });
-    let others = facts
+    let others = facts.links.len() - 1;
+    let busy = facts
         .links
         .iter()
         .skip(1)
         .filter(|link| level(link) > Level::Ok)
         .count();
-    if others > 0 {
-        let are = if others == 1 { "is" } else { "are" };
-        parts.push(format!("{} {are} busy or discards", count(others, "other port")));
+    if busy > 0 {
+        // Behind so many there may be more.
+        let least = if busy == others && facts.links.len() >= LINKS {
+            "at least "
+        } else {
+            ""
+        };
+        let verb = if busy == 1 {
+            "is busy or discards"
+        } else {
+            "are busy or discard"
+        };
+        parts.push(format!("{least}{} {verb}", count(busy, "other port")));
     }
     let worst = facts.links.iter().map(level).max();
     (worst.unwrap_or(Level::Ok), parts)
@@ -72,8 +86,17 @@ fn told(link: &Link) -> String {
         _ => format!("carries {bits} ({direction}; its speed is not known)"),
     };
     let discards = match link.discards {
-        d if d >= 0.5 => format!(" and discards {d:.0} packets/s"),
+        d if d >= 0.5 => format!(" and discards {}", per_second(d)),
+        d if d > 0.0 => " and discards a packet now and then".to_owned(),
         _ => " and discards nothing".to_owned(),
     };
     format!("{} {port} {full}{discards}", link.place.name)
+}
+
+/// `1 packet/s`, `12 packets/s`
+fn per_second(packets: f64) -> String {
+    match packets.round() {
+        one if one <= 1.0 => "1 packet/s".to_owned(),
+        many => format!("{many:.0} packets/s"),
+    }
 }

@@ -4,7 +4,7 @@ import { notice } from '../dialog.js';
 import { h } from '../dom.js';
 import { count, plural, rate, span } from '../format.js';
 import { poll, settled } from '../poll.js';
-import { badge, countdown, effect, evidenceText, fault, flowText, learn, mayWrite, place, switchName, when } from './parts.js';
+import { badge, effect, ending, evidenceText, fault, flowText, learn, mayWrite, place, switchName, when } from './parts.js';
 import { denied, make, release } from './acts.js';
 import { modes } from './modes.js';
 
@@ -53,7 +53,7 @@ export function open(redraw, parameters) {
     const part = found.slice(0, shown);
     return [
       h('p', { class: 'quiet', key: 'sum', role: 'status' }, `${plural(current.length, 'current control')}, ${count(past.length)} that are over${search ? `; ${count(found.length)} match` : ''}`),
-      part.length ? h('ul', { class: 'entries', key: 'list' }, part.map((control) => one(control, control.name === named))) : h('p', { class: 'none', key: 'none' }, search ? 'No control matches.' : 'Nothing of ours is on any switch.'),
+      part.length ? h('ul', { class: 'entries', key: 'list' }, part.map((control) => one(control, control.name === named))) : h('p', { class: 'none', key: 'none' }, search ? 'No control matches.' : 'There is no control.'),
       found.length > part.length && h('p', { key: 'more' }, h('button', { type: 'button', onclick: () => { shown += SHOWN; redraw(); } }, 'Show more')),
     ];
   }
@@ -89,7 +89,8 @@ function one(control, opened) {
       h('span', { class: 'what' }, h('b', null, kind), ' ', what), place({ agent: control.agent, port: control.port }),
       control.current && h('span', { class: 'number' }, rate(control.current.rate_bps)),
       control.effect?.hits && h('span', { class: 'number' }, plural(control.effect.hits.packets, 'packet')),
-      control.person ? h('span', null, `${control.person.who}: `, countdown(control.person.until)) : h('span', { class: 'quiet' }, 'controller'),
+      h('span', { class: 'quiet' }, control.person ? `by ${control.person.who}` : 'controller'),
+      !OVER.includes(control.state) && ending(control),
       !OVER.includes(control.state) && control.state !== 'releasing' && release(control.name, what)),
     control.error && h('p', { class: 'fault' }, h('b', null, 'The switch says: '), control.error),
     h('details', opened ? { open: true } : null,

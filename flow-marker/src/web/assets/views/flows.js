@@ -52,12 +52,13 @@ export function open(redraw, parameters) {
   const row = (/** @type {any} */ flow) => {
     const text = flowText(flow);
     return {
-      key: `${flow.agent} ${text}`,
+      // It may have come by another port a moment ago.
+      key: `${flow.agent} ${flow.port.ifindex} ${text}`,
       props: { 'data-flow': text, 'data-flow-state': flow.state },
       cells: [
         badge(flow.state),
         h('span', { class: 'flow' }, text),
-        place(flow),
+        [place(flow), flow.exit && h('small', null, `leaves by ${flow.exit.name ?? `port ${flow.exit.ifindex}`}`)],
         h('span', { class: 'number' }, rate(flow.rate)),
         evidenceBar(flow.evidence),
         since(flow.since),

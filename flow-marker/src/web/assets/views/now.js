@@ -5,7 +5,7 @@ import { h } from '../dom.js';
 import { ago, between, clock, count, moment, percent, plural, rate, span } from '../format.js';
 import { poll } from '../poll.js';
 import { now, state } from '../store.js';
-import { badge, controlLink, countdown, effect, fault, figures, level, panel, place, since, switchName, table, when } from './parts.js';
+import { badge, controlLink, effect, ending, fault, figures, level, panel, place, switchName, table, when } from './parts.js';
 import { release } from './acts.js';
 import { decisionRows } from './decision.js';
 import { traffic } from './traffic.js';
@@ -18,13 +18,15 @@ const QUESTIONS = {
 
 /** Around a moment: so many seconds before and after it. */
 const AROUND = 300;
+/** More decisions are in the log. */
+const MOST = 200;
 
 /** @param {() => void} redraw @param {URLSearchParams} parameters */
 export function open(redraw, parameters) {
   const text = parameters.get('at');
   const pin = text !== null && Number(text) > 0 ? Number(text) : null;
   const picture = traffic(redraw, pin);
-  const then = pin === null ? null : poll(() => `/decisions/json?from=${Math.floor(pin - AROUND)}&until=${Math.ceil(pin + AROUND)}&max=200`, 15_000, redraw);
+  const then = pin === null ? null : poll(() => `/decisions/json?from=${Math.floor(pin - AROUND)}&until=${Math.ceil(pin + AROUND)}&max=${MOST}`, 15_000, redraw);
   return {
     title: pin === null ? 'Now' : `At ${moment(pin * 1e9)}`,
     kind: pin === null ? 'now' : 'then',
@@ -51,7 +53,10 @@ function past(picture, then, pin) {
       h('p', null, 'You look at ', h('b', null, when(pin * 1e9)), `, ${ago(pin * 1e9, now())}.`),
       h('a', { class: 'button', href: '#now' }, 'Back to now')),
     picture.draw(),
-    panel('then', `Decisions within ${span(AROUND)} of it`, [fault(then), then.data && decisionRows(then.data, 'Nothing was decided then, or it is no longer kept.')]),
+    panel('then', `Decisions within ${span(AROUND)} of it`, [
+      fault(then), then.data?.length >= MOST && h('p', { class: 'quiet', key: 'most' }, `Only the newest ${MOST}; more are in `, h('a', { href: '#events' }, 'Events'), '.'),
+      then.data && decisionRows(then.data, 'Nothing was decided then, or it is no longer kept.'),
+    ]),
   ];
 }
 
@@ -102,11 +107,11 @@ function controls(controls) {
       [place(control), h('small', null, control.owner === 'controller' ? 'controller' : `by ${control.owner}`)],
       [badge(control.state), ' ', effect(control.effect, control.effect_why), control.effect_why && control.effect === 'none' && h('small', null, control.effect_why)],
       [h('span', { class: 'number' }, rate(control.rate)), h('small', null, control.hits === null ? 'hits not told' : plural(control.hits, 'packet'))],
-      [countdown(control.until), h('small', null, since(control.since))],
+      [ending(control), h('small', null, 'since ', when(control.since))],
       release(control.name, control.what),
     ],
   });
-  return panel('controls', 'Controls', table('Controls', ['What, why', 'Where, who', 'State, effect', figures('Rate, hits'), 'Ends', 'Act'], controls.map(row), 'Nothing of ours is on any switch.'),
+  return panel('controls', 'Controls', table('Controls', ['What, why', 'Where, who', 'State, effect', figures('Rate, hits'), 'Ends', 'Act'], controls.map(row), 'There is no control.'),
     h('a', { href: '#controls' }, 'all, and new ones'), true);
 }
 
@@ -118,8 +123,15 @@ function where(row) {
 
 /** @param {any[]} problems */
 function problems(problems) {
+  /** How many there are of each sort: their texts change every second, and what is selected should stay. @type {Map<string, number>} */
+  const sorts = new Map();
+  const key = (/** @type {any} */ problem) => {
+    const sort = `${problem.kind} ${problem.agent}`;
+    sorts.set(sort, (sorts.get(sort) ?? 0) + 1);
+    return `${sort} ${sorts.get(sort)}`;
+  };
   const one = (/** @type {any} */ problem) =>
-    h('li', { key: `${problem.kind} ${problem.agent} ${problem.text}`, 'data-problem': problem.kind },
+    h('li', { key: key(problem), 'data-problem': problem.kind },
       level(problem.level), ' ', where(problem), problem.text,
       problem.since !== null && h('small', null, `for ${span(Math.round(between(problem.since, now())))}`));
   return panel('problems', 'What is broken', problems.length ? h('ul', { class: 'items' }, problems.map(one)) : h('p', { class: 'none' }, 'Nothing that is known.'), null, true);

@@ -65,11 +65,11 @@ export const when = (ns) => h('time', { title: exact(ns) }, moment(ns, now()));
 /** How long ago. @param {?number} ns */
 export const since = (ns) => h('time', { title: exact(ns) }, ns === null || ns === undefined ? '–' : ago(ns, now()));
 
-/** What is left of a control. @param {?number} until */
-export function countdown(until) {
-  if (until === null || until === undefined) return h('span', { class: 'quiet' }, 'while it lasts');
+/** When a control ends: how long that is from now, if a time is set, and what it depends on. @param {{until: ?number, ends: ?string}} control */
+export function ending({ until, ends }) {
+  if (until === null || until === undefined) return h('span', { class: 'quiet' }, ends || '–');
   const left = between(now(), until);
-  return h('span', { title: exact(until) }, left > 0 ? `${span(Math.round(left))} left` : 'ending');
+  return h('span', { title: exact(until) }, left > 0 ? `${span(Math.round(left))} left` : 'ending', ends && h('span', { class: 'quiet' }, `, ${ends}`));
 }
 
 /** The evidence that there is, of what is asked for. @param {number} share */
