@@ -5,7 +5,7 @@ use shared::AclName;
 use super::decision::{About, Decision, What};
 use super::entry::{Entry, Presence, Trouble};
 use super::{Desired, Limits, Plan, Recent};
-use crate::actuator::{Change, Verdict};
+use crate::actuator::{Change, Hand, Verdict};
 use crate::clock::Time;
 
 /// What happened; what is worth telling people is among what was decided besides.
@@ -139,7 +139,11 @@ impl Desired {
                 Noted::NoRoom
             }
             Verdict::ByHand(hand) => {
-                entry.presence = Presence::Unknown;
+                // What a hand has removed has no place any more: it comes back when there is one.
+                entry.presence = match hand {
+                    Hand::Removed if change.is_install() => Presence::Absent,
+                    _ => Presence::Unknown,
+                };
                 entry.hand = Some(hand);
                 self.decided.push(entry.decision(now, What::ByHand, &modes));
                 Noted::ByHand
