@@ -217,8 +217,10 @@ pub(super) struct Control {
     pub(super) why: String,
     pub(super) owner: String,
     pub(super) since: u64,
-    /// When it ends unless it is renewed.
+    /// When it ends, if a time is set.
     pub(super) until: Option<u64>,
+    /// What that depends on, or why there is none.
+    pub(super) ends: String,
     /// Packets.
     pub(super) hits: Option<f64>,
     /// Bits per second.
@@ -240,6 +242,7 @@ impl Control {
             owner: text(value, "owner"),
             since: moment(value, "since").unwrap_or_default(),
             until: moment(value, "until"),
+            ends: text(value, "ends"),
             hits: member(value, "hits").as_f64(),
             rate: member(value, "rate").as_f64(),
             error: text(value, "error"),

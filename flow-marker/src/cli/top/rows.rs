@@ -199,6 +199,12 @@ pub(super) fn control(control: &Control, now: u64) -> Row {
     let ends_in = control
         .until
         .map(|until| format!("in {}", span(between(now, until))));
+    let ending = [ends_in.as_deref(), Some(control.ends.as_str())];
+    let ending: Vec<_> = ending
+        .into_iter()
+        .flatten()
+        .filter(|part| !part.is_empty())
+        .collect();
     Row {
         id: format!("{} {place}", control.name),
         details: details([
@@ -224,7 +230,7 @@ pub(super) fn control(control: &Control, now: u64) -> Row {
             ("Owner", control.owner.clone()),
             ("Where", place.clone()),
             ("Since", moment(control.since, now)),
-            ("Ends", ends_in.clone().unwrap_or_default()),
+            ("Ends", ending.join(", ")),
         ]),
         cells: vec![
             Cell::text(&control.what),
