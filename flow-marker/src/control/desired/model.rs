@@ -1,118 +1,17 @@
 //! Random operations on the desired state, a switch with a will of its own, and what must be true of both.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod switch;
+
+use std::collections::BTreeSet;
 
 use proptest::prelude::*;
 
+use switch::{Lost, Model, Refuse};
+
 use super::tests::{PORT, act, at, limits, name, wish};
 use super::*;
-use crate::actuator::Verdict;
-use crate::actuator::{Control, Failure, Kind};
+use crate::actuator::Kind;
 use crate::config::Mode;
-use shared::wire::ServerTiming;
-
-/// The reference: a set of wanted numbers, and a switch as a map from name to content.
-#[derive(Default)]
-struct Model {
-    wanted: BTreeSet<u16>,
-    /// What a person wants.
-    personal: BTreeSet<u16>,
-    /// Until when data sources do not get what a person has released.
-    dismissed: BTreeMap<u16, u64>,
-    /// Controls that are wanted, by what was decided.
-    decided: usize,
-    switch: BTreeMap<AclName, String>,
-    /// Ours without our doing: left behind, or made by hand.
-    foreign: BTreeSet<AclName>,
-    /// What a hand has changed or removed, which needs to be named to be replaced.
-    by_hand: BTreeSet<AclName>,
-    /// When we have put something there that was not there because of us, for the last minutes.
-    placed: Vec<(u64, AclName)>,
-    /// What we put there, until we take it away.
-    ours: BTreeSet<AclName>,
-}
-
-impl Model {
-    /// Carries out a change as an acl-server does; `lost` loses the reply, before or after the deed.
-    fn carry_out(&mut self, now: u64, change: &Change, refuse: &Refuse, lost: Lost) -> Verdict {
-        let lost_reply = Verdict::Failed(Failure {
-            why: "timeout".to_owned(),
-            retry_after: None,
-        });
-        if lost == Lost::Before {
-            return lost_reply;
-        }
-        let name = &change.name;
-        let disk = self.switch.get(name).cloned();
-        let hand = disk.clone().map_or(Hand::Removed, Hand::Changed);
-        let number = |control: &Control| control.flow().unwrap().source_port;
-        let verdict = match &change.control {
-            _ if self.by_hand.contains(name) && change.hand != Some(hand.clone()) => Verdict::ByHand(hand),
-            Some(_) if disk.is_none() && self.switch.len() >= refuse.room => Verdict::NoRoom {
-                why: "full".to_owned(),
-            },
-            Some(control) if refuse.installs.contains(&number(control)) => {
-                Verdict::Refused { why: "no".to_owned() }
-            }
-            None if refuse.removals => Verdict::Refused { why: "no".to_owned() },
-            Some(_) => {
-                if self.ours.insert(name.clone()) {
-                    self.placed.push((now, name.clone()));
-                }
-                self.foreign.remove(name);
-                self.by_hand.remove(name);
-                self.switch.insert(name.clone(), "rule".to_owned());
-                Verdict::Installed {
-                    etag: Some("rule".to_owned()),
-                    timing: ServerTiming::default(),
-                }
-            }
-            None => {
-                self.ours.remove(name);
-                self.foreign.remove(name);
-                self.by_hand.remove(name);
-                self.switch.remove(name);
-                Verdict::Removed
-            }
-        };
-        if lost == Lost::After { lost_reply } else { verdict }
-    }
-
-    fn snapshot(&self) -> Vec<Present> {
-        let present = |(name, content): (&AclName, &String)| Present {
-            name: name.clone(),
-            etag: content.clone(),
-            entries: 1,
-            shadowed: None,
-        };
-        self.switch.iter().map(present).collect()
-    }
-}
-
-/// What the switch does not want.
-struct Refuse {
-    installs: BTreeSet<u16>,
-    removals: bool,
-    /// ACLs that fit.
-    room: usize,
-}
-
-impl Default for Refuse {
-    fn default() -> Self {
-        Self {
-            installs: BTreeSet::new(),
-            removals: false,
-            room: usize::MAX,
-        }
-    }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq)]
-enum Lost {
-    No,
-    Before,
-    After,
-}
 
 #[derive(Debug, Clone)]
 enum Op {
