@@ -409,6 +409,15 @@ fn a_file_that_cannot_be_used_changes_nothing_and_says_why() {
     );
     assert_eq!(world.metric("reloads_total", "refused"), broken.len() as u64 + 1);
 
+    let told = || {
+        let overview = world.marker.json("/overview/json").ok()?;
+        let changes = overview["changes"].to_string();
+        changes
+            .contains("a reload by SIGHUP changed nothing: configuration not taken: ")
+            .then_some(())
+    };
+    wait::until("the overview to tell of it", PATIENCE, told).unwrap();
+
     // With a good file it goes on as before, and a list that has lost an address is taken at once.
     write("list", "# nobody\n192.0.2.1\n192.0.2.2\n");
     let said = world.reload(&good);

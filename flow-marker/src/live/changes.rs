@@ -168,6 +168,9 @@ fn text(record: &Record, at: Option<&Place>) -> String {
             let to = decision.why.as_deref().unwrap_or_default();
             format!("the mode of {what}s was changed{by} to {to}")
         }
+        What::Reloaded if decision.reason == Some("refused") => {
+            format!("a reload{by} changed nothing{why}")
+        }
         What::Reloaded => format!("the configuration was read again{by}{why}"),
         What::ListLoaded => format!("blacklist {what} is the newest"),
         What::ListFailed => format!("blacklist {what} could not be fetched{why}"),

@@ -148,6 +148,12 @@ fn lab_packages_run_as_services_and_come_back_after_a_reboot() {
     }
     let decisions = machine.curl(&["http://127.0.0.1:8008/decisions/json"]);
     assert!(decisions.contains("DNS flood"), "{decisions}");
+    // The rule may have come from its file, before flow-marker has reached acl-server; without that it withdraws nothing.
+    let installed = || {
+        let controls = machine.curl(&["http://127.0.0.1:8008/controls/json"]);
+        controls.contains(r#""state":"installed""#).then_some(())
+    };
+    wait::until("the control to be known as installed", PATIENCE, installed).unwrap();
 
     // What is stopped leaves nothing on the switch that is its own.
     machine.run(&["apt-get", "purge", "-y", "flow-marker"]);

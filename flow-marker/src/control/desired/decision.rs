@@ -97,7 +97,7 @@ kinds! {
     /// A controller has another mode, or the one that the configuration says.
     ModeChanged = "mode_changed" Warn "a controller has another mode";
     /// The configuration was read again, and is in force or was not taken.
-    Reloaded = "reloaded" Info "configuration was read again";
+    Reloaded = "reloaded" Info "reload of the configuration";
     /// A newer blacklist is in force.
     ListLoaded = "list_loaded" Info "blacklist is the newest";
     /// There is no newer blacklist; the last good one stays.
